@@ -1,0 +1,51 @@
+"""The one place that reads the wall clock, and the calendar of billing days (UTC, half-open).
+
+`start_at` moves the start of this process's clock for tests and replays (TRACKER_NOW); it runs on
+from there. Durations and deadlines use `time.monotonic` and never this clock.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+DAY = timedelta(days=1)
+
+_offset = timedelta()
+
+
+def utc_now() -> datetime:
+    """The present instant, aware, in UTC."""
+    return datetime.now(UTC) + _offset
+
+
+def start_at(instant: datetime | None) -> None:
+    """Let the clock read `instant` (aware) from now on and run; None puts it back to the real time."""
+    global _offset
+    _offset = as_utc(instant) - datetime.now(UTC) if instant else timedelta()
+
+
+def as_utc(instant: datetime) -> datetime:
+    """The same instant in UTC; a naive one is refused with ValueError."""
+    if instant.tzinfo is None:
+        raise ValueError(f"a time without a zone was given: {instant.isoformat()}")
+    return instant.astimezone(UTC)
+
+
+def day_of(instant: datetime) -> date:
+    """The UTC billing day in which the instant lies."""
+    return as_utc(instant).date()
+
+
+def day_start(day: date) -> datetime:
+    """Midnight UTC at which the day begins (inclusive)."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def day_end(day: date) -> datetime:
+    """Midnight UTC at which the day ends (exclusive)."""
+    return day_start(day) + DAY
+
+
+def days(start: date, end: date) -> list[date]:
+    """Every day of the half-open range [start, end), in order."""
+    return [start + timedelta(days=n) for n in range((end - start).days)]

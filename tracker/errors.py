@@ -1,0 +1,108 @@
+"""Every error the product raises on purpose, one class for each reaction it calls for.
+
+TrackerError
+  BadConfiguration      the process must not start (exit 78)
+  BadInput              a person gave something unusable: say what, where and what to do (exit 2)
+    NotFound            what was named does not exist in this workspace
+    Conflict            it exists already, or belongs to something else
+  VaultError            a sealed key cannot be opened: mark it unreadable, go on with the others
+  LeaseLost            another worker owns this unit now: throw the result away
+  TenancyError          a statement left its workspace: a defect, never shown as data
+  ProviderError         a provider call did not give an answer we may use
+    KeyRejected         401: wrong or revoked; set the key aside until it is replaced
+    ScopeMissing        a genuine key that may not read this; try again tomorrow
+    RateLimited         429: wait until `retry_at`
+    ProviderDown        no answer, 5xx, cut or slow: try again at a growing distance
+    BadRequest          400: the provider refuses these parameters (fewer dimensions may work)
+    LookbackExceeded    400: the start lies before `earliest_day`
+    PayloadChanged      an answer we do not understand: write nothing, tell the operator
+
+A message says what happened, to what, and what to do. It never holds a key.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+
+class TrackerError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class BadConfiguration(TrackerError):
+    """The configuration cannot be used."""
+
+
+class BadInput(TrackerError):
+    """What was entered cannot be used."""
+
+
+class NotFound(BadInput):
+    """There is no such thing in this workspace."""
+
+
+class Conflict(BadInput):
+    """It exists already."""
+
+
+class VaultError(TrackerError):
+    """The stored key cannot be opened. Paste the key again to replace it."""
+
+
+class LeaseLost(TrackerError):
+    """Another worker has taken this unit of work over."""
+
+
+class TenancyError(TrackerError):
+    """A statement on tenant data named no workspace, or another one."""
+
+
+class ProviderError(TrackerError):
+    """The provider gave no usable answer."""
+
+
+class KeyRejected(ProviderError):
+    """The provider does not accept this key: it is mistyped, revoked or expired."""
+
+
+class ScopeMissing(ProviderError):
+    """The key is genuine but may not read this."""
+
+    def __init__(self, message: str | None = None, *, scope: str | None = None) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+
+class RateLimited(ProviderError):
+    """The provider asks us to wait."""
+
+    def __init__(self, message: str | None = None, *, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class ProviderDown(ProviderError):
+    """The provider could not be reached or failed."""
+
+
+class BadRequest(ProviderError):
+    """The provider refused the request's parameters."""
+
+
+class LookbackExceeded(ProviderError):
+    """The provider keeps no data for so early a start."""
+
+    def __init__(self, message: str | None = None, *, earliest_day: date) -> None:
+        super().__init__(message)
+        self.earliest_day = earliest_day
+
+
+class PayloadChanged(ProviderError):
+    """The provider answered in a form this version does not understand."""
+
+    def __init__(self, message: str | None = None, *, body_sha256: str | None = None) -> None:
+        super().__init__(message)
+        self.body_sha256 = body_sha256

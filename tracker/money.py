@@ -1,0 +1,38 @@
+"""Money: `Decimal` US dollars in Python, integer nano-dollars (10⁻⁹ USD) in a table.
+
+Rounding happens once, half to even, when a row is stored. None is an unknown amount, never zero.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+NANOS_PER_USD = 1_000_000_000
+MAX_NANOS = 2**63 - 1
+"""A signed 64-bit column: amounts within ±9.2 billion dollars."""
+
+# Wide enough that scaling is exact; only `to_integral_value` below ever rounds.
+_EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
+
+
+def to_nanos(usd: Decimal) -> int:
+    """Whole nano-dollars, rounded half to even; ValueError for NaN, Infinity or beyond ±9.2 billion dollars."""
+    if not usd.is_finite():
+        raise ValueError(f"not an amount of money: {usd}")
+    nanos = int(_EXACT.multiply(usd, Decimal(NANOS_PER_USD)).to_integral_value(ROUND_HALF_EVEN))
+    if abs(nanos) > MAX_NANOS:
+        raise ValueError(f"an amount beyond ±{MAX_NANOS // NANOS_PER_USD} dollars: {usd}")
+    return nanos
+
+
+def from_nanos(nanos: int) -> Decimal:
+    """Dollars for whole nano-dollars, exact, without trailing zeros beyond the point."""
+    return _EXACT.divide(Decimal(nanos), Decimal(NANOS_PER_USD))
+
+
+def usd_text(usd: Decimal | None) -> str | None:
+    """The amount as plain decimal text (no exponent, no trailing zeros), None for unknown: '0.0042', '12', '-3.5'."""
+    if usd is None:
+        return None
+    text = format(usd, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
