@@ -79,9 +79,11 @@ class ScopeMissing(ProviderError):
 class RateLimited(ProviderError):
     """The provider asks us to wait."""
 
-    def __init__(self, message: str | None = None, *, retry_at: datetime) -> None:
+    def __init__(self, message: str | None = None, *, retry_at: datetime, told_s: float | None = None) -> None:
         super().__init__(message)
         self.retry_at = retry_at
+        self.told_s = told_s
+        """The seconds that the provider named itself, None when it named none we can use."""
 
 
 class ProviderDown(ProviderError):

@@ -11,12 +11,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import StrEnum
 
 MAX_COUNT = 10**13
 """No hour of any organisation holds more tokens, bytes or calls; a larger number is a broken answer."""
 
 MAX_TEXT = 512
 """Longest dimension kept; ids are under 100 characters, fine-tune names under 200."""
+
+
+class CostBasis(StrEnum):
+    """How an event's estimated cost came about. UNPRICED has no cost at all; the last two cost nothing."""
+
+    ESTIMATED = "estimated"
+    UNPRICED = "unpriced"
+    COMPLIMENTARY = "complimentary"
+    FREE = "free"
 
 
 @dataclass(frozen=True, slots=True)

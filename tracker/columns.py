@@ -1,0 +1,117 @@
+"""Column types that cannot be wrong about time and money; each refuses what it cannot hold exactly."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import BigInteger, DateTime, Integer, SmallInteger, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from tracker import clock, money
+from tracker.usage import CostBasis
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+EPOCH = date(1970, 1, 1)
+
+# SQLite gives a row id only to a column declared INTEGER.
+ROW_ID = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. timestamptz on PostgreSQL; SQLite silently drops offsets, so there it is stored naive in UTC."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        instant = clock.as_utc(value)
+        return instant if dialect.name == "postgresql" else instant.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class UtcSecond(TypeDecorator[datetime]):
+    """An instant on a whole second, held as seconds since 1970: eight bytes at most where text takes 26."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else int(clock.as_utc(value).timestamp())
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromtimestamp(value, UTC)
+
+
+class UtcDay(TypeDecorator[date]):
+    """A UTC billing day, held as days since 1970, so that a bucket's day is an integer division in SQL."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH).days
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:
+        return None if value is None else EPOCH + timedelta(days=value)
+
+
+class NanoDollars(TypeDecorator[Decimal]):
+    """US dollars as whole nano-dollars; takes only `Decimal` (a float is an error), rounded once, here."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        if value is not None and not isinstance(value, Decimal):
+            raise TypeError(f"money must be a Decimal, not {type(value).__name__}")
+        return None if value is None else money.to_nanos(value)
+
+    def process_result_value(self, value: int | Decimal | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else money.from_nanos(int(value))
+
+
+class ExactDecimal(TypeDecorator[Decimal]):
+    """A quantity as the provider wrote it, kept as text: SQLite would turn it into a float."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else format(value, "f")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class BasisCode(TypeDecorator[CostBasis]):
+    """How a row's cost came about, as a small number: it stands in every event."""
+
+    impl = SmallInteger
+    cache_ok = True
+
+    CODES: ClassVar[dict[CostBasis, int]] = {
+        CostBasis.ESTIMATED: 0,
+        CostBasis.UNPRICED: 1,
+        CostBasis.COMPLIMENTARY: 2,
+        CostBasis.FREE: 3,
+    }
+    NAMES: ClassVar[dict[int, CostBasis]] = {code: basis for basis, code in CODES.items()}
+
+    def process_bind_param(self, value: CostBasis | None, dialect: Dialect) -> int | None:
+        return None if value is None else self.CODES[value]
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> CostBasis | None:
+        return None if value is None else self.NAMES[value]

@@ -1,0 +1,183 @@
+"""Sessions. A statement on a tenant table that names no workspace, or another one, is refused here.
+
+Three doors and no others: `Database.workspace` (one tenant), `Database.exempt` (tables of no tenant) and
+`Database.crossing` (a named look across tenants). On PostgreSQL row-level security stands behind them.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction
+from sqlmodel import Session
+
+from tracker.errors import BadConfiguration, TenancyError
+from tracker.models import TENANT_TABLES
+from tracker.tenancy import check_statement
+
+T = TypeVar("T")
+
+ProcessRole = Literal["owner", "web", "worker"]
+
+Crossing = Literal["membership", "claim", "operator"]
+"""Why a session looks across workspaces: sign-in's membership look-up, the worker's claim, an operator's command."""
+
+BUSY_TIMEOUT_MS = 10_000
+TRANSACTION_TRIES = 6
+
+# Serialization failure, deadlock, and a connection or server that went away: the whole transaction may be repeated.
+# Source: postgresql.org/docs/18/errcodes-appendix.html, read 2026-11.
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"})
+
+# The WAL-reset corruption bug lives in every version before these (sqlite.org/changes.html, read 2026-11).
+WAL_SAFE_FROM = (3, 51, 3)
+WAL_SAFE_BACKPORTS = frozenset({(3, 44, 6), (3, 50, 7)})
+
+
+@dataclass(frozen=True)
+class Database:
+    """One engine and the role in which this process uses it."""
+
+    engine: Engine
+    role: ProcessRole
+
+    @contextmanager
+    def workspace(self, workspace_id: int, *, write: bool = False) -> Iterator[Session]:
+        """A transaction on one workspace; commits at the end, rolls back on an error."""
+        with self._transaction({"workspace_id": workspace_id}, write=write) as session:
+            yield session
+
+    @contextmanager
+    def exempt(self, *, write: bool = False) -> Iterator[Session]:
+        """A transaction on the tables that belong to no workspace."""
+        with self._transaction({}, write=write) as session:
+            yield session
+
+    @contextmanager
+    def crossing(self, why: Crossing) -> Iterator[Session]:
+        """A reading transaction across workspaces, for the reason named."""
+        with self._transaction({"crossing": why}, write=False) as session:
+            yield session
+
+    def retrying(self, work: Callable[[], T]) -> T:
+        """`work()`, a whole transaction that may be repeated, again after a deadlock, a lock or a lost connection."""
+        for attempt in range(1, TRANSACTION_TRIES):
+            try:
+                return work()
+            except DBAPIError as error:
+                if not is_retryable(error):
+                    raise
+                time.sleep(0.02 * 2**attempt * (1 + secrets.randbelow(100) / 100))
+        return work()
+
+    @contextmanager
+    def _transaction(self, info: dict[str, Any], *, write: bool) -> Iterator[Session]:
+        bind = self.engine.execution_options(tracker_write=write)
+        with Session(bind, info={**info, "role": self.role}, expire_on_commit=False) as session:
+            event.listen(session, "do_orm_execute", _check_execute)
+            event.listen(session, "before_flush", _check_flush)
+            event.listen(session, "after_begin", _enter_tenant)
+            yield session
+            session.commit()
+
+
+def upsert(session: Session, table: Table) -> Any:
+    """INSERT for the session's database, ready for ON CONFLICT (both databases spell it alike)."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return insert(table)
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed when it is run again from its start."""
+    if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES:
+        return True
+    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
+
+
+def open_database(url: str, *, role: ProcessRole, pool_size: int = 10) -> Database:
+    """The database at a SQLAlchemy address (sqlite or postgresql+psycopg), its connections set up by our rules."""
+    engine = _open_sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _open_postgres(url, pool_size)
+    return Database(engine, role)
+
+
+def _open_sqlite(url: str) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _open_postgres(url: str, pool_size: int) -> Engine:
+    # A pooled connection that the server closed meanwhile is replaced before use.
+    return create_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=10, pool_pre_ping=True)
+
+
+def journal_mode(version: tuple[int, int, int]) -> str:
+    """WAL only where the library is free of the WAL-reset bug; otherwise the rollback journal."""
+    return "wal" if version >= WAL_SAFE_FROM or version in WAL_SAFE_BACKPORTS else "delete"
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    # None hands BEGIN to us: the driver's own would be deferred, and a reader that turns writer then
+    # fails at once with "database is locked" whatever the time-out says.
+    connection.isolation_level = None
+    for pragma in (
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        f"journal_mode={journal_mode(sqlite3.sqlite_version_info)}",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "cache_size=-65536",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("tracker_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _enter_tenant(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    """On PostgreSQL: take the lesser role and name the workspace, both for this transaction only."""
+    if connection.dialect.name != "postgresql":
+        return
+    settings = {
+        "app.workspace_id": str(session.info.get("workspace_id", "")),
+        "app.crossing": session.info.get("crossing", ""),
+    }
+    if session.info["role"] != "owner":
+        settings["role"] = f"tracker_{session.info['role']}"
+    calls = ", ".join(f"set_config('{name}', :v{n}, true)" for n, name in enumerate(settings))
+    connection.execute(text(f"select {calls}"), {f"v{n}": value for n, value in enumerate(settings.values())})
+
+
+def _check_execute(state: ORMExecuteState) -> None:
+    if "crossing" in state.session.info and state.is_select:
+        return
+    check_statement(state.statement, state.parameters, state.session.info.get("workspace_id"))
+
+
+def _check_flush(session: Session, _context: Any, _instances: Any) -> None:
+    for row in (*session.new, *session.dirty, *session.deleted):
+        if row.__tablename__ in TENANT_TABLES and row.workspace_id != session.info.get("workspace_id"):
+            raise TenancyError(f"a row of {row.__tablename__} for workspace {row.workspace_id} in another's session")
+
+
+def check_reachable(database: Database) -> None:
+    """Raise BadConfiguration, without the password, when the database cannot be opened."""
+    try:
+        with database.engine.connect() as connection:
+            connection.execute(text("select 1"))
+    except DBAPIError as error:
+        where = database.engine.url.render_as_string(hide_password=True)
+        raise BadConfiguration(f"The database at {where} cannot be opened: {type(error.orig).__name__}.") from None

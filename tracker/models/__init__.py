@@ -1,0 +1,48 @@
+"""The tables. Accounts and settings are used through the ORM, events through Core (`table_of`).
+
+Every table with a `workspace_id` belongs to a tenant and carries it first in its key; the few without one
+are listed in `EXEMPT`.
+"""
+
+from __future__ import annotations
+
+from sqlmodel import SQLModel
+
+from tracker.models.accounts import AuthSession, KekCanary, KeyStatus, Member, ProviderKey, Role, User, Workspace
+from tracker.models.base import table_of
+from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
+from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
+
+__all__ = [
+    "EXEMPT",
+    "NONE_MODEL",
+    "TENANT_TABLES",
+    "AuthSession",
+    "BilledCostRow",
+    "Coverage",
+    "DailyUsage",
+    "DayState",
+    "FetchRun",
+    "KekCanary",
+    "KeyStatus",
+    "Member",
+    "Name",
+    "PriceVersion",
+    "ProviderCall",
+    "ProviderKey",
+    "Restatement",
+    "Role",
+    "UsageEvent",
+    "UsageSeries",
+    "User",
+    "Worker",
+    "Workspace",
+    "table_of",
+]
+
+EXEMPT = frozenset(
+    {"users", "auth_sessions", "workspaces", "price_versions", "kek_canaries", "workers", "alembic_version"},
+)
+"""Tables that belong to no single workspace (DESIGN law 7)."""
+
+TENANT_TABLES = frozenset(name for name, table in SQLModel.metadata.tables.items() if "workspace_id" in table.c)

@@ -1,0 +1,113 @@
+"""Who uses the product, and the provider keys they entrust to it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+import tracker.models.base  # noqa: F401  names of constraints come first
+from tracker.columns import ROW_ID, UtcDateTime, UtcDay
+
+
+class KeyStatus(StrEnum):
+    """What is known of a provider key. Only `unchecked` and `valid` keys are used."""
+
+    UNCHECKED = "unchecked"
+    VALID = "valid"
+    INVALID = "invalid"
+    INSUFFICIENT = "insufficient"
+    UNREADABLE = "unreadable"
+    DUPLICATE = "duplicate"
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    MEMBER = "member"
+
+
+class User(SQLModel, table=True):
+    __tablename__ = "users"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
+    email: str = Field(unique=True)
+    password_hash: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Workspace(SQLModel, table=True):
+    __tablename__ = "workspaces"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
+    name: str
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Member(SQLModel, table=True):
+    __tablename__ = "members"
+    __table_args__ = (Index(None, "user_id"),)  # read by access.workspaces_of
+
+    workspace_id: int = Field(primary_key=True, foreign_key="workspaces.id", sa_type=BigInteger)
+    user_id: int = Field(primary_key=True, foreign_key="users.id", sa_type=BigInteger)
+    role: str
+
+
+class AuthSession(SQLModel, table=True):
+    __tablename__ = "auth_sessions"
+
+    token_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    user_id: int = Field(foreign_key="users.id", index=True, sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    last_used_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ProviderKey(SQLModel, table=True):
+    """A connection to a provider's organisation. Deleting it destroys the sealed parts and keeps the row."""
+
+    __tablename__ = "provider_keys"
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "id"),
+        UniqueConstraint("workspace_id", "fingerprint"),
+        Index(None, "next_due_at"),  # read by coverage.due_keys, once a second
+        # A connection's id is bound into its sealed key and must never be given out twice.
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
+    workspace_id: int = Field(foreign_key="workspaces.id", sa_type=BigInteger)
+    provider: str
+    label: str
+    origin: str
+    last4: str
+    fingerprint: bytes | None = Field(default=None, sa_type=LargeBinary)
+    fmt: int | None = None
+    kek_id: str | None = None
+    wrapped_dek: bytes | None = Field(default=None, sa_type=LargeBinary)
+    ciphertext: bytes | None = Field(default=None, sa_type=LargeBinary)
+    status: str = KeyStatus.UNCHECKED
+    status_reason: str | None = None
+    names_readable: bool | None = None
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    replaced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    history_from: date | None = Field(default=None, sa_type=UtcDay)
+    failures: int = 0
+    retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    names_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    next_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class KekCanary(SQLModel, table=True):
+    """A known text sealed under each key-encryption key, opened at every start."""
+
+    __tablename__ = "kek_canaries"
+
+    kek_id: str = Field(primary_key=True)
+    sealed: bytes = Field(sa_type=LargeBinary)
