@@ -1,0 +1,104 @@
+"""`python -m jobs`: the worker as a process. `--once` does everything due and exits."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from schedule import Scheduler
+
+from jobs.worker import Worker
+from tracker import product, reconcile
+from tracker.clock import utc_now
+from tracker.errors import BadConfiguration
+from tracker.reconcile import Plan
+from tracker.redact import setup_logging
+
+log = logging.getLogger("jobs")
+
+WAKE_S, LIFE_S, LOOK_EVERYWHERE_MIN = 1, 5, 10
+"""Seconds between looks for due work (a new key is picked up within two), between signs of life, and
+minutes between looks at every connection whatever its note says."""
+
+POLL_S = 0.25
+CONFIGURATION_EXIT = 78  # EX_CONFIG of sysexits.h
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    setup_logging(logging.INFO)
+    try:
+        ready = product.start(os.environ, role="worker")
+    except BadConfiguration as error:
+        print(error, file=sys.stderr)
+        return CONFIGURATION_EXIT
+    worker = Worker(ready)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stopping.set())
+    log.info("worker %s started", worker.name)
+    try:
+        return once(worker) if options.once else forever(worker)
+    finally:
+        worker.stop()
+        ready.close()
+        log.info("worker %s stopped", worker.name)
+
+
+def forever(worker: Worker) -> int:
+    """Wake, work and sleep until asked to stop."""
+    clock = Scheduler()
+    clock.every(WAKE_S).seconds.do(_guarded(worker.wake))
+    clock.every(LIFE_S).seconds.do(_guarded(worker.sign_of_life))
+    clock.every(LOOK_EVERYWHERE_MIN).minutes.do(_guarded(lambda: _look_everywhere(worker)))
+    clock.run_all()
+    while not worker.stopping.is_set():
+        clock.run_pending()
+        _guarded(lambda: worker.pump(POLL_S))()
+    return 0
+
+
+def once(worker: Worker) -> int:
+    """Do everything due, waiting for other workers' leases; 1 when a key that works still owes something."""
+    worker.sign_of_life()
+    _look_everywhere(worker)
+    while not worker.stopping.is_set():
+        worker.wake()
+        worker.pump(POLL_S)
+        if worker.is_idle and not any(plan.units or plan.leased or plan.needs_check for plan in _plans(worker)):
+            break
+    return 1 if any(plan.owed for plan in _plans(worker)) else 0
+
+
+def _plans(worker: Worker) -> list[Plan]:
+    now = utc_now()
+    return [reconcile.plan(worker.product, each, now=now) for each in reconcile.all_connections(worker.product)]
+
+
+def _look_everywhere(worker: Worker) -> None:
+    reconcile.look_everywhere(worker.product, now=utc_now())
+
+
+def _guarded(job: Callable[[], None]) -> Callable[[], None]:
+    """The job, never raising: the `schedule` loop ends at the first exception it meets."""
+
+    def run() -> None:
+        try:
+            job()
+        except Exception:
+            log.exception("a job of the worker failed; it is tried again")
+
+    return run
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m jobs", description="Read every connection's usage, day by day.")
+    parser.add_argument("--once", action="store_true", help="do everything due now, then exit")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,179 @@
+"""The worker's hands: a few threads, fair turns between connections, and a record of each run.
+
+`wake` looks for connections with due work, `pump` keeps the threads busy and gathers what they did. The worker may
+be killed between any two lines: the ledger's leases and fences make that safe, not anything in here.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs.schedule import Turns
+from tracker import fetching, reconcile, runs
+from tracker.clock import utc_now
+from tracker.coverage import Unit, next_daily
+from tracker.fetching import Done, Outcome
+from tracker.product import Product
+from tracker.reconcile import Connection
+from tracker.runs import Run
+
+log = logging.getLogger(__name__)
+
+THREADS = 4
+"""More would wait for SQLite's one writer; many machines scale by more workers."""
+
+
+class Stopping(Exception):
+    """The worker is ending and does not wait for a provider any longer."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a thread is busy with: a unit, or the check (None) that precedes a connection's units."""
+
+    connection: Connection
+    unit: Unit | None
+
+
+@dataclass
+class Worker:
+    """One process's worker; `name` owns its leases."""
+
+    product: Product
+    threads: int = THREADS
+    name: str = field(default_factory=lambda: f"w-{secrets.token_hex(6)}")
+    started_at: datetime = field(default_factory=utc_now)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _turns: Turns = field(default_factory=Turns)
+    _busy: dict[Future[Done], Task] = field(default_factory=dict)
+    _runs: dict[Connection, Run] = field(default_factory=dict)
+    _looked_at: dict[Connection, datetime] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="unit")
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._busy and not self._runs
+
+    def wake(self) -> None:
+        """Plan the connections whose time has come and that are not being worked on."""
+        now = utc_now()
+        for connection in reconcile.due_connections(self.product, now=now):
+            if connection not in self._runs:
+                self._plan(connection, now)
+
+    def pump(self, timeout_s: float) -> None:
+        """Fill free threads, then wait until one is done or the time is over, and gather what is done."""
+        while len(self._busy) < self.threads and not self.stopping.is_set() and (task := self._turns.take()):
+            self._submit(*task)
+        if self._busy:
+            done, _ = wait(self._busy, timeout=timeout_s, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._gather(future)
+        else:
+            self.stopping.wait(timeout_s)
+
+    def stop(self) -> None:
+        """End after the units in hand; waits for providers are cut short and their units given back."""
+        self.stopping.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for future in list(self._busy):
+            self._gather(future)
+        for run in self._runs.values():
+            runs.close_run(self.product.database, run)
+        self.sign_of_life(stopped=True)
+
+    def sign_of_life(self, *, stopped: bool = False) -> None:
+        """Tell the database, and through it the pages, that this worker lives."""
+        runs.sign_of_life(
+            self.product.database,
+            self.name,
+            started_at=self.started_at,
+            next_run_at=next_daily(utc_now(), self.product.settings.fetch_hour_utc),
+            stopped=stopped,
+        )
+
+    def _plan(self, connection: Connection, now: datetime) -> None:
+        """Look at what a connection owes; with nothing left, close its run and note when to look next."""
+        plan = reconcile.plan(self.product, connection, now=now)
+        if plan.needs_check:
+            self._start(connection, lambda: self._check(connection), None)
+        elif plan.units:
+            self._run_of(connection)
+            self._turns.plan(connection, plan.units)
+        elif plan.names_due:
+            self._start(connection, lambda: self._names(connection), None)
+        else:
+            reconcile.set_next_due(self.product, connection, plan.next_due_at, seen=now)
+            if run := self._runs.pop(connection, None):
+                runs.close_run(self.product.database, run)
+
+    def _submit(self, connection: Connection, unit: Unit) -> None:
+        self._start(connection, lambda: self._work(connection, unit), unit)
+
+    def _start(self, connection: Connection, work: Callable[[], Done], unit: Unit | None) -> None:
+        self._run_of(connection)
+        self._busy[self._pool.submit(work)] = Task(connection, unit)
+
+    def _run_of(self, connection: Connection) -> Run:
+        if connection not in self._runs:
+            self._runs[connection] = runs.open_run(self.product.database, connection, worker=self.name)
+        return self._runs[connection]
+
+    def _gather(self, future: Future[Done]) -> None:
+        """Count what a thread did; when the connection has nothing left in hand, look at it again."""
+        task = self._busy.pop(future)
+        done = self._result(future, task)
+        self._runs[task.connection].count(done)
+        if done.outcome is Outcome.FAILED:
+            log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
+            self._turns.drop(task.connection)
+        in_hand = any(other.connection == task.connection for other in self._busy.values())
+        if not in_hand and not self._turns.has(task.connection) and not self.stopping.is_set():
+            self._plan(task.connection, utc_now())
+
+    def _result(self, future: Future[Done], task: Task) -> Done:
+        """The thread's result. The one broad catch: a defect in one unit must not stop the others."""
+        try:
+            return future.result()
+        except Stopping:
+            return self._given_back(task)
+        except Exception as error:
+            log.exception("%s of connection %d raised", _what(task), task.connection.provider_key_id)
+            return self._set_aside(task, f"Unexpected {type(error).__name__}; see the worker's log.")
+
+    def _given_back(self, task: Task) -> Done:
+        if task.unit is None:
+            return Done(Outcome.TAKEN)
+        return fetching.give_back(self.product, task.connection, task.unit, owner=self.name)
+
+    def _set_aside(self, task: Task, reason: str) -> Done:
+        if task.unit is None:
+            return fetching.postpone(self.product, task.connection, reason=reason)
+        return fetching.put_aside(self.product, task.connection, task.unit, owner=self.name, reason=reason)
+
+    def _work(self, connection: Connection, unit: Unit) -> Done:
+        return fetching.work(self.product, connection, unit, owner=self.name, wait=self._wait)
+
+    def _check(self, connection: Connection) -> Done:
+        fetching.check(self.product, connection, wait=self._wait)
+        return Done(Outcome.TAKEN)
+
+    def _names(self, connection: Connection) -> Done:
+        fetching.read_names(self.product, connection, wait=self._wait)
+        return Done(Outcome.TAKEN)
+
+    def _wait(self, seconds: float) -> None:
+        if self.stopping.wait(seconds):
+            raise Stopping
+
+
+def _what(task: Task) -> str:
+    return f"{task.unit.endpoint} of {task.unit.start}" if task.unit else "the check or the names"

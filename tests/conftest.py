@@ -1,0 +1,87 @@
+"""What every test stands on: no settings of the caller, the real clock afterwards, and both databases.
+
+A test that takes `database_url` or `migrated_url` runs twice, and its id names the database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.postgres import PostgresServer
+from tracker import clock, migrations
+
+
+@pytest.fixture(autouse=True)
+def own_settings_and_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in os.environ:
+        if name.startswith("TRACKER_") and not name.startswith("TRACKER_TEST_"):
+            monkeypatch.delenv(name)
+    yield
+    clock.start_at(None)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for this test run. None to be found is a failure, never a skip."""
+    with postgres.running(os.environ) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database of this test's own."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'tracker.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(fresh_name()) as url:
+        yield url
+
+
+@pytest.fixture
+def migrated_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The SQLAlchemy URL of a database of this test's own with every table and no row of ours."""
+    if database_kind == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_file"), tmp_path / "tracker.db")
+        yield f"sqlite:///{tmp_path / 'tracker.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    with server.database(fresh_name(), template=request.getfixturevalue("migrated_template")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrated once; a test gets a copy."""
+    file = tmp_path_factory.mktemp("template") / "tracker.db"
+    migrations.upgrade(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as connection:  # what a write-ahead log still holds would not be copied
+        connection.execute("pragma wal_checkpoint(truncate)")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
+    """The name of a database that was migrated once; a test gets a copy."""
+    name = fresh_name()
+    with postgres_server.database(name) as url:
+        migrations.upgrade(url)
+        yield name
+
+
+def fresh_name() -> str:
+    return f"test_{secrets.token_hex(8)}"

@@ -1,0 +1,78 @@
+"""The record of every use of a provider key: a row before the request leaves, its answer added afterwards.
+
+A row without a status is a request whose answer was never recorded, because the process ended first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlmodel import Session
+
+from tracker.clock import utc_now
+from tracker.db import Database
+from tracker.models import ProviderCall, table_of
+
+CALLS = table_of(ProviderCall)
+
+
+@dataclass
+class KeptCalls:
+    """Calls made with a key that is not stored yet; `store` writes them once it is."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def started(self, method: str, path: str) -> int:
+        self.rows.append({"started_at": utc_now(), "method": method, "path": path})
+        return len(self.rows) - 1
+
+    def finished(self, call_id: int, *, status: int | None, received_bytes: int, duration_ms: int) -> None:
+        self.rows[call_id] |= _answer(status, received_bytes, duration_ms)
+
+    def store(self, session: Session, workspace_id: int, provider_key_id: int) -> None:
+        of = {"workspace_id": workspace_id, "provider_key_id": provider_key_id}
+        if self.rows:
+            session.execute(insert(CALLS), [{**_answer(None, 0, 0), **row, **of} for row in self.rows])
+
+
+@dataclass
+class RecordedCalls:
+    """Calls made with a stored key, each on record before it leaves. Answers come with the next call, or `flush`."""
+
+    database: Database
+    workspace_id: int
+    provider_key_id: int
+    _answers: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def started(self, method: str, path: str) -> int:
+        return self.database.retrying(lambda: self._start(method, path, utc_now()))
+
+    def finished(self, call_id: int, *, status: int | None, received_bytes: int, duration_ms: int) -> None:
+        self._answers[call_id] = _answer(status, received_bytes, duration_ms)
+
+    def flush(self, session: Session) -> None:
+        """Write the answers known so far in the caller's transaction."""
+        for call_id, answer in self._answers.items():
+            of = (CALLS.c.workspace_id == self.workspace_id, CALLS.c.id == call_id)
+            session.execute(update(CALLS).where(*of).values(**answer))
+
+    def _start(self, method: str, path: str, at: datetime) -> int:
+        row = {
+            "workspace_id": self.workspace_id,
+            "provider_key_id": self.provider_key_id,
+            "started_at": at,
+            "method": method,
+            "path": path,
+        }
+        with self.database.workspace(self.workspace_id, write=True) as session:
+            self.flush(session)
+            call_id = int(session.execute(insert(CALLS).values(**row).returning(CALLS.c.id)).scalar_one())
+        self._answers.clear()
+        return call_id
+
+
+def _answer(status: int | None, received_bytes: int, duration_ms: int) -> dict[str, Any]:
+    return {"status": status, "received_bytes": received_bytes, "duration_ms": duration_ms}

@@ -1,0 +1,306 @@
+"""Provider keys from the owner's side: add, check, replace, pause, delete. A key that is refused is never stored.
+
+The check before storing uses the key in the request that brought it; a stored key is opened only by `opened`,
+for the worker. One organisation is connected once: a second key for it would double every total.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from tracker import access, ledger, vault
+from tracker.calls import KeptCalls
+from tracker.clock import utc_now
+from tracker.db import upsert
+from tracker.errors import BadInput, Conflict, NotFound, VaultError
+from tracker.models import KeyStatus, Name, ProviderKey, UsageSeries, table_of
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.providers.base import KnownName, Verdict
+from tracker.providers.http import CallLog, Limits, ProviderClient
+from tracker.redact import SecretKey, clean_key
+from tracker.vault import Binding, Sealed
+
+MAX_LABEL = 80
+MAX_KEYS = 1_000
+"""Keys a workspace may hold; beyond it something is wrong."""
+
+CHECK_LIMITS = Limits(total_s=15, tries=2, retry_budget_s=5)
+"""A person waits for the answer."""
+
+USABLE = (KeyStatus.UNCHECKED, KeyStatus.VALID)
+
+KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
+
+
+@dataclass(frozen=True)
+class Added:
+    """A key that is stored now, and what its check said."""
+
+    provider_key_id: int
+    status: KeyStatus
+    sentence: str
+
+
+def add(product: Product, workspace_id: int, *, provider: str, label: str, text: str) -> Added:
+    """Check a pasted key and store it sealed. BadInput or Conflict, and nothing stored, when it is refused."""
+    label = clean_label(label)
+    key, verdict, calls = _checked(product, provider, text)
+    with product.database.workspace(workspace_id, write=True) as session:
+        _refuse_known(session, product, workspace_id, key)
+        _refuse_same_organisation(session, workspace_id, provider, verdict)
+        row = _new_row(workspace_id, provider=provider, label=label)
+        session.add(row)
+        session.flush()
+        _put(session, product, row, key, verdict)
+        calls.store(session, workspace_id, id_of(row))
+    return Added(id_of(row), KeyStatus(row.status), verdict.sentence)
+
+
+def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: str) -> Added:
+    """Put another key of the same organisation in a connection's place; its id and history stay."""
+    row = find(product, workspace_id, provider_key_id)
+    key, verdict, calls = _checked(product, row.provider, text)
+    with product.database.workspace(workspace_id, write=True) as session:
+        row = present(session, workspace_id, provider_key_id)
+        _refuse_known(session, product, workspace_id, key)
+        _refuse_same_organisation(session, workspace_id, row.provider, verdict, but=provider_key_id)
+        known = organisation_ids(session, workspace_id, provider_key_id)
+        if known and verdict.organisation and not known & verdict.organisation:
+            raise Conflict(
+                f"This key belongs to another organisation than {row.label!r}. Add it as a connection of its own."
+            )
+        row.replaced_at = utc_now()
+        _put(session, product, row, key, verdict)
+        calls.store(session, workspace_id, provider_key_id)
+        ledger.reopen_unavailable(session, workspace_id, provider_key_id)
+    return Added(provider_key_id, KeyStatus(row.status), verdict.sentence)
+
+
+def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: bool) -> None:
+    """Stop or resume reading with this key; what was read stays."""
+    with product.database.workspace(workspace_id, write=True) as session:
+        row = present(session, workspace_id, provider_key_id)
+        row.paused_at = utc_now() if paused else None
+        row.next_due_at = None if paused else utc_now()
+
+
+def delete(product: Product, workspace_id: int, provider_key_id: int) -> None:
+    """Destroy the sealed key. The connection's row and its history stay."""
+    with product.database.workspace(workspace_id, write=True) as session:
+        row = present(session, workspace_id, provider_key_id)
+        row.wrapped_dek = row.ciphertext = row.fingerprint = row.kek_id = row.fmt = None
+        row.deleted_at = utc_now()
+        row.next_due_at = None
+
+
+def ask_check(product: Product, workspace_id: int, provider_key_id: int) -> None:
+    """Let the worker check the key again, at once."""
+    with product.database.workspace(workspace_id, write=True) as session:
+        row = present(session, workspace_id, provider_key_id)
+        row.status, row.failures, row.retry_at, row.next_due_at = KeyStatus.UNCHECKED, 0, None, utc_now()
+        ledger.reopen_unavailable(session, workspace_id, provider_key_id)
+
+
+def find(product: Product, workspace_id: int, provider_key_id: int) -> ProviderKey:
+    """The connection's row; NotFound when the workspace has none of that id or its key was deleted."""
+    with product.database.workspace(workspace_id) as session:
+        return present(session, workspace_id, provider_key_id)
+
+
+def clean_label(text: str) -> str:
+    """The label without surrounding space; BadInput when it is empty, too long or holds control characters."""
+    label = text.strip()
+    if not 0 < len(label) <= MAX_LABEL or not label.isprintable():
+        raise BadInput(f"A label of 1 to {MAX_LABEL} printable characters is expected.")
+    return label
+
+
+def client(
+    product: Product,
+    provider: str,
+    key: SecretKey,
+    *,
+    calls: CallLog,
+    limits: Limits,
+    wait: Callable[[float], None] = time.sleep,
+) -> ProviderClient:
+    """The hardened client for one provider and key."""
+    known = provider_named(provider)
+    return ProviderClient(
+        base_url=product.base_url(provider),
+        title=known.title,
+        headers=known.headers,
+        key=key,
+        allowed=known.allowed,
+        explain=known.explain,
+        calls=calls,
+        connection=product.clients,
+        limits=limits,
+        wait=wait,
+    )
+
+
+def opened(product: Product, session: Session, row: ProviderKey) -> SecretKey:
+    """The stored key in the clear, for the worker's call only; VaultError when it must not or cannot be opened."""
+    if row.deleted_at or not row.ciphertext or not access.has_enabled_member(session, row.workspace_id):
+        raise VaultError(f"The key {row.label!r} was deleted, or nobody of its workspace may sign in any more.")
+    origin = product.origin(row.provider)
+    if row.origin != origin:
+        raise VaultError(
+            f"The key {row.label!r} was stored for {row.origin}, but calls now go to {origin}. Replace the key.",
+        )
+    return vault.open_key(product.ring, binding(row), sealed_of(row))
+
+
+def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> None:
+    """Write what a check found into the connection's row, and the organisation's ids beside it."""
+    same = _same_organisation(session, row.workspace_id, row.provider, verdict, but=row.id)
+    row.status = KeyStatus(verdict.status) if same is None else KeyStatus.DUPLICATE
+    row.status_reason = verdict.sentence if same is None else _connected_sentence(same)
+    row.names_readable = verdict.names_readable
+    row.checked_at = now
+    if verdict.organisation and same is None:
+        remember_names(session, row, [KnownName("project", ref, None) for ref in sorted(verdict.organisation)])
+
+
+def remember_names(session: Session, row: ProviderKey, names: list[KnownName]) -> None:
+    """Keep names by id. A name once known is kept when the provider no longer tells it."""
+    rows = [
+        {"workspace_id": row.workspace_id, "provider_key_id": row.id, "kind": n.kind, "ref": n.ref, "name": n.name}
+        for n in names
+    ]
+    key = ("workspace_id", "provider_key_id", "kind", "ref")
+    named, unnamed = [r for r in rows if r["name"] is not None], [r for r in rows if r["name"] is None]
+    if unnamed:
+        session.execute(upsert(session, NAMES).on_conflict_do_nothing(index_elements=list(key)), unnamed)
+    if named:
+        statement = upsert(session, NAMES)
+        statement = statement.on_conflict_do_update(index_elements=list(key), set_={"name": statement.excluded.name})
+        session.execute(statement, named)
+
+
+def organisation_ids(session: Session, workspace_id: int, provider_key_id: int) -> frozenset[str]:
+    """The project ids known of a connection's organisation, from names and from usage."""
+    of_names = select(NAMES.c.ref).where(
+        NAMES.c.workspace_id == workspace_id,
+        NAMES.c.provider_key_id == provider_key_id,
+        NAMES.c.kind == "project",
+    )
+    of_usage = select(SERIES.c.project_id).where(
+        SERIES.c.workspace_id == workspace_id,
+        SERIES.c.provider_key_id == provider_key_id,
+        SERIES.c.project_id.is_not(None),
+    )
+    found = {*session.execute(of_names).scalars(), *session.execute(of_usage.distinct()).scalars()}
+    return frozenset(str(ref) for ref in found)
+
+
+def id_of(row: ProviderKey) -> int:
+    """The id of a stored connection."""
+    if row.id is None:
+        raise RuntimeError("the connection is not stored yet")
+    return row.id
+
+
+def _checked(product: Product, provider: str, text: str) -> tuple[SecretKey, Verdict, KeptCalls]:
+    known, key, calls = provider_named(provider), clean_key(text), KeptCalls()
+    talk = client(product, provider, key, calls=calls, limits=CHECK_LIMITS)
+    verdict = known.check(talk, key, now=utc_now())
+    if verdict.status in {"invalid", "insufficient"}:
+        raise BadInput(verdict.sentence)
+    return key, verdict, calls
+
+
+def _new_row(workspace_id: int, *, provider: str, label: str) -> ProviderKey:
+    return ProviderKey(
+        workspace_id=workspace_id,
+        provider=provider,
+        label=label,
+        origin="",
+        last4="",
+        created_at=utc_now(),
+    )
+
+
+def _put(session: Session, product: Product, row: ProviderKey, key: SecretKey, verdict: Verdict) -> None:
+    """Seal the key into its row and make its work due."""
+    row.origin = product.origin(row.provider)
+    sealed = vault.seal(product.ring, binding(row), key)
+    row.fmt, row.kek_id = sealed.fmt, sealed.kek_id
+    row.wrapped_dek, row.ciphertext = sealed.wrapped_dek, sealed.ciphertext
+    row.last4, row.fingerprint = key.last4, vault.fingerprint(product.ring, row.workspace_id, key)
+    row.failures, row.retry_at, row.next_due_at = 0, None, utc_now()
+    settle(session, row, verdict, now=utc_now())
+
+
+def binding(row: ProviderKey) -> Binding:
+    """What a row's sealed key is bound to."""
+    return Binding(workspace_id=row.workspace_id, key_id=id_of(row), provider=row.provider, origin=row.origin)
+
+
+def sealed_of(row: ProviderKey) -> Sealed:
+    """The sealed key of a row; a row without one gives what cannot be opened."""
+    return Sealed(row.fmt or 0, row.kek_id or "", row.wrapped_dek or b"", row.ciphertext or b"")
+
+
+def present(session: Session, workspace_id: int, provider_key_id: int) -> ProviderKey:
+    """The connection's row in the caller's transaction; NotFound when there is none or its key was deleted."""
+    statement = select(ProviderKey).where(
+        col(ProviderKey.workspace_id) == workspace_id,
+        col(ProviderKey.id) == provider_key_id,
+        col(ProviderKey.deleted_at).is_(None),
+    )
+    row: ProviderKey | None = session.execute(statement).scalar_one_or_none()
+    if row is None:
+        raise NotFound(f"There is no provider key {provider_key_id} in this workspace.")
+    return row
+
+
+def _refuse_known(session: Session, product: Product, workspace_id: int, key: SecretKey) -> None:
+    mark = vault.fingerprint(product.ring, workspace_id, key)
+    statement = select(KEYS.c.label).where(KEYS.c.workspace_id == workspace_id, KEYS.c.fingerprint == mark)
+    if (label := session.execute(statement).scalar()) is not None:
+        raise Conflict(f"This key is stored already, as {label!r}.")
+
+
+def _refuse_same_organisation(
+    session: Session,
+    workspace_id: int,
+    provider: str,
+    verdict: Verdict,
+    *,
+    but: int | None = None,
+) -> None:
+    same = _same_organisation(session, workspace_id, provider, verdict, but=but)
+    if same is not None:
+        raise Conflict(_connected_sentence(same))
+
+
+def _connected_sentence(label: str) -> str:
+    return f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
+
+
+def _same_organisation(
+    session: Session,
+    workspace_id: int,
+    provider: str,
+    verdict: Verdict,
+    *,
+    but: int | None,
+) -> str | None:
+    """The label of another connection to the organisation that the verdict recognised."""
+    if not verdict.organisation:
+        return None
+    statement = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == workspace_id, KEYS.c.provider == provider)
+    others = [(number, label) for number, label in session.execute(statement) if number != but]
+    return next(
+        (label for number, label in others if organisation_ids(session, workspace_id, number) & verdict.organisation),
+        None,
+    )

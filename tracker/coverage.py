@@ -1,0 +1,204 @@
+"""What is due? Pure decisions on the coverage ledger: rows and a time in, states, due times and units of work out.
+
+A day is read at once when it is missing, hourly while it runs, daily until the provider no longer revises it,
+and weekly after that for a while. A day before the provider's history is never read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from tracker import clock
+from tracker.models import DayState
+from tracker.providers.base import Endpoint
+
+TODAY_REFRESH = timedelta(hours=1)
+REVISION_WINDOW = timedelta(days=3)
+"""Late usage lands for hours, seldom a day (consumers' reports, 2026-11); until then a day stays provisional."""
+
+BILL_WINDOW = timedelta(days=35)
+"""An empty day of the bill is "not billed yet" for so long, and "nothing billed" after."""
+
+WEEKLY_WINDOW = timedelta(days=35)
+WEEK = timedelta(days=7)
+LEASE = timedelta(minutes=5)
+"""Longer than a unit takes; a unit that takes longer is refused by its fence, not stored twice."""
+
+RETRY_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))
+"""How long a unit waits after its first, second, … failed attempt; the last one repeats."""
+
+NEWEST_FIRST = timedelta(days=35)
+"""Days this recent are read newest first; older debt oldest first, for a provider's history ends there."""
+
+COMPLETE = frozenset({DayState.FINAL, DayState.VERIFIED_ZERO})
+
+
+@dataclass(frozen=True)
+class LedgerDay:
+    """A row of the ledger, as far as decisions need it. Instants are UTC."""
+
+    state: DayState = DayState.MISSING
+    rows: int = 0
+    content_sha256: bytes | None = None
+    fetched_at: datetime | None = None
+    retry_at: datetime | None = None
+    attempts: int = 0
+    lease_until: datetime | None = None
+    fence: int = 0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Consecutive UTC days [start, end) of one endpoint, read together; `fences` is the ledger's fence by day."""
+
+    endpoint: str
+    start: date
+    end: date
+    fences: tuple[int, ...]
+
+    @property
+    def days(self) -> list[date]:
+        return clock.days(self.start, self.end)
+
+    @property
+    def claimed(self) -> Unit:
+        """The same unit with the fences that its claim gave it."""
+        return replace(self, fences=tuple(fence + 1 for fence in self.fences))
+
+
+ABSENT = LedgerDay()
+
+
+def is_leased(row: LedgerDay, now: datetime) -> bool:
+    """Whether somebody holds the day. A lease further ahead than its length was made by a wrong clock and is void."""
+    return row.lease_until is not None and now < row.lease_until <= now + LEASE
+
+
+def due_at(day: date, row: LedgerDay, *, fetch_hour: int) -> datetime | None:
+    """When the day is to be read next; None for never. A leased day is due when its lease ends."""
+    if row.state is DayState.UNAVAILABLE:
+        return None
+    if row.fetched_at is None or row.state in {DayState.MISSING, DayState.FAILED}:
+        return row.retry_at or clock.day_start(day)
+    again = _next_reading(day, row.fetched_at, row.state, fetch_hour=fetch_hour)
+    return max(again, row.retry_at) if again and row.retry_at else again
+
+
+def _next_reading(day: date, fetched_at: datetime, state: DayState, *, fetch_hour: int) -> datetime | None:
+    if fetched_at < clock.day_end(day):
+        return fetched_at + TODAY_REFRESH
+    if state is DayState.PROVISIONAL:
+        return next_daily(fetched_at, fetch_hour)
+    weekly = next_daily(fetched_at + WEEK - clock.DAY, fetch_hour)
+    return weekly if weekly < clock.day_end(day) + WEEKLY_WINDOW else None
+
+
+def next_daily(after: datetime, hour: int) -> datetime:
+    """The first daily reading (at `hour` UTC) strictly after the instant."""
+    today = clock.day_start(clock.day_of(after)) + timedelta(hours=hour)
+    return today if today > after else today + clock.DAY
+
+
+def state_after(day: date, *, rows: int, bills: bool, now: datetime) -> DayState:
+    """The state of a day just read successfully with so many rows."""
+    window = BILL_WINDOW if bills and rows == 0 else REVISION_WINDOW
+    if now < clock.day_end(day) + window:
+        return DayState.PROVISIONAL
+    return DayState.FINAL if rows else DayState.VERIFIED_ZERO
+
+
+def is_complete(day: date, row: LedgerDay) -> bool:
+    """Whether the day was read after it had ended. Late revisions may still come; an unbilled day is not complete."""
+    return row.state in COMPLETE or (
+        row.state is DayState.PROVISIONAL
+        and row.rows > 0
+        and row.fetched_at is not None
+        and row.fetched_at >= clock.day_end(day)
+    )
+
+
+def retry_in(attempts: int) -> timedelta:
+    """How long to wait after so many failed attempts (1 or more)."""
+    return RETRY_AFTER[min(attempts, len(RETRY_AFTER)) - 1]
+
+
+def horizon(now: datetime, *, history: timedelta, history_from: date | None) -> tuple[date, date]:
+    """The days [first, end) to keep: the provider's history up to and including today.
+
+    A day that began before the earliest supported instant is left alone: reading it again would erase part of it.
+    """
+    today = clock.day_of(now)
+    first = today - history
+    return max(first, history_from) if history_from else first, today + clock.DAY
+
+
+def due_units(
+    endpoint: Endpoint,
+    ledger: Mapping[date, LedgerDay],
+    *,
+    period: tuple[date, date],
+    now: datetime,
+    fetch_hour: int,
+) -> list[Unit]:
+    """The endpoint's due days as units of at most `days_per_unit` consecutive days, unordered."""
+    due = [day for day in clock.days(*period) if _is_due(day, ledger.get(day, ABSENT), now=now, fetch_hour=fetch_hour)]
+    return [
+        Unit(endpoint.name, run[0], run[-1] + clock.DAY, tuple(ledger.get(day, ABSENT).fence for day in run))
+        for run in _runs(due, endpoint.days_per_unit)
+    ]
+
+
+def _is_due(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> bool:
+    at = due_at(day, row, fetch_hour=fetch_hour)
+    return at is not None and at <= now and not is_leased(row, now)
+
+
+def is_owed(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> bool:
+    """Whether the day is due apart from its lease and its waiting for a retry: work that a run left undone."""
+    at = due_at(day, replace(row, retry_at=None), fetch_hour=fetch_hour)
+    return at is not None and at <= now
+
+
+def _runs(days: Sequence[date], longest: int) -> Iterable[list[date]]:
+    """Split sorted days into runs of consecutive ones, cut from the newest end so that today begins a run."""
+    run: list[date] = []
+    for day in reversed(days):
+        if run and (run[-1] - day != clock.DAY or len(run) == longest):
+            yield run[::-1]
+            run = []
+        run.append(day)
+    if run:
+        yield run[::-1]
+
+
+def in_order(units: Iterable[Unit], *, endpoints: Sequence[str], now: datetime) -> list[Unit]:
+    """Recent days newest first, all endpoints of a stretch together; then the oldest debt first."""
+    recent_from = clock.day_of(now) - NEWEST_FIRST
+    rank = {name: n for n, name in enumerate(endpoints)}
+
+    def key(unit: Unit) -> tuple[int, int, int]:
+        if unit.end > recent_from:
+            return 0, -unit.end.toordinal(), rank[unit.endpoint]
+        return 1, unit.start.toordinal(), rank[unit.endpoint]
+
+    return sorted(units, key=key)
+
+
+def next_due(
+    ledgers: Mapping[str, Mapping[date, LedgerDay]],
+    *,
+    period: tuple[date, date],
+    now: datetime,
+    fetch_hour: int,
+) -> datetime:
+    """When anything of a connection is due next: at the latest when the next day begins."""
+    times = [clock.day_start(period[1])]
+    for ledger in ledgers.values():
+        for day in clock.days(*period):
+            row = ledger.get(day, ABSENT)
+            at = due_at(day, row, fetch_hour=fetch_hour)
+            if at is not None:
+                times.append(max(at, row.lease_until or at) if is_leased(row, now) else at)
+    return min(times)

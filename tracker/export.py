@@ -1,0 +1,219 @@
+"""The files one can take away: usage by bucket and the bill by day, as CSV, streamed with flat memory.
+
+Cells are safe to open in a spreadsheet: text that it would take for a formula gets an apostrophe in front
+(OWASP community page "CSV Injection", read 2026-11); numbers stay numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlmodel import Session
+
+from tracker import clock
+from tracker.models import BilledCostRow, Name, UsageEvent, UsageSeries, table_of
+from tracker.money import usd_text
+from tracker.queries import key_labels
+
+EVENTS, SERIES, BILLED = table_of(UsageEvent), table_of(UsageSeries), table_of(BilledCostRow)
+NAMES = table_of(Name)
+
+MEASURES = (
+    "requests",
+    "input_tokens",
+    "input_cached_tokens",
+    "input_cache_write_tokens",
+    "output_tokens",
+    "input_audio_tokens",
+    "input_cached_audio_tokens",
+    "output_audio_tokens",
+    "input_image_tokens",
+    "input_cached_image_tokens",
+    "output_image_tokens",
+    "images",
+    "characters",
+    "seconds",
+    "sessions",
+    "bytes",
+)
+DETAIL = ("size", "source", "context_level", "vector_store_id", "api_source")
+
+COLUMNS = (
+    "bucket_start",
+    "bucket_end",
+    "provider",
+    "provider_key",
+    "usage_type",
+    "model",
+    "project_id",
+    "project_name",
+    "api_key_id",
+    "api_key_name",
+    "user_id",
+    "service_tier",
+    "batch",
+    "detail",
+    *MEASURES,
+    "estimated_cost_usd",
+    "cost_basis",
+)
+BILLED_COLUMNS = (
+    "day",
+    "provider",
+    "provider_key",
+    "line_item",
+    "model",
+    "project_id",
+    "project_name",
+    "api_key_id",
+    "api_key_name",
+    "quantity",
+    "quantity_unit",
+    "currency",
+    "billed_cost",
+)
+
+FORMULA = tuple("=+-@\t\r\n\x00＝＋－＠")
+BATCH = 2_000
+
+Names = dict[tuple[int, str, str], str | None]
+
+
+def usage_csv(session: Session, workspace_id: int, start: date, end: date) -> Iterator[str]:
+    """Chunks of the CSV of every usage event of the UTC days [start, end), oldest first."""
+    labels, names = key_labels(session, workspace_id), _names(session, workspace_id)
+    statement = _usage_statement(workspace_id, start, end)
+    return _chunks(session, statement, COLUMNS, lambda row: _usage_cells(row, labels, names))
+
+
+def billed_csv(session: Session, workspace_id: int, start: date, end: date) -> Iterator[str]:
+    """Chunks of the CSV of every bill line of the UTC days [start, end), oldest first."""
+    labels, names = key_labels(session, workspace_id), _names(session, workspace_id)
+    statement = (
+        select(BILLED)
+        .where(BILLED.c.workspace_id == workspace_id, BILLED.c.day >= start, BILLED.c.day < end)
+        .order_by(BILLED.c.day, BILLED.c.provider_key_id, BILLED.c.line_item, BILLED.c.digest)
+    )
+    return _chunks(session, statement, BILLED_COLUMNS, lambda row: _billed_cells(row, labels, names))
+
+
+FORMATS: dict[str, Callable[[Session, int, date, date], Iterator[str]]] = {"csv": usage_csv, "billed-csv": billed_csv}
+
+
+def cell(value: object) -> str:
+    """One cell as text: empty for unknown, ISO 8601 for times, plain digits for money, text made harmless."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(FORMULA) else value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, Decimal):
+        return usd_text(value) or ""
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _usage_statement(workspace_id: int, start: date, end: date) -> Select[Any]:
+    dimensions = (SERIES.c[name] for name in ("model", "project_id", "api_key_id", "user_id", "service_tier", "batch"))
+    return (
+        select(
+            EVENTS.c.bucket_start,
+            EVENTS.c.estimated_cost,
+            EVENTS.c.cost_basis,
+            EVENTS.c.model_requests,
+            *(EVENTS.c[name] for name in MEASURES),
+            SERIES.c.width_s,
+            SERIES.c.provider,
+            SERIES.c.provider_key_id,
+            SERIES.c.usage_type,
+            *dimensions,
+            *(SERIES.c[name] for name in DETAIL),
+        )
+        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+        .where(
+            EVENTS.c.workspace_id == workspace_id,
+            SERIES.c.workspace_id == workspace_id,
+            EVENTS.c.bucket_start >= clock.day_start(start),
+            EVENTS.c.bucket_start < clock.day_start(end),
+        )
+        .order_by(EVENTS.c.bucket_start, EVENTS.c.series_id)
+    )
+
+
+def _chunks(
+    session: Session,
+    statement: Select[Any],
+    columns: Sequence[str],
+    cells: Callable[[Any], Sequence[object]],
+) -> Iterator[str]:
+    yield _written([columns])
+    found = session.execute(statement, execution_options={"yield_per": BATCH})
+    for batch in found.partitions(BATCH):
+        yield _written([[cell(value) for value in cells(row)] for row in batch])
+
+
+def _written(rows: Sequence[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
+def _usage_cells(row: Any, labels: dict[int, str], names: Names) -> Sequence[object]:
+    of = row.provider_key_id
+    return (
+        row.bucket_start,
+        row.bucket_start + timedelta(seconds=row.width_s),
+        row.provider,
+        labels.get(of),
+        row.usage_type,
+        row.model,
+        row.project_id,
+        names.get((of, "project", row.project_id)),
+        row.api_key_id,
+        names.get((of, "api_key", row.api_key_id)),
+        row.user_id,
+        row.service_tier,
+        row.batch,
+        _detail(row),
+        *(getattr(row, name) for name in MEASURES),
+        row.estimated_cost,
+        row.cost_basis.value,
+    )
+
+
+def _detail(row: Any) -> str:
+    told = ((name, getattr(row, name)) for name in (*DETAIL, "model_requests"))
+    return ";".join(f"{name}={value}" for name, value in told if value is not None)
+
+
+def _billed_cells(row: Any, labels: dict[int, str], names: Names) -> Sequence[object]:
+    of = row.provider_key_id
+    return (
+        row.day,
+        row.provider,
+        labels.get(of),
+        row.line_item,
+        row.model,
+        row.project_id,
+        names.get((of, "project", row.project_id)),
+        row.api_key_id,
+        names.get((of, "api_key", row.api_key_id)),
+        row.quantity,
+        row.quantity_unit,
+        row.currency,
+        row.amount,
+    )
+
+
+def _names(session: Session, workspace_id: int) -> Names:
+    columns = (NAMES.c.provider_key_id, NAMES.c.kind, NAMES.c.ref, NAMES.c.name)
+    found = session.execute(select(*columns).where(NAMES.c.workspace_id == workspace_id))
+    return {(key_id, kind, ref): name for key_id, kind, ref, name in found}

@@ -1,0 +1,308 @@
+"""One unit of work: claim it, read it, store it or say why not. Each step is its own transaction under the lease.
+
+Whatever a provider, another worker or a lost connection does, the ledger ends in a state from which the
+unit is either whole or due again. Nothing here raises for such things; only a defect does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from tracker import connections, coverage, ingest, ledger
+from tracker.calls import RecordedCalls
+from tracker.clock import utc_now
+from tracker.coverage import Unit
+from tracker.errors import (
+    KeyRejected,
+    LeaseLost,
+    LookbackExceeded,
+    NotFound,
+    ProviderDown,
+    ProviderError,
+    RateLimited,
+    ScopeMissing,
+    VaultError,
+)
+from tracker.ingest import Stored
+from tracker.ledger import Claim
+from tracker.models import KeyStatus, ProviderKey
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.providers.base import Endpoint, Fetched, Provider, Verdict
+from tracker.providers.http import Limits, ProviderClient
+from tracker.reconcile import KEYS, NAMES_REFRESH, Connection, row_of
+from tracker.redact import SecretKey
+
+FETCH_LIMITS = Limits(total_s=60, tries=4, retry_budget_s=20)
+"""Longer waits are the ledger's: those hold no thread and survive a restart."""
+
+FAILURES_TO_PAUSE = 3
+"""Failures in a row, over all endpoints, after which the provider is taken to be down for this key."""
+
+Wait = Callable[[float], None]
+
+
+class Outcome(StrEnum):
+    """How a unit ended; TAKEN is another worker's success or ours too late."""
+
+    STORED = "stored"
+    FAILED = "failed"
+    TAKEN = "taken"
+
+
+@dataclass(frozen=True)
+class Done:
+    """A unit's end: how, how many days and rows, and why not."""
+
+    outcome: Outcome
+    days: int = 0
+    rows: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection with its key in the clear, for as long as one unit takes."""
+
+    product: Product
+    connection: Connection
+    row: ProviderKey
+    key: SecretKey
+    calls: RecordedCalls
+    wait: Wait
+
+    @property
+    def provider(self) -> Provider:
+        return provider_named(self.row.provider)
+
+    def client(self) -> ProviderClient:
+        return connections.client(
+            self.product,
+            self.row.provider,
+            self.key,
+            calls=self.calls,
+            limits=FETCH_LIMITS,
+            wait=self.wait,
+        )
+
+
+def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> Done:
+    """Do one planned unit."""
+    try:
+        opened, claimed = product.database.retrying(lambda: _begin(product, connection, unit, owner=owner, wait=wait))
+    except LeaseLost:
+        return Done(Outcome.TAKEN)
+    except VaultError as error:
+        _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
+        return Done(Outcome.FAILED, reason=str(error))
+    try:
+        fetched = opened.provider.fetch(
+            opened.client(),
+            endpoint_of(opened.row, unit),
+            unit.start,
+            unit.end,
+            now=utc_now(),
+        )
+        stored = product.database.retrying(lambda: _store(opened, claimed, fetched))
+    except LeaseLost:
+        return Done(Outcome.TAKEN)
+    except ProviderError as error:
+        return _failed(opened, claimed, error)
+    return Done(Outcome.STORED, days=len(unit.days), rows=stored.rows)
+
+
+def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, reason: str) -> Done:
+    """Fail a unit that raised what nobody foresaw, so that it blocks nothing else and is tried again later."""
+    claimed = Claim(connection.workspace_id, connection.provider_key_id, unit.claimed, owner)
+    try:
+        with product.database.workspace(connection.workspace_id, write=True) as session:
+            ledger.fail(session, claimed, reason, now=utc_now())
+    except LeaseLost:
+        return Done(Outcome.TAKEN)
+    return Done(Outcome.FAILED, reason=reason)
+
+
+def give_back(product: Product, connection: Connection, unit: Unit, *, owner: str) -> Done:
+    """Release a unit that was begun and is not going to be finished (the worker is stopping)."""
+    claimed = Claim(connection.workspace_id, connection.provider_key_id, unit.claimed, owner)
+    # A unit that was stored meanwhile, or never begun, has no lease to give back.
+    with suppress(LeaseLost), product.database.workspace(connection.workspace_id, write=True) as session:
+        ledger.give_back(session, claimed)
+    return Done(Outcome.TAKEN)
+
+
+def postpone(product: Product, connection: Connection, *, reason: str) -> Done:
+    """Leave a connection alone for a while after its check or its names raised what nobody foresaw."""
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        row = _present(session, connection)
+        row.failures += 1
+        row.retry_at = utc_now() + coverage.retry_in(row.failures)
+    return Done(Outcome.FAILED, reason=reason)
+
+
+def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | None:
+    """Check a stored key and write down what was found; None when it cannot be opened.
+
+    A key that may not read, or could not be checked, is looked at again at a growing distance.
+    """
+    try:
+        with product.database.workspace(connection.workspace_id) as session:
+            opened = _open(product, session, connection, wait=wait)
+    except (VaultError, NotFound) as error:
+        _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
+        return None
+    verdict = opened.provider.check(opened.client(), opened.key, now=utc_now())
+    product.database.retrying(lambda: _settle(opened, verdict))
+    return verdict
+
+
+def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
+    """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        opened = _open(product, session, connection, wait=wait)
+        if opened.row.names_read_at and opened.row.names_read_at + NAMES_REFRESH > utc_now():
+            return 0
+        opened.row.names_read_at = utc_now()
+    try:
+        names = opened.provider.names(opened.client())
+    except ProviderError as error:
+        names, readable = [], not isinstance(error, ScopeMissing)
+    else:
+        readable = True
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        opened.calls.flush(session)
+        row = _present(session, connection)
+        row.names_readable = readable
+        connections.remember_names(session, row, names)
+    return len(names)
+
+
+def endpoint_of(row: ProviderKey, unit: Unit) -> Endpoint:
+    """The endpoint a unit is about."""
+    return next(endpoint for endpoint in provider_named(row.provider).endpoints if endpoint.name == unit.endpoint)
+
+
+def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> tuple[Opened, Claim]:
+    """Claim the unit and open the key in one transaction, which reads again whether the key may still be used."""
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        opened = _open(product, session, connection, wait=wait)
+        if opened.row.status != KeyStatus.VALID or opened.row.paused_at:
+            raise LeaseLost(f"{opened.row.label} is not to be used now.")
+        claimed = ledger.claim(session, *_ids(connection), unit, owner=owner, now=utc_now())
+    return opened, claimed
+
+
+def _open(product: Product, session: Session, connection: Connection, *, wait: Wait) -> Opened:
+    row = _present(session, connection)
+    key = connections.opened(product, session, row)
+    calls = RecordedCalls(product.database, *_ids(connection))
+    return Opened(product, connection, row, key, calls, wait)
+
+
+def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
+    """All of a unit in one transaction. A key replaced or deleted meanwhile makes the result void."""
+    with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
+        row = _present(session, opened.connection)
+        if row.deleted_at or row.fingerprint != opened.row.fingerprint:
+            raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
+        stored = ingest.store(
+            session,
+            claimed,
+            fetched,
+            endpoint=endpoint_of(row, claimed.unit),
+            provider=row.provider,
+            now=utc_now(),
+        )
+        row.failures, row.retry_at = 0, None
+        opened.calls.flush(session)
+    return stored
+
+
+def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
+    """Write down why a unit was not read and what follows from it for the key."""
+    if isinstance(error, ScopeMissing):
+        return _scope_missing(opened, claimed, error)
+    now = utc_now()
+    try:
+        with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
+            row = _present(session, opened.connection)
+            _react(session, row, claimed, error, now=now)
+            opened.calls.flush(session)
+    except LeaseLost:
+        return Done(Outcome.TAKEN)
+    return Done(Outcome.FAILED, reason=str(error))
+
+
+def _react(session: Session, row: ProviderKey, claimed: Claim, error: ProviderError, *, now: datetime) -> None:
+    if isinstance(error, LookbackExceeded) and error.earliest_day > claimed.unit.start:
+        row.history_from = max(error.earliest_day, row.history_from or error.earliest_day)
+        ledger.set_unavailable(session, claimed, str(error), now=now, before=error.earliest_day)
+        return
+    retry_at = error.retry_at if isinstance(error, RateLimited) else None
+    ledger.fail(session, claimed, str(error), now=now, retry_at=retry_at)
+    row.failures += 1
+    if isinstance(error, KeyRejected):
+        row.status, row.status_reason, row.next_due_at = KeyStatus.INVALID, _refused_later(row), None
+    elif isinstance(error, RateLimited):
+        row.retry_at = retry_at
+    elif isinstance(error, ProviderDown) and row.failures >= FAILURES_TO_PAUSE:
+        row.retry_at = now + coverage.retry_in(row.failures - FAILURES_TO_PAUSE + 1)
+
+
+def _refused_later(row: ProviderKey) -> str:
+    title = provider_named(row.provider).title
+    return f"{title} no longer accepts this key: it was revoked or has expired. Replace it; its history stays."
+
+
+def _scope_missing(opened: Opened, claimed: Claim, error: ScopeMissing) -> Done:
+    """Either the whole key lost its permission, or this endpoint alone may not be read with it."""
+    verdict = check(opened.product, opened.connection, wait=opened.wait)
+    try:
+        with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
+            opened.calls.flush(session)
+            if verdict is not None and verdict.status == "valid":
+                ledger.set_unavailable(session, claimed, str(error), now=utc_now())
+            else:
+                ledger.fail(session, claimed, str(error), now=utc_now())
+    except LeaseLost:
+        return Done(Outcome.TAKEN)
+    return Done(Outcome.FAILED, reason=str(error))
+
+
+def _settle(opened: Opened, verdict: Verdict) -> None:
+    now = utc_now()
+    with opened.product.database.workspace(opened.connection.workspace_id, write=True) as session:
+        row = _present(session, opened.connection)
+        opened.calls.flush(session)
+        connections.settle(session, row, verdict, now=now)
+        row.failures = 0 if verdict.status == "valid" else row.failures + 1
+        row.retry_at = None if verdict.status == "valid" else now + _next_check(verdict, row.failures)
+
+
+def _next_check(verdict: Verdict, failures: int) -> timedelta:
+    return coverage.retry_in(failures) if verdict.status == "unchecked" else timedelta(days=1)
+
+
+def _set_status(product: Product, connection: Connection, status: KeyStatus, reason: str) -> None:
+    values = {"status": status, "status_reason": reason, "next_due_at": None}
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        of = (KEYS.c.workspace_id == connection.workspace_id, KEYS.c.id == connection.provider_key_id)
+        session.execute(update(KEYS).where(*of).values(**values))
+
+
+def _present(session: Session, connection: Connection) -> ProviderKey:
+    row = row_of(session, connection)
+    if row is None:
+        raise NotFound("The provider key was erased.")
+    return row
+
+
+def _ids(connection: Connection) -> tuple[int, int]:
+    return connection.workspace_id, connection.provider_key_id

@@ -1,0 +1,291 @@
+"""Storing what a provider told: events, rollup and ledger in one transaction, so that a day is whole or absent.
+
+A bucket's rows are replaced by what the whole page chain said. A row that did not change keeps its cost and its
+price version; only new and changed rows are priced. The same answer stored twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from sqlalchemy import delete, insert, select
+from sqlmodel import Session
+
+from tracker import clock, ledger, rollup
+from tracker.coverage import LedgerDay, state_after
+from tracker.ledger import Claim, DayResult
+from tracker.models import BilledCostRow, Restatement, UsageEvent, table_of
+from tracker.pricing import price
+from tracker.providers.base import Endpoint, Fetched
+from tracker.series import price_version_ids, series_ids
+from tracker.usage import MEASURES, BilledCost, UsageRecord
+
+EVENTS, BILLED, RESTATEMENTS = table_of(UsageEvent), table_of(BilledCostRow), table_of(Restatement)
+
+EventKey = tuple[datetime, int]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a unit came to: rows told by the provider, and the days whose rows changed."""
+
+    rows: int
+    changed: tuple[date, ...]
+
+
+@dataclass(frozen=True)
+class DayChange:
+    """A day that reads differently from what is stored: its new rows and the ledger's row before."""
+
+    day: date
+    before: LedgerDay
+
+    @property
+    def restates(self) -> bool:
+        """Whether the day was over when it was read before, so that this is a revision and not just more of it."""
+        return self.before.fetched_at is not None and self.before.fetched_at >= clock.day_end(self.day)
+
+
+def store(
+    session: Session,
+    claimed: Claim,
+    fetched: Fetched,
+    *,
+    endpoint: Endpoint,
+    provider: str,
+    now: datetime,
+) -> Stored:
+    """Replace the claimed days by what was fetched; LeaseLost, and nothing written, when the lease has passed on."""
+    usage, costs = (
+        _by_day(fetched.usage, lambda row: row.bucket_start.date()),
+        _by_day(fetched.costs, lambda line: line.day),
+    )
+    told: Mapping[date, Sequence[UsageRecord | BilledCost]] = costs if endpoint.bills else usage
+    held = ledger.hold(session, claimed)
+    digests = {day: _digest(told.get(day, ())) for day in held}
+    changes = [DayChange(day, row) for day, row in held.items() if _differs(row, digests[day])]
+    if endpoint.bills:
+        _replace_costs(session, claimed, costs, changes, dropped=fetched.dropped, provider=provider, now=now)
+    else:
+        _replace_usage(session, claimed, usage, changes, provider=provider, now=now)
+    restated = {change.day for change in changes if change.restates}
+    results = [
+        _result(day, len(told.get(day, ())), digests[day], endpoint, restated=day in restated, now=now) for day in held
+    ]
+    ledger.finish(session, claimed, results, now=now)
+    return Stored(sum(result.rows for result in results), tuple(change.day for change in changes))
+
+
+def _result(day: date, rows: int, digest: bytes, endpoint: Endpoint, *, restated: bool, now: datetime) -> DayResult:
+    state = state_after(day, rows=rows, bills=endpoint.bills, now=now)
+    return DayResult(day=day, state=state, rows=rows, content_sha256=digest, restated=restated)
+
+
+def _differs(before: LedgerDay, digest: bytes) -> bool:
+    return before.content_sha256 != digest and not (before.content_sha256 is None and digest == EMPTY)
+
+
+def _by_day(rows: Iterable[T], day_of: Callable[[T], date]) -> dict[date, list[T]]:
+    days: dict[date, list[T]] = defaultdict(list)
+    for row in rows:
+        days[day_of(row)].append(row)
+    return days
+
+
+def _digest(rows: Iterable[UsageRecord | BilledCost]) -> bytes:
+    """A hash of the day's rows whatever their order; equal hashes mean nothing has to be written."""
+    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).digest()
+
+
+EMPTY = _digest(())
+
+
+def _replace_usage(
+    session: Session,
+    claimed: Claim,
+    told: Mapping[date, Sequence[UsageRecord]],
+    changes: Sequence[DayChange],
+    *,
+    provider: str,
+    now: datetime,
+) -> None:
+    if not changes:
+        return
+    records = [record for change in changes for record in told.get(change.day, ())]
+    ids = series_ids(session, claimed, {record.dimensions for record in records}, provider=provider)
+    new = {(record.bucket_start, ids[record.dimensions]): record for record in records}
+    old = _stored_events(session, claimed, changes)
+    _remove(session, claimed, [key for key in old if key not in new or _measures(new[key]) != old[key][0]])
+    unpriced = {key: record for key, record in new.items() if key not in old or old[key][0] != _measures(record)}
+    costs = _insert(session, claimed, unpriced, provider=provider, now=now)
+    kept = {key: cost for key, (_, cost) in old.items() if key in new and key not in costs}
+    before = {key: cost for key, (_, cost) in old.items()}
+    for change in changes:
+        _note_restatement(
+            session,
+            claimed,
+            change,
+            before=_of_day(before, change.day),
+            after=_of_day(kept | costs, change.day),
+            now=now,
+        )
+        end = change.day + clock.DAY
+        rollup.recompute(session, claimed.workspace_id, claimed.provider_key_id, change.day, end)
+
+
+def _measures(record: UsageRecord) -> tuple[int | None, ...]:
+    return tuple(getattr(record.measures, name) for name in MEASURES)
+
+
+def _stored_events(
+    session: Session,
+    claimed: Claim,
+    changes: Sequence[DayChange],
+) -> dict[EventKey, tuple[tuple[int | None, ...], Decimal | None]]:
+    """Key → (measures, cost) of what is stored for the changed days; days never read before are not looked up."""
+    days = [change.day for change in changes if change.before.rows]
+    if not days:
+        return {}
+    statement = (
+        select(
+            EVENTS.c.bucket_start, EVENTS.c.series_id, EVENTS.c.estimated_cost, *(EVENTS.c[name] for name in MEASURES)
+        )
+        .join_from(EVENTS, rollup.SERIES, EVENTS.c.series_id == rollup.SERIES.c.id)
+        .where(
+            EVENTS.c.workspace_id == claimed.workspace_id,
+            EVENTS.c.bucket_start >= clock.day_start(min(days)),
+            EVENTS.c.bucket_start < clock.day_end(max(days)),
+            rollup.SERIES.c.workspace_id == claimed.workspace_id,
+            rollup.SERIES.c.provider_key_id == claimed.provider_key_id,
+            rollup.SERIES.c.usage_type == claimed.unit.endpoint,
+        )
+    )
+    found = ((row[0], row[1], row[2], tuple(row[3:])) for row in session.execute(statement))
+    return {(start, series): (measures, cost) for start, series, cost, measures in found if start.date() in set(days)}
+
+
+def _remove(session: Session, claimed: Claim, keys: Sequence[EventKey]) -> None:
+    for start, series in keys:
+        session.execute(
+            delete(EVENTS).where(
+                EVENTS.c.workspace_id == claimed.workspace_id,
+                EVENTS.c.bucket_start == start,
+                EVENTS.c.series_id == series,
+            ),
+        )
+
+
+def _insert(
+    session: Session,
+    claimed: Claim,
+    records: Mapping[EventKey, UsageRecord],
+    *,
+    provider: str,
+    now: datetime,
+) -> dict[EventKey, Decimal | None]:
+    """Price and insert; the cost of each row by its key."""
+    if not records:
+        return {}
+    priced = {key: price(records[key], provider=provider) for key in sorted(records)}
+    versions = price_version_ids(session, {p.version for p in priced.values() if p.version}, now=now)
+    rows = [
+        {
+            "workspace_id": claimed.workspace_id,
+            "bucket_start": key[0],
+            "series_id": key[1],
+            **dict(zip(MEASURES, _measures(records[key]), strict=True)),
+            "estimated_cost": p.cost,
+            "cost_basis": p.basis,
+            "price_version_id": versions[p.version] if p.version else None,
+        }
+        for key, p in priced.items()
+    ]
+    session.execute(insert(EVENTS), rows)
+    return {key: p.cost for key, p in priced.items()}
+
+
+def _replace_costs(
+    session: Session,
+    claimed: Claim,
+    told: Mapping[date, Sequence[BilledCost]],
+    changes: Sequence[DayChange],
+    *,
+    dropped: Sequence[str],
+    provider: str,
+    now: datetime,
+) -> None:
+    for change in changes:
+        of_day = (
+            BILLED.c.workspace_id == claimed.workspace_id,
+            BILLED.c.provider_key_id == claimed.provider_key_id,
+            BILLED.c.day == change.day,
+        )
+        before = list(session.execute(select(BILLED.c.amount).where(*of_day)).scalars()) if change.before.rows else []
+        session.execute(delete(BILLED).where(*of_day))
+        lines = told.get(change.day, ())
+        if lines:
+            session.execute(insert(BILLED), [_billed_row(claimed, line, dropped, provider) for line in lines])
+        _note_restatement(session, claimed, change, before=before, after=[line.amount for line in lines], now=now)
+
+
+def _billed_row(claimed: Claim, line: BilledCost, dropped: Sequence[str], provider: str) -> dict[str, Any]:
+    identity = (line.line_item, line.project_id, line.api_key_id, line.currency, line.quantity_unit)
+    return {
+        "workspace_id": claimed.workspace_id,
+        "provider_key_id": claimed.provider_key_id,
+        "day": line.day,
+        "digest": hashlib.sha256(repr(identity).encode()).digest()[:16],
+        "provider": provider,
+        "line_item": line.line_item,
+        "model": line.model,
+        "project_id": line.project_id,
+        "api_key_id": line.api_key_id,
+        "currency": line.currency,
+        "amount": line.amount,
+        "quantity": line.quantity,
+        "quantity_unit": line.quantity_unit,
+        "dropped": ",".join(dropped),
+    }
+
+
+def _of_day(costs: Mapping[EventKey, Decimal | None], day: date) -> list[Decimal | None]:
+    return [cost for (start, _), cost in costs.items() if start.date() == day]
+
+
+def _note_restatement(
+    session: Session,
+    claimed: Claim,
+    change: DayChange,
+    *,
+    before: Sequence[Decimal | None],
+    after: Sequence[Decimal | None],
+    now: datetime,
+) -> None:
+    if not change.restates:
+        return
+    session.execute(
+        insert(RESTATEMENTS).values(
+            workspace_id=claimed.workspace_id,
+            provider_key_id=claimed.provider_key_id,
+            endpoint=claimed.unit.endpoint,
+            day=change.day,
+            seen_at=now,
+            rows_before=len(before),
+            rows_after=len(after),
+            cost_before=total(before),
+            cost_after=total(after),
+        ),
+    )
+
+
+def total(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum of the known amounts; None only when none is known."""
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal()) if known else None

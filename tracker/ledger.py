@@ -1,0 +1,207 @@
+"""The coverage ledger's reading and writing: claim, fence, finish. Every function works in the caller's transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Insert, and_, or_, select, update
+from sqlmodel import Session
+
+from tracker.coverage import LEASE, LedgerDay, Unit, retry_in
+from tracker.db import upsert
+from tracker.errors import LeaseLost
+from tracker.models import Coverage, DayState, table_of
+
+COVERAGE = table_of(Coverage)
+LEFT_ALONE = timedelta(days=30)
+KEY = ("workspace_id", "provider_key_id", "endpoint", "day")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A unit that is ours for a lease's length: only this owner with these fences may finish it."""
+
+    workspace_id: int
+    provider_key_id: int
+    unit: Unit
+    owner: str
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """What the ledger is to say of a day after it was read. `restated` = a finished day was told differently."""
+
+    day: date
+    state: DayState
+    rows: int
+    content_sha256: bytes
+    restated: bool
+
+
+def read(session: Session, workspace_id: int, provider_key_id: int) -> dict[str, dict[date, LedgerDay]]:
+    """The ledger of a connection: endpoint → day → row."""
+    columns = (
+        COVERAGE.c.endpoint,
+        COVERAGE.c.day,
+        COVERAGE.c.state,
+        COVERAGE.c.rows,
+        COVERAGE.c.content_sha256,
+        COVERAGE.c.fetched_at,
+        COVERAGE.c.retry_at,
+        COVERAGE.c.attempts,
+        COVERAGE.c.lease_until,
+        COVERAGE.c.fence,
+    )
+    found = session.execute(select(*columns).where(*_of(workspace_id, provider_key_id)))
+    ledger: dict[str, dict[date, LedgerDay]] = {}
+    for endpoint, day, state, *rest in found:
+        ledger.setdefault(endpoint, {})[day] = LedgerDay(DayState(state), *rest)
+    return ledger
+
+
+def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit, *, owner: str, now: datetime) -> Claim:
+    """Take the unit's days in one conditional statement; LeaseLost when any was taken or read since it was planned."""
+    rows = [
+        {
+            "workspace_id": workspace_id,
+            "provider_key_id": provider_key_id,
+            "endpoint": unit.endpoint,
+            "day": day,
+            "state": DayState.MISSING,
+            "rows": 0,
+            "attempts": 0,
+            "lease_owner": owner,
+            "lease_until": now + LEASE,
+            "fence": fence + 1,
+        }
+        for day, fence in zip(unit.days, unit.fences, strict=True)
+    ]
+    statement = _claiming(upsert(session, COVERAGE).values(rows), now)
+    won = session.execute(statement).all()
+    if len(won) != len(rows):
+        raise LeaseLost(f"{unit.endpoint} of {unit.start} is taken.")
+    return Claim(workspace_id, provider_key_id, unit.claimed, owner)
+
+
+def _claiming(insert: Any, now: datetime) -> Insert:
+    taken = insert.excluded
+    free = or_(
+        COVERAGE.c.lease_until.is_(None),
+        COVERAGE.c.lease_until <= now,
+        COVERAGE.c.lease_until > now + LEASE,
+    )
+    statement: Insert = insert.on_conflict_do_update(
+        index_elements=list(KEY),
+        set_={name: taken[name] for name in ("lease_owner", "lease_until", "fence")},
+        where=and_(COVERAGE.c.fence == taken.fence - 1, free),
+    ).returning(COVERAGE.c.day)
+    return statement
+
+
+def hold(session: Session, claimed: Claim) -> dict[date, LedgerDay]:
+    """The claimed rows, locked in this transaction; LeaseLost unless every fence is still ours."""
+    unit = claimed.unit
+    statement = (
+        select(
+            COVERAGE.c.day,
+            COVERAGE.c.state,
+            COVERAGE.c.rows,
+            COVERAGE.c.content_sha256,
+            COVERAGE.c.fetched_at,
+            COVERAGE.c.retry_at,
+            COVERAGE.c.attempts,
+            COVERAGE.c.lease_until,
+            COVERAGE.c.fence,
+        )
+        .where(*_of_unit(claimed), COVERAGE.c.lease_owner == claimed.owner)
+        .with_for_update()
+    )
+    held = {day: LedgerDay(DayState(state), *rest) for day, state, *rest in session.execute(statement)}
+    if [held[day].fence if day in held else None for day in unit.days] != list(unit.fences):
+        raise LeaseLost(f"{unit.endpoint} of {unit.start} was taken over by another worker.")
+    return held
+
+
+def finish(session: Session, claimed: Claim, results: Iterable[DayResult], *, now: datetime) -> None:
+    """Write the days' new states and give the lease back. Call `hold` first in the same transaction."""
+    for result in results:
+        values: dict[str, Any] = {
+            "state": result.state,
+            "rows": result.rows,
+            "content_sha256": result.content_sha256,
+            "fetched_at": now,
+            **RELEASED,
+        }
+        if result.restated:
+            values["restated_at"] = now
+        session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == result.day).values(**values))
+
+
+RELEASED: Mapping[str, Any] = {
+    "attempts": 0,
+    "retry_at": None,
+    "reason": None,
+    "lease_owner": None,
+    "lease_until": None,
+}
+
+
+def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_at: datetime | None = None) -> None:
+    """Record why the unit was not read and when it will be tried again; days that were read keep their state."""
+    for day, row in hold(session, claimed).items():
+        attempts = row.attempts + 1
+        values = {
+            **RELEASED,
+            "state": row.state if row.fetched_at else DayState.FAILED,
+            "attempts": attempts,
+            "retry_at": retry_at or now + retry_in(attempts),
+            "reason": reason,
+        }
+        session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
+
+
+def give_back(session: Session, claimed: Claim) -> None:
+    """Release the lease as if the unit had never been taken (on shutdown)."""
+    hold(session, claimed)
+    session.execute(update(COVERAGE).where(*_of_unit(claimed)).values(lease_owner=None, lease_until=None))
+
+
+def set_unavailable(
+    session: Session, claimed: Claim, reason: str, *, now: datetime, before: date | None = None
+) -> None:
+    """Days that cannot be had: those `before` the provider's history, or all of an endpoint this key may not read.
+
+    A day that was read once keeps its state and rows, and is left alone for a month.
+    """
+    for day, row in hold(session, claimed).items():
+        values: dict[str, Any] = dict(RELEASED)
+        if before is None or day < before:
+            values |= {"reason": reason, "retry_at": now + LEFT_ALONE if row.fetched_at else None}
+            values["state"] = row.state if row.fetched_at else DayState.UNAVAILABLE
+        session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
+
+
+def reopen_unavailable(session: Session, workspace_id: int, provider_key_id: int) -> None:
+    """Let another key try what the former one might not read."""
+    session.execute(
+        update(COVERAGE)
+        .where(*_of(workspace_id, provider_key_id), COVERAGE.c.state == DayState.UNAVAILABLE)
+        .values(**{**RELEASED, "state": DayState.MISSING}),
+    )
+
+
+def _of(workspace_id: int, provider_key_id: int) -> tuple[Any, Any]:
+    return COVERAGE.c.workspace_id == workspace_id, COVERAGE.c.provider_key_id == provider_key_id
+
+
+def _of_unit(claimed: Claim) -> tuple[Any, ...]:
+    unit = claimed.unit
+    return (
+        *_of(claimed.workspace_id, claimed.provider_key_id),
+        COVERAGE.c.endpoint == unit.endpoint,
+        COVERAGE.c.day >= unit.start,
+        COVERAGE.c.day < unit.end,
+    )

@@ -1,0 +1,130 @@
+"""The estimated cost of a usage row, by the price list of genai-prices as it stood at the row's time.
+
+Pure. What the list does not know is unpriced, never zero; every assumption is said in `note`. Facts about the list
+(0.2.3) were found by running it, 2026-11: unmatched tiers silently price as standard, tiers of long context are
+meant per request, batch and flex are recorded only from October 2026 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from tracker.ratecards import SOURCE, RateCard, rate_card
+from tracker.usage import CostBasis, Measures, UsageRecord
+
+STANDARD, BATCH, FLEX, PRIORITY = "standard", "batch", "flex", "priority"
+
+# Tiers as they stand on live rows (pydantic/genai-prices#115, comment of 2026-07-19, and requests' own names).
+TIERS = {
+    None: STANDARD,
+    "default": STANDARD,
+    "auto": STANDARD,
+    "flex": FLEX,
+    "flex-tier": FLEX,
+    "priority": PRIORITY,
+    "priority-tier": PRIORITY,
+}
+COMPLIMENTARY_TIERS = frozenset({"incentivized-tier"})
+"""Tokens shared with OpenAI for training, billed at nothing."""
+
+NO_CACHE_TOLD = "The provider told no cached part, so all input is priced as uncached."
+LONG_CONTEXT = "Long-context rates, by the average request of the hour."
+
+
+@dataclass(frozen=True, slots=True)
+class PriceVersion:
+    """The rates that priced a row: `model` as the list names it, `content_sha256` over the rates themselves."""
+
+    source: str
+    provider: str
+    model: str
+    variant: str
+    effective_from: date | None
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """An exact, unrounded cost in USD (None: unpriced), how it came about, and what to know about it."""
+
+    cost: Decimal | None
+    basis: CostBasis
+    version: PriceVersion | None = None
+    note: str | None = None
+
+
+def price(record: UsageRecord, *, provider: str) -> Priced:
+    """What the row would cost at list price, at the time its bucket began."""
+    rule = RULES.get(record.dimensions.usage_type)
+    return rule(record, provider) if rule else _unpriced(f"no rates for {record.dimensions.usage_type}")
+
+
+def _unpriced(reason: str) -> Priced:
+    return Priced(None, CostBasis.UNPRICED, note=f"Unpriced: {reason}.")
+
+
+def _free(_record: UsageRecord, _provider: str) -> Priced:
+    return Priced(Decimal(), CostBasis.FREE)
+
+
+def _no_rates(record: UsageRecord, _provider: str) -> Priced:
+    return _unpriced(f"the price list has no rates for {record.dimensions.usage_type}")
+
+
+def _by_tokens(record: UsageRecord, provider: str) -> Priced:
+    dimensions = record.dimensions
+    if dimensions.service_tier in COMPLIMENTARY_TIERS:
+        return Priced(Decimal(), CostBasis.COMPLIMENTARY)
+    if dimensions.model is None:
+        return _unpriced("the row names no model")
+    variant = BATCH if dimensions.batch else TIERS.get(dimensions.service_tier)
+    if variant is None:
+        return _unpriced(f"the tier {dimensions.service_tier} is not in the price list")
+    card = rate_card(provider, dimensions.model, variant, record.bucket_start.date())
+    return _unpriced(card) if isinstance(card, str) else _at_rates(card, record.measures, provider)
+
+
+def _at_rates(card: RateCard, measures: Measures, provider: str) -> Priced:
+    requests, tokens = measures.requests, measures.input_tokens or 0
+    if not requests and tokens > card.lowest_threshold:
+        return _unpriced("the row tells no number of requests, on which its long-context rates depend")
+    region = card.region(tokens, requests=requests or 1)
+    if unpriced := region.unpriced(measures):
+        return _unpriced(f"{card.model} has no rate for {unpriced}")
+    notes = [card.note, LONG_CONTEXT if region.above else None, _cache_note(measures)]
+    return Priced(
+        region.cost(measures, requests=requests or 0),
+        CostBasis.ESTIMATED,
+        _version(card, provider, long_context=region.above > 0),
+        " ".join(note for note in notes if note) or None,
+    )
+
+
+def _cache_note(measures: Measures) -> str | None:
+    told = measures.input_cached_tokens is not None or not measures.input_tokens or measures.output_tokens is None
+    return None if told else NO_CACHE_TOLD
+
+
+@lru_cache(maxsize=4_096)
+def _version(card: RateCard, provider: str, *, long_context: bool) -> PriceVersion:
+    variant = f"{card.variant}, long context" if long_context else card.variant
+    return PriceVersion(SOURCE, provider, card.model, variant, card.effective_from, card.content_sha256)
+
+
+RULES: dict[str, Callable[[UsageRecord, str], Priced]] = {
+    "completions": _by_tokens,
+    "embeddings": _by_tokens,
+    "moderations": _free,
+    "images": _no_rates,
+    "audio_speeches": _no_rates,
+    "audio_transcriptions": _no_rates,
+    "vector_stores": _no_rates,
+    "code_interpreter_sessions": _no_rates,
+    "file_search_calls": _no_rates,
+    "web_search_calls": _no_rates,
+}
+"""Every usage family and how it is priced; one that is not listed is unpriced."""

@@ -1,0 +1,124 @@
+"""A running process of the product: its settings, database, key ring and ways out, put together and checked once.
+
+A wrong setting, schema or key ring stops the start with BadConfiguration before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from tracker import clock, migrations, vault
+from tracker.config import Settings, load
+from tracker.db import Database, ProcessRole, check_reachable, open_database
+from tracker.errors import BadConfiguration
+from tracker.keyring import KeyRing
+from tracker.models import KekCanary, ProviderKey, table_of
+from tracker.providers.http import ClientPool
+
+CANARIES, KEYS = table_of(KekCanary), table_of(ProviderKey)
+
+
+@dataclass(frozen=True)
+class Product:
+    """What commands, pages and the worker work with."""
+
+    settings: Settings
+    database: Database
+    ring: KeyRing
+    clients: ClientPool
+
+    def base_url(self, provider: str) -> str:
+        """Where the provider's calls go in this installation."""
+        return self.settings.base_urls[provider]
+
+    def origin(self, provider: str) -> str:
+        """The part of that address that is bound into a sealed key."""
+        return vault.origin_of(self.base_url(provider))
+
+    def close(self) -> None:
+        self.clients.close()
+        self.database.engine.dispose()
+
+
+def prepare(environ: Mapping[str, str]) -> Settings:
+    """Make what a first start lacks: data folder, schema, key ring. Safe to repeat and to run at once."""
+    settings = load(environ)
+    clock.start_at(settings.now)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrations.upgrade(settings.database_url)
+    database = open_database(settings.database_url, role="owner")
+    _ring(settings.keyring_file, database)
+    database.engine.dispose()
+    return settings
+
+
+def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
+    """The product, ready for work in that role; BadConfiguration when anything does not fit."""
+    vault.harden_process()
+    settings = load(environ)
+    clock.start_at(settings.now)
+    database = open_database(settings.database_url, role=role)
+    if not _exists(settings):
+        raise BadConfiguration(f"There is no database at {settings.data_dir}. Run: python -m tracker migrate")
+    check_reachable(database)
+    migrations.check(database.engine)
+    ring = _ring(settings.keyring_file, database)
+    return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
+
+
+def _exists(settings: Settings) -> bool:
+    """Whether there is anything to open; SQLite would silently make an empty file."""
+    scheme, _, path = settings.database_url.partition(":///")
+    return scheme != "sqlite" or Path(path).exists()
+
+
+def _ring(path: Path, database: Database) -> KeyRing:
+    """The key ring, proven against the canaries; made only while the database holds nothing sealed."""
+    with database.exempt() as session:
+        canaries = {row.kek_id: row.sealed for row in session.execute(select(CANARIES))}
+    if not canaries and not path.exists() and not _holds_sealed_keys(database):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _create(path)
+    ring = KeyRing.load(path)
+    for kek_id, sealed in canaries.items():
+        if kek_id not in ring.keys:
+            raise BadConfiguration(f"The key ring {path} lacks the key {kek_id}, which sealed what is stored.")
+        if not vault.check_canary(ring, kek_id, sealed):
+            raise BadConfiguration(
+                f"The key ring {path} holds another key {kek_id} than the one that sealed what is stored."
+            )
+    plant_canaries(database, ring, set(ring.keys) - set(canaries))
+    return ring
+
+
+def _create(path: Path) -> None:
+    try:
+        KeyRing.create(path)
+    except BadConfiguration:
+        if not path.exists():  # another process was first
+            raise
+
+
+def _holds_sealed_keys(database: Database) -> bool:
+    with database.crossing("claim") as session:
+        return bool(
+            session.execute(select(func.count()).select_from(KEYS).where(KEYS.c.ciphertext.is_not(None))).scalar()
+        )
+
+
+def plant_canaries(database: Database, ring: KeyRing, kek_ids: set[str]) -> None:
+    if not kek_ids:
+        return
+    with database.exempt(write=True) as session:
+        for kek_id in sorted(kek_ids):
+            _plant(session, ring, kek_id)
+
+
+def _plant(session: Session, ring: KeyRing, kek_id: str) -> None:
+    if session.get(KekCanary, kek_id) is None:
+        session.add(KekCanary(kek_id=kek_id, sealed=vault.seal_canary(ring, kek_id)))

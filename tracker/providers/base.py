@@ -1,0 +1,98 @@
+"""What every provider offers the rest of the product. One file a provider does it; none knows a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Literal, Protocol
+
+from tracker.errors import ProviderError
+from tracker.providers.http import ProviderClient, Refusal
+from tracker.redact import SecretKey
+from tracker.usage import BilledCost, UsageRecord
+
+COSTS = "costs"
+"""The endpoint whose rows are billed money; every other endpoint of a provider tells usage."""
+
+VerdictStatus = Literal["valid", "invalid", "insufficient", "unchecked"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One kind of data a provider offers by day.
+
+    `days_per_unit` consecutive UTC days are asked for at once; `width_s` is the bucket's width in seconds.
+    """
+
+    name: str
+    path: str
+    width_s: int
+    days_per_unit: int
+    group_by: tuple[str, ...]
+    droppable: tuple[str, ...] = ()
+
+    @property
+    def bills(self) -> bool:
+        return self.name == COSTS
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """Everything the provider told of a range of days: usage or bill lines, complete, already validated.
+
+    `dropped` names the dimensions it refused to group by; `unknown_fields` counts what this version does not read.
+    """
+
+    usage: tuple[UsageRecord, ...] = ()
+    costs: tuple[BilledCost, ...] = ()
+    dropped: tuple[str, ...] = ()
+    unknown_fields: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check of a key found, in a sentence for its owner.
+
+    `organisation` holds ids that no other organisation has (projects), to recognise one that is connected already.
+    """
+
+    status: VerdictStatus
+    sentence: str
+    names_readable: bool | None = None
+    shows_usage: bool | None = None
+    organisation: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class KnownName:
+    """What an id is called: `kind` is project, api_key or user."""
+
+    kind: str
+    ref: str
+    name: str | None
+
+
+class Provider(Protocol):
+    """A provider of LLM APIs whose admin key tells usage and cost."""
+
+    name: str
+    title: str
+    endpoints: tuple[Endpoint, ...]
+    allowed: tuple[str, ...]
+    history: timedelta
+
+    def headers(self, key: SecretKey) -> Mapping[str, str]:
+        """The header that carries the key."""
+
+    def explain(self, refusal: Refusal) -> ProviderError:
+        """The reaction that a 4xx answer calls for."""
+
+    def check(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> Verdict:
+        """Whether the key may read usage and cost; only ever reads."""
+
+    def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
+        """All rows of the UTC days [start, end) after the whole page chain succeeded."""
+
+    def names(self, client: ProviderClient) -> list[KnownName]:
+        """Names of projects, keys and users, as far as the key may read them."""

@@ -1,0 +1,308 @@
+"""OpenAI's organization API: ten usage families by the hour, the bill by the day, names, and what a key may do.
+
+Source: openai/openai-openapi f85dbe2 (2026-08-21); answers of the live service as recorded in public, read 2026-11.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from tracker import clock
+from tracker.errors import (
+    BadRequest,
+    KeyRejected,
+    LookbackExceeded,
+    PayloadChanged,
+    ProviderDown,
+    ProviderError,
+    RateLimited,
+    ScopeMissing,
+)
+from tracker.providers import openai_payload as payload
+from tracker.providers.base import COSTS, Endpoint, Fetched, KnownName, Verdict
+from tracker.providers.http import ProviderClient, Refusal
+from tracker.redact import SecretKey
+from tracker.usage import BilledCost, UsageRecord
+
+HOUR_S, DAY_S = 3_600, 86_400
+BUCKETS_PER_PAGE = {HOUR_S: 168, DAY_S: 180}
+MAX_PAGES = 2_000
+"""More pages than a unit can need; beyond it the cursors are taken to be endless."""
+
+FUTURE = timedelta(hours=1)
+"""How far ahead of our clock a bucket may begin before the answer is refused."""
+
+CREATE_KEY_PAGE = "platform.openai.com/settings/organization/admin-keys"
+WHERE = f"Create one under {CREATE_KEY_PAGE} (read-only is enough)."
+
+Params = tuple[tuple[str, str], ...]
+
+
+class OpenAI:
+    """The provider `openai`."""
+
+    name = "openai"
+    title = "OpenAI"
+    history = timedelta(days=365)
+    endpoints = (
+        *(
+            Endpoint(
+                name=family.name,
+                path=f"/organization/usage/{family.name}",
+                width_s=HOUR_S,
+                days_per_unit=BUCKETS_PER_PAGE[HOUR_S] * HOUR_S // DAY_S,
+                group_by=family.group_by,
+                droppable=tuple(name for name in reversed(family.group_by) if name not in {"model", "project_id"}),
+            )
+            for family in payload.FAMILIES.values()
+        ),
+        Endpoint(
+            name=COSTS,
+            path="/organization/costs",
+            width_s=DAY_S,
+            days_per_unit=31,
+            group_by=("project_id", "line_item", "api_key_id"),
+            droppable=("api_key_id", "project_id"),
+        ),
+    )
+    allowed = (
+        *(endpoint.path for endpoint in endpoints),
+        "/organization/projects",
+        "/organization/projects/{id}/api_keys",
+        "/organization/projects/{id}/service_accounts",
+        "/organization/users",
+    )
+
+    def headers(self, key: SecretKey) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {key.reveal()}"}
+
+    def explain(self, refusal: Refusal) -> ProviderError:
+        """Decide on the message: the same missing scope has come as 401 and as 403, as an object and as plain text."""
+        if scope := re.search(r"[Mm]issing scopes?: ([\w.,/ -]+?)\.(?:\s|$)", refusal.message):
+            return ScopeMissing(f"OpenAI says the key lacks the permission {scope[1]}.", scope=scope[1])
+        if "insufficient permissions" in refusal.message:
+            return ScopeMissing("OpenAI says the key has insufficient permissions.")
+        if refusal.code == "reporting_lookback_exceeded":
+            return _lookback(refusal)
+        by_status: dict[int, Callable[[str], ProviderError]] = {
+            400: BadRequest,
+            401: KeyRejected,
+            403: ScopeMissing,
+            422: BadRequest,
+        }
+        reaction = by_status.get(refusal.status, PayloadChanged)
+        return reaction(f"OpenAI answered {refusal.status}: {refusal.message}")
+
+    def check(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> Verdict:
+        try:
+            seen = self._probe(client, now)
+        except KeyRejected:
+            return Verdict("invalid", _rejected_sentence(key))
+        except ScopeMissing as error:
+            return Verdict("insufficient", _scope_sentence(key, error))
+        except (ProviderDown, RateLimited) as error:
+            return Verdict("unchecked", f"{error} The key is not checked yet; it will be checked again by itself.")
+        projects = self._project_ids(client)
+        if not seen:
+            return Verdict(
+                "valid",
+                "The key works, but its organisation shows no usage in the last 31 days. Is it the right organisation?",
+                names_readable=projects is not None,
+                shows_usage=False,
+                organisation=frozenset(projects or ()),
+            )
+        note = "" if projects is not None else " It may not read names, so projects and keys are shown by their ids."
+        return Verdict(
+            "valid",
+            f"The key works.{note}",
+            names_readable=projects is not None,
+            shows_usage=True,
+            organisation=frozenset(projects or seen - {""}),
+        )
+
+    def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
+        dropped: tuple[str, ...] = ()
+        while True:
+            try:
+                return self._fetch(client, endpoint, (start, end), dropped=dropped, now=now)
+            except BadRequest:
+                if len(dropped) == len(endpoint.droppable):
+                    raise
+                dropped = endpoint.droppable[: len(dropped) + 1]
+
+    def names(self, client: ProviderClient) -> list[KnownName]:
+        names = [
+            KnownName("user", row["id"], _title(row, "name", "email")) for row in _listed(client, "/organization/users")
+        ]
+        for project in _listed(client, "/organization/projects", (("include_archived", "true"),)):
+            names.append(KnownName("project", project["id"], _title(project, "name")))
+            names.extend(_project_names(client, project))
+        return names
+
+    def _fetch(
+        self,
+        client: ProviderClient,
+        endpoint: Endpoint,
+        period: tuple[date, date],
+        *,
+        dropped: tuple[str, ...],
+        now: datetime,
+    ) -> Fetched:
+        params = _params(endpoint, period, dropped=dropped, now=now)
+        family = None if endpoint.bills else payload.FAMILIES[endpoint.name]
+        usage: dict[tuple[object, ...], UsageRecord] = {}
+        costs: dict[tuple[object, ...], BilledCost] = {}
+        unknown: Counter[str] = Counter()
+        for bucket in _buckets(client, endpoint.path, params):
+            _check_within(bucket, period, endpoint.width_s, now=now)
+            unknown += payload.unknown_fields(family, bucket)
+            if family:
+                _merge(usage, payload.usage_rows(family, bucket, width_s=endpoint.width_s), _usage_identity)
+            else:
+                _merge(costs, payload.cost_rows(bucket), _cost_identity)
+        return Fetched(tuple(usage.values()), tuple(costs.values()), dropped, dict(unknown))
+
+    def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
+        """The project ids ('' for none) with usage in the last 31 days; raises what the key's refusal calls for."""
+        today = clock.day_start(clock.day_of(now))
+        client.get("/organization/costs", (("start_time", _seconds(today)), ("limit", "1")))
+        month = (("start_time", _seconds(today - timedelta(days=30))), ("bucket_width", "1d"), ("limit", "31"))
+        query = (*month, ("group_by", "project_id"))
+        buckets = list(_buckets(client, "/organization/usage/completions", query))
+        return {row.get("project_id") or "" for bucket in buckets for row in payload.results(bucket)}
+
+    def _project_ids(self, client: ProviderClient) -> list[str] | None:
+        try:
+            return [row["id"] for row in _listed(client, "/organization/projects", (("include_archived", "true"),))]
+        except ScopeMissing:
+            return None
+
+
+def _rejected_sentence(key: SecretKey) -> str:
+    if not key.reveal().startswith("sk-"):
+        return f"This does not look like an OpenAI key; they begin with sk-admin-. {WHERE}"
+    return f"OpenAI does not know this key: it is mistyped, revoked or expired. {WHERE}"
+
+
+def _scope_sentence(key: SecretKey, error: ScopeMissing) -> str:
+    if key.reveal().startswith(("sk-proj-", "sk-svcacct-")):
+        return f"This is a project key, which cannot read the organisation's usage: an admin key is needed. {WHERE}"
+    if key.reveal().startswith("sk-admin-"):
+        scope = error.scope or "api.usage.read"
+        return (
+            f"The key is genuine but lacks the permission {scope}. Give it that permission, or create another: {WHERE}"
+        )
+    return f"The key is genuine but is no admin key, so it may not read the organisation's usage. {WHERE}"
+
+
+def _lookback(refusal: Refusal) -> ProviderError:
+    day = re.search(r"Earliest supported start date: (\d{4})-(\d{2})-(\d{2})", refusal.message)
+    if not day:
+        return BadRequest(f"OpenAI answered {refusal.status}: {refusal.message}")
+    return LookbackExceeded(refusal.message, earliest_day=date(int(day[1]), int(day[2]), int(day[3])))
+
+
+def _params(endpoint: Endpoint, period: tuple[date, date], *, dropped: Sequence[str], now: datetime) -> Params:
+    start, end = (clock.day_start(day) for day in period)
+    # A future end has been reported to fail; the running bucket is still given whole.
+    end = min(end, now.replace(microsecond=0) + timedelta(seconds=1))
+    buckets = -(-int((end - start).total_seconds()) // endpoint.width_s)
+    width = "1d" if endpoint.width_s == DAY_S else "1h"
+    return (
+        ("start_time", _seconds(start)),
+        ("end_time", _seconds(end)),
+        ("bucket_width", width),
+        ("limit", str(max(1, min(buckets, BUCKETS_PER_PAGE[endpoint.width_s])))),
+        *(("group_by", name) for name in endpoint.group_by if name not in dropped),
+    )
+
+
+def _seconds(instant: datetime) -> str:
+    return str(int(instant.timestamp()))
+
+
+def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]:
+    """Every bucket of the chain. It ends on `has_more` false or an empty page; a lost or repeated cursor is refused."""
+    seen: set[str] = set()
+    cursor: str | None = None
+    for _ in range(MAX_PAGES):
+        page = client.get(path, (*params, ("page", cursor)) if cursor else params).json
+        if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+            raise PayloadChanged(f"OpenAI answered {path} without a list of buckets.")
+        yield from page["data"]
+        if page.get("has_more") is not True or not page["data"]:
+            return
+        cursor = page.get("next_page")
+        if not isinstance(cursor, str) or not cursor or cursor in seen:
+            raise PayloadChanged(
+                f"OpenAI promised more pages of {path} with a cursor that is missing or was seen before."
+            )
+        seen.add(cursor)
+    raise PayloadChanged(f"OpenAI gave more than {MAX_PAGES} pages of {path}.")
+
+
+def _check_within(bucket: Any, period: tuple[date, date], width_s: int, *, now: datetime) -> None:
+    start, _ = payload.bucket_times(bucket, width_s=width_s)
+    if not clock.day_start(period[0]) <= start < clock.day_start(period[1]) or start > now + FUTURE:
+        raise PayloadChanged(
+            f"OpenAI answered with a bucket of {start:%Y-%m-%d %H:%M} UTC, outside the days asked for."
+        )
+
+
+def _merge(
+    into: dict[tuple[object, ...], Any], rows: Iterator[Any], identity: Callable[[Any], tuple[object, ...]]
+) -> None:
+    """Add rows by their natural key: the same row twice is one row, two different ones are a broken answer."""
+    for row in rows:
+        key = identity(row)
+        if into.setdefault(key, row) != row:
+            raise PayloadChanged(f"OpenAI told two different figures for one row: {key}")
+
+
+def _usage_identity(row: UsageRecord) -> tuple[object, ...]:
+    return (row.bucket_start, row.dimensions)
+
+
+def _cost_identity(row: BilledCost) -> tuple[object, ...]:
+    return (row.day, row.line_item, row.project_id, row.api_key_id, row.currency, row.quantity_unit)
+
+
+def _listed(client: ProviderClient, path: str, params: Params = ()) -> Iterator[dict[str, Any]]:
+    """Every row of a look-up list; `after` is the last id seen."""
+    after: str | None = None
+    for _ in range(MAX_PAGES):
+        page = client.get(path, (("limit", "100"), *params, *((("after", after),) if after else ()))).json
+        rows = page.get("data") if isinstance(page, dict) else None
+        if not isinstance(rows, list) or not all(
+            isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
+        ):
+            raise PayloadChanged(f"OpenAI answered {path} without a list of rows with ids.")
+        yield from rows
+        if page.get("has_more") is not True or not rows:
+            return
+        if rows[-1]["id"] == after:
+            raise PayloadChanged(f"OpenAI repeats a page of {path}.")
+        after = rows[-1]["id"]
+    raise PayloadChanged(f"OpenAI gave more than {MAX_PAGES} pages of {path}.")
+
+
+def _project_names(client: ProviderClient, project: Mapping[str, Any]) -> Iterator[KnownName]:
+    """Keys and service accounts of a project. An archived project refuses these reads, which loses only names."""
+    path = f"/organization/projects/{project['id']}"
+    try:
+        for row in _listed(client, f"{path}/api_keys", (("owner_project_access", "any"),)):
+            yield KnownName("api_key", row["id"], _title(row, "name"))
+        for row in _listed(client, f"{path}/service_accounts"):
+            yield KnownName("user", row["id"], _title(row, "name"))
+    except (BadRequest, PayloadChanged, ScopeMissing):
+        if project.get("status") != "archived":
+            raise
+
+
+def _title(row: Mapping[str, Any], *fields: str) -> str | None:
+    found = (row.get(field) for field in fields)
+    return next((str(name).replace("\x00", "") for name in found if isinstance(name, str) and name), None)

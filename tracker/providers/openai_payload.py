@@ -1,0 +1,246 @@
+"""OpenAI's answers as rows: which fields a usage family has and how each is read. More is tolerated, nonsense not.
+
+Source: openai/openai-openapi f85dbe2 (2026-08-21) and the official SDK 3.54.0, read 2026-11. Since August 2026 the
+audio and image input fields mean uncached tokens only; our measures count them with their cached part.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from tracker.errors import PayloadChanged
+from tracker.usage import DIMENSIONS, BilledCost, Dimensions, Measures, UsageRecord
+
+Json = Any
+
+STANDARD = ("project_id", "user_id", "api_key_id", "model")
+
+# Line items end in one of these when they name a model; any other text is a service (facts of 2026-11, seen live).
+LINE_ITEM_KINDS = ("input", "cached input", "output", "input_tokens", "output_tokens", "cached_input_tokens")
+
+
+MAX_AMOUNT, MAX_QUANTITY = 10**9, 10**18
+"""No line of a day's bill is a billion dollars, nor counts more than 10¹⁸ units (byte-hours are many)."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A usage family: its path, what may be grouped by, and which field holds which measure (required ones first)."""
+
+    name: str
+    group_by: tuple[str, ...]
+    required: Mapping[str, str]
+    optional: Mapping[str, str]
+
+
+def _family(
+    name: str,
+    group_by: tuple[str, ...],
+    required: Mapping[str, str],
+    optional: Mapping[str, str] | None = None,
+) -> Family:
+    return Family(name, group_by, required, optional or {})
+
+
+REQUESTS = {"requests": "num_model_requests"}
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        _family(
+            "completions",
+            (*STANDARD, "batch", "service_tier"),
+            {"input_tokens": "input_tokens", "output_tokens": "output_tokens", **REQUESTS},
+            {
+                name: name
+                for name in (
+                    "input_cached_tokens",
+                    "input_cache_write_tokens",
+                    "input_audio_tokens",
+                    "input_cached_audio_tokens",
+                    "output_audio_tokens",
+                    "input_image_tokens",
+                    "input_cached_image_tokens",
+                    "output_image_tokens",
+                )
+            },
+        ),
+        _family("embeddings", STANDARD, {"input_tokens": "input_tokens", **REQUESTS}),
+        _family("moderations", STANDARD, {"input_tokens": "input_tokens", **REQUESTS}),
+        _family("images", (*STANDARD, "size", "source"), {"images": "images", **REQUESTS}),
+        _family("audio_speeches", STANDARD, {"characters": "characters", **REQUESTS}),
+        _family("audio_transcriptions", STANDARD, {"seconds": "seconds", **REQUESTS}),
+        _family("vector_stores", ("project_id",), {"bytes": "usage_bytes"}),
+        _family("code_interpreter_sessions", ("project_id",), {"sessions": "num_sessions"}),
+        _family(
+            "file_search_calls",
+            ("project_id", "user_id", "api_key_id", "vector_store_id"),
+            {"requests": "num_requests"},
+        ),
+        _family(
+            "web_search_calls",
+            (*STANDARD, "context_level"),
+            {"requests": "num_requests"},
+            {"model_requests": "num_model_requests"},
+        ),
+    )
+}
+
+# Fields that are read, or that only repeat what others say (the uncached and text parts follow from the rest).
+DERIVED_FIELDS = frozenset(
+    {"object", "input_uncached_tokens", "input_text_tokens", "output_text_tokens", "input_cached_text_tokens"},
+)
+COST_FIELDS = frozenset({"object", "amount", "line_item", "project_id", "api_key_id", "quantity", "quantity_unit"})
+
+
+def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageRecord]:
+    """The rows of one bucket; PayloadChanged with field and value for anything that cannot be true."""
+    start, width = bucket_times(bucket, width_s=width_s)
+    for row in results(bucket):
+        try:
+            yield UsageRecord(start, _dimensions(family, row, width), _measures(family, row))
+        except ValueError as error:
+            raise PayloadChanged(f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}") from None
+
+
+def cost_rows(bucket: Json) -> Iterator[BilledCost]:
+    """The lines of one day's bill. `amount.value` is dollars, a number or a string; a line may lack it."""
+    start, _ = bucket_times(bucket, width_s=86_400)
+    for row in results(bucket):
+        try:
+            yield _cost(start.date(), row)
+        except ValueError as error:
+            raise PayloadChanged(f"OpenAI's costs of {start:%Y-%m-%d}: {error}") from None
+
+
+def unknown_fields(family: Family | None, bucket: Json) -> Counter[str]:
+    """How often each field came that this version does not read (shown by `python -m tracker unknown-fields`)."""
+    known = known_fields(family)
+    return Counter(name for row in results(bucket) for name in row if name not in known)
+
+
+@lru_cache(maxsize=32)
+def _known(name: str | None) -> frozenset[str]:
+    if name is None:
+        return COST_FIELDS
+    family = FAMILIES[name]
+    return DERIVED_FIELDS | set(DIMENSIONS) | set(family.required.values()) | set(family.optional.values())
+
+
+def known_fields(family: Family | None) -> frozenset[str]:
+    """The fields of a usage family's row (None: of a bill line) that are read or follow from those."""
+    return _known(family.name if family else None)
+
+
+def results(bucket: Json) -> list[dict[str, Json]]:
+    """The bucket's rows; older answers spell the list `result`."""
+    rows = bucket.get("results", bucket.get("result")) if isinstance(bucket, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise PayloadChanged("OpenAI answered with a bucket that has no list of results.")
+    return rows
+
+
+def bucket_times(bucket: Json, *, width_s: int) -> tuple[datetime, int]:
+    """Start (UTC) and width in seconds. A bucket cut short by the present keeps the width that was asked for."""
+    try:
+        start, end = whole(bucket["start_time"], "start_time"), whole(bucket["end_time"], "end_time")
+    except (KeyError, TypeError, ValueError) as error:
+        raise PayloadChanged(f"OpenAI answered with a bucket without proper times: {error}") from None
+    if not 0 < end - start <= width_s or end > 2**33:
+        raise PayloadChanged(f"OpenAI answered with a bucket from {start} to {end}; {width_s} seconds were asked for.")
+    aligned = start % width_s == 0
+    return datetime.fromtimestamp(start, UTC), width_s if aligned else end - start
+
+
+def whole(value: Json, name: str) -> int:
+    """A count: an integer, digits in a string, or a number without a fraction. ValueError for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
+        return int(value)
+    if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 2**63:
+        return int(value)
+    raise ValueError(f"{name} is {_shown(value)}; a whole number is expected")
+
+
+def text(value: Json, name: str) -> str | None:
+    """A dimension as it came, less NUL (PostgreSQL holds none); null stays None."""
+    if value is None or isinstance(value, str):
+        return value.replace("\x00", "") if value else value
+    raise ValueError(f"{name} is {_shown(value)}; text is expected")
+
+
+def line_item_model(line_item: str | None) -> str | None:
+    """The model a line item names ('gpt-4o, cached input' → 'gpt-4o'), None for a service line."""
+    model, comma, kind = (line_item or "").partition(", ")
+    return model if comma and kind in LINE_ITEM_KINDS else None
+
+
+def _shown(value: Json) -> str:
+    return repr(value)[:60] if value is not None else "missing"
+
+
+def _dimensions(family: Family, row: Mapping[str, Json], width_s: int) -> Dimensions:
+    values = {name: row.get(name) for name in (*family.group_by, "api_source")}
+    batch = values.pop("batch", None)
+    if batch is not None and not isinstance(batch, bool):
+        raise ValueError(f"batch is {_shown(batch)}; true or false is expected")
+    texts = tuple((name, text(value, name)) for name, value in values.items() if value is not None)
+    return _interned(family.name, width_s, batch, texts)
+
+
+@lru_cache(maxsize=20_000)
+def _interned(usage_type: str, width_s: int, batch: bool | None, texts: tuple[tuple[str, str], ...]) -> Dimensions:  # noqa: FBT001 a dimension's value
+    return Dimensions(usage_type=usage_type, width_s=width_s, batch=batch, **dict(texts))
+
+
+def _measures(family: Family, row: Mapping[str, Json]) -> Measures:
+    counts: dict[str, int | None] = {ours: whole(row.get(field), field) for ours, field in family.required.items()}
+    for ours, field in family.optional.items():
+        if row.get(field) is not None:
+            counts[ours] = whole(row[field], field)
+    for kind in ("audio", "image"):
+        _include_cached(counts, f"input_{kind}_tokens", f"input_cached_{kind}_tokens")
+    return Measures(**counts)
+
+
+def _include_cached(counts: dict[str, int | None], whole_name: str, cached_name: str) -> None:
+    uncached, cached = counts.get(whole_name), counts.get(cached_name)
+    if uncached is not None and cached is not None:
+        counts[whole_name] = uncached + cached
+
+
+def _cost(day: date, row: Mapping[str, Json]) -> BilledCost:
+    amount = row.get("amount")
+    if amount is not None and not isinstance(amount, dict):
+        raise ValueError(f"amount is {_shown(amount)}; an object with value and currency is expected")
+    line_item = text(row.get("line_item"), "line_item")
+    return BilledCost(
+        day=day,
+        amount=_decimal((amount or {}).get("value"), "amount.value", most=MAX_AMOUNT),
+        currency=(text((amount or {}).get("currency"), "amount.currency") or "usd").lower(),
+        line_item=line_item,
+        model=line_item_model(line_item),
+        project_id=text(row.get("project_id"), "project_id"),
+        api_key_id=text(row.get("api_key_id"), "api_key_id"),
+        quantity=_decimal(row.get("quantity"), "quantity", most=MAX_QUANTITY),
+        quantity_unit=text(row.get("quantity_unit"), "quantity_unit"),
+    )
+
+
+def _decimal(value: Json, name: str, *, most: int) -> Decimal | None:
+    if value is None:
+        return None
+    try:
+        number = Decimal(str(value)) if not isinstance(value, bool) else Decimal("NaN")
+    except ArithmeticError:
+        number = Decimal("NaN")
+    if not number.is_finite() or abs(number) > most:
+        raise ValueError(f"{name} is {_shown(value)}; a number up to {most} is expected")
+    return number

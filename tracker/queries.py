@@ -1,0 +1,234 @@
+"""Every question pages and commands ask of stored usage. Answers are frozen rows; money is Decimal, unknown None.
+
+Periods are half-open UTC days. Billed and estimated stand side by side and are never added. Billed cost exists
+only by the dimensions of the bill (`BILLED`); by any other it is None, never repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, literal, null, select
+from sqlmodel import Session
+
+from tracker import clock
+from tracker.errors import BadInput
+from tracker.models import NONE_MODEL, BilledCostRow, DailyUsage, ProviderKey, UsageEvent, UsageSeries, table_of
+from tracker.rollup import DAY_OF_BUCKET, UNPRICED_REQUESTS, UNPRICED_ROWS
+
+EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
+BILLED_TABLE, KEYS = table_of(BilledCostRow), table_of(ProviderKey)
+
+MEASURES = ("requests", "input_tokens", "input_cached_tokens", "input_cache_write_tokens", "output_tokens")
+
+ROLLED_UP = ("day", "provider", "provider_key", "model")
+"""Dimensions of the daily rollup; any other is answered from the events."""
+
+BILLED = ("day", "provider", "provider_key", "model", "project_id", "api_key_id")
+"""Dimensions the bill can be split by."""
+
+DIMENSIONS = (
+    "day",
+    "hour",
+    "provider",
+    "provider_key",
+    "usage_type",
+    "model",
+    "project_id",
+    "api_key_id",
+    "user_id",
+    "service_tier",
+    "batch",
+)
+
+Value = date | datetime | str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """The sums of one group. Counts and costs are None only when no part of them is known.
+
+    `unpriced_rows` and `unpriced_requests` are the part of the group that `estimated_cost` lacks.
+    """
+
+    dimensions: Mapping[str, Value]
+    requests: int | None
+    input_tokens: int | None
+    input_cached_tokens: int | None
+    input_cache_write_tokens: int | None
+    output_tokens: int | None
+    estimated_cost: Decimal | None
+    billed_cost: Decimal | None
+    unpriced_requests: int
+    unpriced_rows: int
+
+
+@dataclass(frozen=True)
+class Question:
+    """Usage of [start, end) in UTC days by the dimensions `by`, of rows that have one of `only`'s values in each."""
+
+    start: date
+    end: date
+    by: tuple[str, ...] = ()
+    only: Mapping[str, Sequence[Value]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if unknown := [name for name in (*self.by, *self.only) if name not in DIMENSIONS]:
+            raise BadInput(f"There is no dimension {', '.join(unknown)}. Known: {', '.join(DIMENSIONS)}.")
+        if len(set(self.by)) != len(self.by):
+            raise BadInput("A dimension is named twice.")
+        if self.start > self.end:
+            raise BadInput(f"The period ends ({self.end}) before it begins ({self.start}).")
+
+    @property
+    def dimensions(self) -> set[str]:
+        return {*self.by, *self.only}
+
+
+def usage(session: Session, workspace_id: int, question: Question) -> list[UsageRow]:
+    """The groups in order of their dimensions, with usage, billed cost, or both."""
+    statement = (
+        _rollup(workspace_id, question) if question.dimensions <= set(ROLLED_UP) else _events(workspace_id, question)
+    )
+    used = {tuple(row[: len(question.by)]): tuple(row[len(question.by) :]) for row in session.execute(statement)}
+    billed = billed_cost(session, workspace_id, question)
+    rows = [_row(question.by, key, used.get(key), billed.get(key)) for key in {**used, **billed}]
+    return sorted(rows, key=lambda row: [_sortable(value) for value in row.dimensions.values()])
+
+
+def billed_cost(session: Session, workspace_id: int, question: Question) -> dict[tuple[Value, ...], Decimal]:
+    """What the provider billed in US dollars by group; empty when the bill knows nothing of a dimension asked for.
+
+    Lines in another currency, or fetched without a dimension asked for, are left out rather than guessed.
+    """
+    if not question.dimensions <= set(BILLED):
+        return {}
+    expressions = [_billed_dimension(name) for name in question.by]
+    statement = (
+        select(*expressions, func.sum(BILLED_TABLE.c.amount))
+        .where(
+            BILLED_TABLE.c.workspace_id == workspace_id,
+            BILLED_TABLE.c.day >= question.start,
+            BILLED_TABLE.c.day < question.end,
+            BILLED_TABLE.c.currency == "usd",
+            *(
+                BILLED_TABLE.c.dropped.not_like(f"%{name}%")
+                for name in question.dimensions & {"project_id", "api_key_id"}
+            ),
+            *_only(question, _billed_dimension),
+        )
+        .group_by(*expressions)
+    )
+    found = ((tuple(key), amount) for *key, amount in session.execute(statement))
+    return {key: amount for key, amount in found if amount is not None}
+
+
+def totals(session: Session, workspace_id: int, start: date, end: date) -> UsageRow:
+    """The sums over everything in the period; all unknown when nothing was stored."""
+    rows = usage(session, workspace_id, Question(start, end))
+    return rows[0] if rows else _row((), (), None, None)
+
+
+def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any] | None, billed: Decimal | None) -> UsageRow:
+    *counts, cost, unpriced_requests, unpriced_rows = sums or (*(None,) * len(MEASURES), None, 0, 0)
+    measures = {name: None if n is None else int(n) for name, n in zip(MEASURES, counts, strict=True)}
+    return UsageRow(
+        dimensions=dict(zip(by, key, strict=True)),
+        **measures,
+        estimated_cost=cost,
+        billed_cost=billed,
+        unpriced_requests=int(unpriced_requests or 0),
+        unpriced_rows=int(unpriced_rows or 0),
+    )
+
+
+def _rollup(workspace_id: int, question: Question) -> Select[Any]:
+    expressions = [_rollup_dimension(name) for name in question.by]
+    statement = select(
+        *expressions,
+        *(func.sum(DAILY.c[name]) for name in MEASURES),
+        func.sum(DAILY.c.estimated_cost),
+        func.sum(DAILY.c.unpriced_requests),
+        func.sum(DAILY.c.unpriced_rows),
+    ).where(
+        DAILY.c.workspace_id == workspace_id,
+        DAILY.c.day >= question.start,
+        DAILY.c.day < question.end,
+        *_only(question, _rollup_dimension),
+    )
+    return _grouped(statement, expressions, count=func.count())
+
+
+def _events(workspace_id: int, question: Question) -> Select[Any]:
+    expressions = [_event_dimension(name) for name in question.by]
+    statement = (
+        select(
+            *expressions,
+            *(func.sum(EVENTS.c[name]) for name in MEASURES),
+            func.sum(EVENTS.c.estimated_cost),
+            UNPRICED_REQUESTS,
+            UNPRICED_ROWS,
+        )
+        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+        .where(
+            EVENTS.c.workspace_id == workspace_id,
+            SERIES.c.workspace_id == workspace_id,
+            EVENTS.c.bucket_start >= clock.day_start(question.start),
+            EVENTS.c.bucket_start < clock.day_start(question.end),
+            *_only(question, _event_dimension),
+        )
+    )
+    return _grouped(statement, expressions, count=func.count())
+
+
+def _grouped(statement: Select[Any], expressions: Sequence[Any], *, count: Any) -> Select[Any]:
+    """Grouped; without any dimension, one row only when there is anything to sum."""
+    return statement.group_by(*expressions) if expressions else statement.having(count > 0)
+
+
+def _rollup_dimension(name: str) -> ColumnElement[Any]:
+    if name == "provider_key":
+        return DAILY.c.provider_key_id
+    return func.nullif(DAILY.c.model, NONE_MODEL) if name == "model" else DAILY.c[name]
+
+
+def _event_dimension(name: str) -> ColumnElement[Any]:
+    special: dict[str, ColumnElement[Any]] = {
+        "day": DAY_OF_BUCKET,
+        "hour": EVENTS.c.bucket_start,
+        "provider_key": SERIES.c.provider_key_id,
+    }
+    return special.get(name, SERIES.c.get(name, null()))
+
+
+def _billed_dimension(name: str) -> ColumnElement[Any]:
+    return BILLED_TABLE.c.provider_key_id if name == "provider_key" else BILLED_TABLE.c[name]
+
+
+def _only(question: Question, dimension: Any) -> Iterable[ColumnElement[bool]]:
+    for name, values in question.only.items():
+        expression = dimension(name)
+        known = [value for value in values if value is not None]
+        matches = expression.in_(known) if known else literal(value=False)
+        yield matches if len(known) == len(values) else (matches | expression.is_(None))
+
+
+def _sortable(value: Value) -> tuple[bool, str]:
+    text = (
+        value.isoformat()
+        if isinstance(value, date | datetime)
+        else f"{value:020d}"
+        if isinstance(value, int)
+        else str(value)
+    )
+    return value is None, text
+
+
+def key_labels(session: Session, workspace_id: int) -> dict[int, str]:
+    """The label of every connection there ever was, by id."""
+    statement = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == workspace_id)
+    return {row.id: row.label for row in session.execute(statement)}

@@ -1,0 +1,136 @@
+"""What each connection owes. The ledger alone says what is due; `next_due_at` on a connection only saves looking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlmodel import Session, col
+
+from tracker import clock, coverage, ledger
+from tracker.coverage import LedgerDay, Unit
+from tracker.models import KeyStatus, ProviderKey, table_of
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+
+KEYS = table_of(ProviderKey)
+
+WORKED_WITH = (KeyStatus.UNCHECKED, KeyStatus.VALID, KeyStatus.INSUFFICIENT)
+"""Statuses the worker looks at. Only a valid key is read with; the others are checked first."""
+
+READ_WITH = (KeyStatus.UNCHECKED, KeyStatus.VALID)
+
+NAMES_REFRESH = clock.DAY
+
+Ledgers = dict[str, dict[date, LedgerDay]]
+
+
+@dataclass(frozen=True, order=True)
+class Connection:
+    """A provider key by its place; all that crosses workspaces."""
+
+    workspace_id: int
+    provider_key_id: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a connection owes now: a check of its key first, or units in order and names; and when to look again.
+
+    `leased` = another worker holds some of what is due. `owed` = something is due, be it leased or waiting for a retry.
+    """
+
+    needs_check: bool = False
+    units: tuple[Unit, ...] = ()
+    names_due: bool = False
+    leased: bool = False
+    owed: bool = False
+    next_due_at: datetime | None = None
+
+
+def due_connections(product: Product, *, now: datetime) -> list[Connection]:
+    """The connections to look at now, longest waiting first: the worker's one look across workspaces."""
+    statement = (
+        select(KEYS.c.workspace_id, KEYS.c.id)
+        .where(KEYS.c.next_due_at <= now, KEYS.c.status.in_(WORKED_WITH))
+        .order_by(KEYS.c.next_due_at)
+    )
+    with product.database.crossing("claim") as session:
+        return [Connection(*row) for row in session.execute(statement)]
+
+
+def all_connections(product: Product) -> list[Connection]:
+    """Every connection that is neither paused nor deleted nor set aside."""
+    statement = select(KEYS.c.workspace_id, KEYS.c.id).where(
+        KEYS.c.status.in_(WORKED_WITH),
+        KEYS.c.paused_at.is_(None),
+        KEYS.c.deleted_at.is_(None),
+    )
+    with product.database.crossing("claim") as session:
+        return [Connection(*row) for row in session.execute(statement)]
+
+
+def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
+    """What the connection owes at `now`, and when to look next (None: never, until somebody changes it)."""
+    with product.database.workspace(connection.workspace_id) as session:
+        row = row_of(session, connection)
+        if row is None or row.paused_at or row.deleted_at or row.status not in WORKED_WITH:
+            return Plan()
+        ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id)
+    reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
+    if row.retry_at and row.retry_at > now:
+        owed = reading.owed and row.status in READ_WITH
+        return Plan(owed=owed, next_due_at=row.retry_at)
+    if row.status != KeyStatus.VALID:
+        return Plan(needs_check=True, owed=row.status in READ_WITH, next_due_at=now)
+    return reading
+
+
+def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:
+    """What a key that works is to read, from the ledger."""
+    provider = provider_named(row.provider)
+    period = coverage.horizon(now, history=provider.history, history_from=row.history_from)
+    every = {endpoint.name: ledgers.get(endpoint.name, {}) for endpoint in provider.endpoints}
+    units = [
+        unit
+        for endpoint in provider.endpoints
+        for unit in coverage.due_units(endpoint, every[endpoint.name], period=period, now=now, fetch_hour=fetch_hour)
+    ]
+    rows = [(day, of_day.get(day, coverage.ABSENT)) for of_day in every.values() for day in clock.days(*period)]
+    owed = [day_row for day, day_row in rows if coverage.is_owed(day, day_row, now=now, fetch_hour=fetch_hour)]
+    return Plan(
+        units=tuple(coverage.in_order(units, endpoints=list(every), now=now)),
+        names_due=row.names_readable is not False
+        and (row.names_read_at is None or row.names_read_at + NAMES_REFRESH <= now),
+        leased=any(coverage.is_leased(day_row, now) for day_row in owed),
+        owed=bool(owed),
+        next_due_at=coverage.next_due(every, period=period, now=now, fetch_hour=fetch_hour),
+    )
+
+
+def set_next_due(product: Product, connection: Connection, at: datetime | None, *, seen: datetime) -> None:
+    """Note when to look at the connection again, unless somebody asked for an earlier look since `seen`."""
+    statement = update(KEYS).where(*_of(connection), KEYS.c.next_due_at <= seen).values(next_due_at=at)
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        session.execute(statement)
+
+
+def look_everywhere(product: Product, *, now: datetime) -> None:
+    """Let every connection be looked at now: the ledger, not the note of when, is the truth."""
+    for connection in all_connections(product):
+        with product.database.workspace(connection.workspace_id, write=True) as session:
+            session.execute(update(KEYS).where(*_of(connection)).values(next_due_at=now))
+
+
+def row_of(session: Session, connection: Connection) -> ProviderKey | None:
+    """The connection's row, None when it is gone."""
+    statement = select(ProviderKey).where(
+        col(ProviderKey.workspace_id) == connection.workspace_id,
+        col(ProviderKey.id) == connection.provider_key_id,
+    )
+    return session.execute(statement).scalar_one_or_none()
+
+
+def _of(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return KEYS.c.workspace_id == connection.workspace_id, KEYS.c.id == connection.provider_key_id

@@ -1,0 +1,88 @@
+"""The state of an installation and of the ledger, as plain fields for commands and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, select
+
+from tracker import coverage, runs
+from tracker.coverage import LedgerDay
+from tracker.models import Coverage, FetchRun, KeyStatus, Member, ProviderKey, table_of
+from tracker.product import Product
+
+KEYS, LEDGER, RUNS, MEMBERS = table_of(ProviderKey), table_of(Coverage), table_of(FetchRun), table_of(Member)
+
+FRESH = timedelta(hours=24)
+SUCCESS_PERIOD = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """How many of a period's ended days are complete; a day counts when every endpoint has it."""
+
+    complete: int
+    days: int
+
+
+def completeness(ledgers: Mapping[str, Mapping[date, LedgerDay]], days: list[date]) -> Completeness:
+    """The usage endpoints' days that were read after they had ended. The running day is never among `days`."""
+    usage = [ledger for endpoint, ledger in ledgers.items() if endpoint != "costs"]
+    whole = [
+        day
+        for day in days
+        if usage and all(coverage.is_complete(day, each.get(day, coverage.ABSENT)) for each in usage)
+    ]
+    return Completeness(len(whole), len(days))
+
+
+def coverage_fields(days: Mapping[date, LedgerDay]) -> Iterator[dict[str, object]]:
+    """One row a day of an endpoint, oldest first."""
+    for day, row in sorted(days.items()):
+        yield {
+            "day": day,
+            "state": row.state.value,
+            "complete": coverage.is_complete(day, row),
+            "rows": row.rows,
+            "fetched_at": row.fetched_at,
+            "retry_at": row.retry_at,
+            "attempts": row.attempts,
+        }
+
+
+def status_fields(product: Product, *, now: datetime) -> dict[str, object]:
+    """The product's success figures: users with a valid key, keys with fresh data, and runs that succeeded."""
+    in_use = (KEYS.c.deleted_at.is_(None), KEYS.c.paused_at.is_(None))
+    valid = (*in_use, KEYS.c.status == KeyStatus.VALID)
+    fresh = select(LEDGER.c.provider_key_id).where(LEDGER.c.fetched_at > now - FRESH).distinct()
+    finished = (RUNS.c.finished_at > now - SUCCESS_PERIOD,)
+    with product.database.crossing("operator") as session:
+        users = select(func.count(MEMBERS.c.user_id.distinct())).join(
+            KEYS, KEYS.c.workspace_id == MEMBERS.c.workspace_id
+        )
+        figures = {
+            "users_with_valid_key": session.execute(users.where(*valid)).scalar_one(),
+            "keys": session.execute(select(func.count()).select_from(KEYS).where(*in_use)).scalar_one(),
+            "valid_keys": session.execute(select(func.count()).select_from(KEYS).where(*valid)).scalar_one(),
+            "fresh_keys": session.execute(
+                select(func.count()).select_from(KEYS).where(*in_use, KEYS.c.id.in_(fresh)),
+            ).scalar_one(),
+            "runs": session.execute(select(func.count()).select_from(RUNS).where(*finished)).scalar_one(),
+            "runs_done": session.execute(
+                select(func.count()).select_from(RUNS).where(*finished, RUNS.c.outcome == "done"),
+            ).scalar_one(),
+            "workers": runs.living_workers(session, now=now),
+        }
+    return {
+        "at": now,
+        **figures,
+        "share_of_keys_with_data_within_24_h": share(figures["fresh_keys"], figures["keys"]),
+        "job_success_over_7_days": share(figures["runs_done"], figures["runs"]),
+    }
+
+
+def share(part: int, whole: int) -> float | None:
+    """A ratio to four digits; None when there is nothing to take a share of."""
+    return round(part / whole, 4) if whole else None

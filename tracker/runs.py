@@ -1,0 +1,103 @@
+"""The records of work: what each run on a connection came to, and which workers are alive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select, update
+from sqlmodel import Session
+
+from tracker.clock import utc_now
+from tracker.db import Database, upsert
+from tracker.fetching import Done, Outcome
+from tracker.models import FetchRun, Worker, table_of
+from tracker.reconcile import Connection
+
+RUNS, WORKERS = table_of(FetchRun), table_of(Worker)
+
+ALIVE_FOR = timedelta(seconds=30)
+"""A worker that gave no sign of life for so long is taken to be gone."""
+
+
+@dataclass
+class Run:
+    """One worker's stretch of work on one connection, counted as it goes."""
+
+    connection: Connection
+    run_id: int
+    units_done: int = 0
+    units_failed: int = 0
+    days: int = 0
+    rows: int = 0
+    reason: str | None = None
+
+    def count(self, done: Done) -> None:
+        """Add how a unit ended; another worker's unit is not ours to count."""
+        self.units_done += done.outcome == Outcome.STORED
+        self.units_failed += done.outcome == Outcome.FAILED
+        self.days += done.days
+        self.rows += done.rows
+        self.reason = done.reason or self.reason
+
+
+def open_run(database: Database, connection: Connection, *, worker: str) -> Run:
+    """Record that a worker begins to work on a connection."""
+    row = {
+        "workspace_id": connection.workspace_id,
+        "provider_key_id": connection.provider_key_id,
+        "worker": worker,
+        "started_at": utc_now(),
+        "units_done": 0,
+        "units_failed": 0,
+        "days": 0,
+        "rows": 0,
+    }
+    with database.workspace(connection.workspace_id, write=True) as session:
+        run_id = session.execute(insert(RUNS).values(**row).returning(RUNS.c.id)).scalar_one()
+    return Run(connection, int(run_id))
+
+
+def close_run(database: Database, run: Run) -> None:
+    """Record how it ended: `done`, or `failed` when any unit was left."""
+    values = {
+        "finished_at": utc_now(),
+        "units_done": run.units_done,
+        "units_failed": run.units_failed,
+        "days": run.days,
+        "rows": run.rows,
+        "outcome": "failed" if run.units_failed else "done",
+        "reason": run.reason,
+    }
+    of = (RUNS.c.workspace_id == run.connection.workspace_id, RUNS.c.id == run.run_id)
+    with database.workspace(run.connection.workspace_id, write=True) as session:
+        session.execute(update(RUNS).where(*of).values(**values))
+
+
+def sign_of_life(
+    database: Database,
+    worker: str,
+    *,
+    started_at: datetime,
+    next_run_at: datetime,
+    stopped: bool = False,
+) -> None:
+    """Record that the worker lives (or has stopped in order) and when it next fetches by the clock."""
+    now = utc_now()
+    values = {
+        "id": worker,
+        "started_at": started_at,
+        "seen_at": now,
+        "stopped_at": now if stopped else None,
+        "next_run_at": next_run_at,
+    }
+    with database.exempt(write=True) as session:
+        statement = upsert(session, WORKERS)
+        told = {name: statement.excluded[name] for name in ("seen_at", "stopped_at", "next_run_at")}
+        session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=told), [values])
+
+
+def living_workers(session: Session, *, now: datetime) -> int:
+    """How many workers gave a sign of life just now."""
+    statement = select(WORKERS.c.id).where(WORKERS.c.stopped_at.is_(None), WORKERS.c.seen_at > now - ALIVE_FOR)
+    return len(session.execute(statement).all())

@@ -1,0 +1,93 @@
+"""Ids for what repeats: the dimensions of usage (`usage_series`) and the rates that priced it (`price_versions`)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from tracker.db import upsert
+from tracker.ledger import Claim
+from tracker.models import PriceVersion as PriceVersionRow
+from tracker.models import UsageSeries, table_of
+from tracker.pricing import PriceVersion
+from tracker.usage import DIMENSIONS, Dimensions
+
+SERIES, VERSIONS = table_of(UsageSeries), table_of(PriceVersionRow)
+
+VERSION_KEY = ("source", "provider", "model", "variant", "content_sha256")
+
+
+def digest(provider_key_id: int, dimensions: Dimensions) -> bytes:
+    """The natural key of a series within its workspace: 16 bytes in which None and '' differ."""
+    values = tuple(getattr(dimensions, name) for name in DIMENSIONS)
+    return hashlib.sha256(repr((provider_key_id, *values)).encode()).digest()[:16]
+
+
+def series_ids(
+    session: Session,
+    claimed: Claim,
+    dimensions: Iterable[Dimensions],
+    *,
+    provider: str,
+) -> dict[Dimensions, int]:
+    """The id of each series of a connection, made where there is none yet."""
+    wanted = {digest(claimed.provider_key_id, each): each for each in dimensions}
+    known = _known_series(session, claimed)
+    missing = [key for key in wanted if key not in known]
+    if missing:
+        rows = [
+            {
+                "workspace_id": claimed.workspace_id,
+                "provider_key_id": claimed.provider_key_id,
+                "digest": key,
+                "provider": provider,
+                **{name: getattr(wanted[key], name) for name in DIMENSIONS},
+            }
+            for key in missing
+        ]
+        session.execute(upsert(session, SERIES).on_conflict_do_nothing(), rows)
+        known = _known_series(session, claimed)
+    return {each: known[key] for key, each in wanted.items()}
+
+
+def _known_series(session: Session, claimed: Claim) -> dict[bytes, int]:
+    statement = select(SERIES.c.digest, SERIES.c.id).where(
+        SERIES.c.workspace_id == claimed.workspace_id,
+        SERIES.c.provider_key_id == claimed.provider_key_id,
+        SERIES.c.usage_type == claimed.unit.endpoint,
+    )
+    return {bytes(key): number for key, number in session.execute(statement)}
+
+
+def price_version_ids(session: Session, versions: Iterable[PriceVersion], *, now: datetime) -> dict[PriceVersion, int]:
+    """The id of each set of rates, made where there is none yet."""
+    wanted = {_version_key(version): version for version in versions}
+    known = _known_versions(session, wanted.values())
+    missing = [version for key, version in wanted.items() if key not in known]
+    if missing:
+        rows = [
+            {
+                **dict(zip(VERSION_KEY, _version_key(version), strict=True)),
+                "effective_from": version.effective_from,
+                "first_used_at": now,
+            }
+            for version in missing
+        ]
+        session.execute(upsert(session, VERSIONS).on_conflict_do_nothing(), rows)
+        known = _known_versions(session, wanted.values())
+    return {version: known[key] for key, version in wanted.items()}
+
+
+def _known_versions(session: Session, versions: Iterable[PriceVersion]) -> dict[tuple[str, ...], int]:
+    hashes = {version.content_sha256 for version in versions}
+    columns = (VERSIONS.c[name] for name in VERSION_KEY)
+    statement = select(VERSIONS.c.id, *columns).where(VERSIONS.c.content_sha256.in_(hashes))
+    return {tuple(key): number for number, *key in session.execute(statement)}
+
+
+def _version_key(version: PriceVersion) -> tuple[str, ...]:
+    return tuple(str(getattr(version, name)) for name in VERSION_KEY)
