@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Insert, and_, or_, select, update
+from sqlalchemy import Insert, Update, and_, bindparam, func, or_, select, update
 from sqlmodel import Session
 
+from tracker.columns import UtcDateTime
 from tracker.coverage import LEASE, LedgerDay, Unit, retry_in
 from tracker.db import upsert
 from tracker.errors import LeaseLost
@@ -127,17 +128,25 @@ def hold(session: Session, claimed: Claim) -> dict[date, LedgerDay]:
 
 def finish(session: Session, claimed: Claim, results: Iterable[DayResult], *, now: datetime) -> None:
     """Write the days' new states and give the lease back. Call `hold` first in the same transaction."""
-    for result in results:
-        values: dict[str, Any] = {
+    of = {
+        "of_workspace": claimed.workspace_id,
+        "of_key": claimed.provider_key_id,
+        "of_endpoint": claimed.unit.endpoint,
+        "fetched_at": now,
+        **RELEASED,
+    }
+    told = [
+        {
+            **of,
+            "of_day": result.day,
             "state": result.state,
             "rows": result.rows,
             "content_sha256": result.content_sha256,
-            "fetched_at": now,
-            **RELEASED,
+            "restated_now": now if result.restated else None,
         }
-        if result.restated:
-            values["restated_at"] = now
-        session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == result.day).values(**values))
+        for result in results
+    ]
+    session.execute(FINISH, told)
 
 
 RELEASED: Mapping[str, Any] = {
@@ -147,6 +156,26 @@ RELEASED: Mapping[str, Any] = {
     "lease_owner": None,
     "lease_until": None,
 }
+
+
+def _finishing() -> Update:
+    given = ("state", "rows", "content_sha256", "fetched_at", *RELEASED)
+    return (
+        update(COVERAGE)
+        .where(
+            COVERAGE.c.workspace_id == bindparam("of_workspace"),
+            COVERAGE.c.provider_key_id == bindparam("of_key"),
+            COVERAGE.c.endpoint == bindparam("of_endpoint"),
+            COVERAGE.c.day == bindparam("of_day"),
+        )
+        .values(
+            **{name: bindparam(name) for name in given},
+            restated_at=func.coalesce(bindparam("restated_now", type_=UtcDateTime), COVERAGE.c.restated_at),
+        )
+    )
+
+
+FINISH = _finishing()
 
 
 def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_at: datetime | None = None) -> None:

@@ -7,12 +7,14 @@ or through another table's `workspace_id`; each inserted row must carry that wor
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, Delete, Executable, Insert, Select, Table, Update
+from sqlalchemy import BindParameter, Delete, Executable, Insert, Table, Update
 from sqlalchemy.sql import operators, visitors
 from sqlalchemy.sql.elements import BinaryExpression, ClauseElement, ColumnClause
-from sqlalchemy.sql.selectable import Alias, FromClause, Join, Subquery
+from sqlalchemy.sql.selectable import Alias, FromClause
 
 from tracker.errors import TenancyError
 from tracker.models import TENANT_TABLES
@@ -22,35 +24,69 @@ COLUMN = "workspace_id"
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 
-def tenant_tables(statement: Executable) -> set[str]:
-    """Names (aliases where given) of the tenant tables the statement reads or writes."""
-    return {_name(source) for source in _sources(statement) if _table_name(source) in TENANT_TABLES}
+@dataclass(frozen=True)
+class Reading:
+    """What a statement says of tenancy: the tenant tables in it (aliases where given), and how each is tied."""
+
+    tables: frozenset[str]
+    values: tuple[tuple[str, BindParameter[Any]], ...]
+    links: tuple[frozenset[str], ...]
+
+
+# Statements made once at import are read once; those made for one execution leave with it.
+_read: WeakKeyDictionary[Executable, Reading] = WeakKeyDictionary()
+
+
+def read(statement: Executable) -> Reading:
+    """Walk the statement once."""
+    if (known := _read.get(statement)) is not None:
+        return known
+    tables: set[str] = set()
+    values: list[tuple[str, BindParameter[Any]]] = []
+    links: list[frozenset[str]] = []
+    if isinstance(statement, Insert | Update | Delete):
+        _add(tables, statement.table)
+    for node in visitors.iterate(_clause(statement)):
+        _add(tables, node.table if isinstance(node, ColumnClause) else node)
+        if isinstance(node, BinaryExpression) and node.operator is operators.eq:
+            _tie(node.left, node.right, values, links)
+    found = _read[statement] = Reading(frozenset(tables), tuple(values), tuple(links))
+    return found
+
+
+def _add(tables: set[str], source: Any) -> None:
+    if isinstance(source, Table | Alias) and _table_name(source) in TENANT_TABLES:
+        tables.add(str(source.name))
+
+
+def _tie(left: Any, right: Any, values: list[tuple[str, BindParameter[Any]]], links: list[frozenset[str]]) -> None:
+    if not _is_workspace(left):
+        left, right = right, left
+    if not _is_workspace(left):
+        return
+    if isinstance(right, BindParameter):
+        values.append((_name(left.table), right))
+    elif _is_workspace(right):
+        links.append(frozenset({_name(left.table), _name(right.table)}))
 
 
 def check_statement(statement: Executable, parameters: Parameters, workspace_id: int | None) -> None:
     """Raise TenancyError unless every tenant table of the statement is tied to `workspace_id`."""
-    tables = tenant_tables(statement)
-    if not tables:
+    reading = read(statement)
+    if not reading.tables:
         return
     if workspace_id is None:
-        raise TenancyError(f"a statement on {', '.join(sorted(tables))} outside any workspace")
+        raise TenancyError(f"a statement on {', '.join(sorted(reading.tables))} outside any workspace")
+    tied: set[str] = set()
     if isinstance(statement, Insert):
-        tables.discard(_name(statement.table))
         _check_insert(statement, parameters, workspace_id)
-    _check_criteria(statement, parameters, workspace_id, tables)
-
-
-def _check_criteria(statement: Executable, parameters: Parameters, workspace_id: int, tables: set[str]) -> None:
-    tied, links = set(), []
-    for left, right in _equalities(statement):
-        if isinstance(right, BindParameter):
-            _check_value(_value(right, parameters), workspace_id)
-            tied.add(_name(left.table))
-        elif _is_workspace(right):
-            links.append({_name(left.table), _name(right.table)})
-    for _ in links:
-        tied.update(*(pair for pair in links if pair & tied))
-    if loose := tables - tied:
+        tied |= {_name(statement.table), "excluded"}  # what ON CONFLICT calls the row just checked
+    for table, bind in reading.values:
+        _check_value(_value(bind, parameters), workspace_id)
+        tied.add(table)
+    for _ in reading.links:
+        tied.update(*(pair for pair in reading.links if pair & tied))
+    if loose := reading.tables - tied:
         raise TenancyError(f"a statement on {', '.join(sorted(loose))} names no workspace")
 
 
@@ -90,15 +126,6 @@ def _value(bind: BindParameter[Any], parameters: Parameters) -> Any:
     return bind.effective_value
 
 
-def _equalities(statement: Executable) -> Iterator[tuple[Any, Any]]:
-    for node in visitors.iterate(_clause(statement)):
-        if isinstance(node, BinaryExpression) and node.operator is operators.eq:
-            if _is_workspace(node.left):
-                yield node.left, node.right
-            elif _is_workspace(node.right):
-                yield node.right, node.left
-
-
 def _clause(statement: Executable) -> ClauseElement:
     if not isinstance(statement, ClauseElement):
         raise TenancyError(f"a statement that cannot be looked into: {type(statement).__name__}")
@@ -109,25 +136,7 @@ def _is_workspace(node: Any) -> bool:
     return isinstance(node, ColumnClause) and node.name == COLUMN and isinstance(node.table, FromClause)
 
 
-def _sources(statement: Executable) -> Iterator[FromClause]:
-    if isinstance(statement, Insert | Update | Delete):
-        yield statement.table
-    for node in visitors.iterate(_clause(statement)):
-        if isinstance(node, Select):
-            yield from _leaves(node.get_final_froms())
-        elif isinstance(node, Table):
-            yield node
-
-
-def _leaves(sources: Sequence[FromClause]) -> Iterator[FromClause]:
-    for source in sources:
-        if isinstance(source, Join):
-            yield from _leaves([source.left, source.right])
-        elif not isinstance(source, Subquery):  # what is inside is visited by itself
-            yield source
-
-
-def _table_name(source: FromClause) -> str | None:
+def _table_name(source: Any) -> str | None:
     if isinstance(source, Alias):
         return _table_name(source.element)
     return str(source.name) if isinstance(source, Table) else None

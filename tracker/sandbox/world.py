@@ -34,7 +34,7 @@ CREDIT_EVERY = 30
 
 @dataclass(frozen=True)
 class TruthRow:
-    """What a usage row must say: its bucket, every dimension the family offers, the API's fields, and the exact cost."""
+    """What a usage row must say: its bucket, every dimension its family offers, the API's fields, the exact cost."""
 
     bucket_start: datetime
     dims: dict[str, str | bool | None]

@@ -80,7 +80,7 @@ class _Received:
     body: bytes = b""
 
     def header(self, name: str) -> str:
-        return self.headers.get(name, "").strip()
+        return str(self.headers.get(name, "")).strip()
 
 
 @dataclass(frozen=True)

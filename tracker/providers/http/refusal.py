@@ -1,4 +1,4 @@
-"""What a provider's 4xx answer says, whatever its shape. Providers echo keys in it, whole or masked: neither is kept."""
+"""What a provider's 4xx answer says, whatever its shape. Some echo the key in it, whole or masked: neither is kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_MESSAGE = 500
 MAX_WORD = 100
 NO_REASON = "no reason given"
 
-# "Incorrect API key provided: sk-admin*fake." Source: answers of OpenAI's live service recorded in public, read 2026-11.
+# "Incorrect API key provided: sk-admin*fake." Source: answers of OpenAI's live service, recorded in public, 2026-11.
 _MASKED_KEY = re.compile(r"\bsk-[\w*.…-]*[\w*…]")
 
 
