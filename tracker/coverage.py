@@ -32,6 +32,9 @@ RETRY_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))
 NEWEST_FIRST = timedelta(days=35)
 """Days this recent are read newest first; older debt oldest first, for a provider's history ends there."""
 
+FAILURES_TO_HOLD = 3
+"""Units of an endpoint that failed and wait for their retry, from which on its other days wait with them."""
+
 COMPLETE = frozenset({DayState.FINAL, DayState.VERIFIED_ZERO})
 
 
@@ -143,11 +146,19 @@ def due_units(
     fetch_hour: int,
 ) -> list[Unit]:
     """The endpoint's due days as units of at most `days_per_unit` consecutive days, unordered."""
+    if is_held(endpoint, ledger, now=now):
+        return []
     due = [day for day in clock.days(*period) if _is_due(day, ledger.get(day, ABSENT), now=now, fetch_hour=fetch_hour)]
     return [
         Unit(endpoint.name, run[0], run[-1] + clock.DAY, tuple(ledger.get(day, ABSENT).fence for day in run))
         for run in _runs(due, endpoint.days_per_unit)
     ]
+
+
+def is_held(endpoint: Endpoint, ledger: Mapping[date, LedgerDay], *, now: datetime) -> bool:
+    """Whether so much of an endpoint has just failed that asking for more of it would only fail more often."""
+    failed = sorted(day for day, row in ledger.items() if row.retry_at is not None and row.retry_at > now)
+    return len(list(_runs(failed, endpoint.days_per_unit))) >= FAILURES_TO_HOLD
 
 
 def _is_due(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> bool:
@@ -187,18 +198,20 @@ def in_order(units: Iterable[Unit], *, endpoints: Sequence[str], now: datetime) 
 
 
 def next_due(
-    ledgers: Mapping[str, Mapping[date, LedgerDay]],
+    endpoint: Endpoint,
+    ledger: Mapping[date, LedgerDay],
     *,
     period: tuple[date, date],
     now: datetime,
     fetch_hour: int,
 ) -> datetime:
-    """When anything of a connection is due next: at the latest when the next day begins."""
+    """When anything of an endpoint is due next: at the latest when the next day begins."""
+    if is_held(endpoint, ledger, now=now):
+        return min(row.retry_at for row in ledger.values() if row.retry_at is not None and row.retry_at > now)
     times = [clock.day_start(period[1])]
-    for ledger in ledgers.values():
-        for day in clock.days(*period):
-            row = ledger.get(day, ABSENT)
-            at = due_at(day, row, fetch_hour=fetch_hour)
-            if at is not None:
-                times.append(max(at, row.lease_until or at) if is_leased(row, now) else at)
+    for day in clock.days(*period):
+        row = ledger.get(day, ABSENT)
+        at = due_at(day, row, fetch_hour=fetch_hour)
+        if at is not None:
+            times.append(max(at, row.lease_until or at) if is_leased(row, now) else at)
     return min(times)

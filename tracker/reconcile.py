@@ -105,7 +105,10 @@ def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: i
         and (row.names_read_at is None or row.names_read_at + NAMES_REFRESH <= now),
         leased=any(coverage.is_leased(day_row, now) for day_row in owed),
         owed=bool(owed),
-        next_due_at=coverage.next_due(every, period=period, now=now, fetch_hour=fetch_hour),
+        next_due_at=min(
+            coverage.next_due(endpoint, every[endpoint.name], period=period, now=now, fetch_hour=fetch_hour)
+            for endpoint in provider.endpoints
+        ),
     )
 
 

@@ -292,6 +292,8 @@ def _listed(client: ProviderClient, path: str, params: Params = ()) -> Iterator[
 
 def _project_names(client: ProviderClient, project: Mapping[str, Any]) -> Iterator[KnownName]:
     """Keys and service accounts of a project. An archived project refuses these reads, which loses only names."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", project["id"]):
+        raise PayloadChanged("OpenAI told a project whose id cannot stand in an address.")
     path = f"/organization/projects/{project['id']}"
     try:
         for row in _listed(client, f"{path}/api_keys", (("owner_project_access", "any"),)):

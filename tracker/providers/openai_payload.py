@@ -21,8 +21,26 @@ Json = Any
 
 STANDARD = ("project_id", "user_id", "api_key_id", "model")
 
-# Line items end in one of these when they name a model; any other text is a service (facts of 2026-11, seen live).
-LINE_ITEM_KINDS = ("input", "cached input", "output", "input_tokens", "output_tokens", "cached_input_tokens")
+# A line item names a model when only words like these follow its first comma ("cached input", "input_tokens");
+# any other text is a service. Seen live by others, 2026-11.
+LINE_ITEM_WORDS = frozenset(
+    [
+        "input",
+        "output",
+        "cached",
+        "cache",
+        "write",
+        "read",
+        "audio",
+        "image",
+        "images",
+        "text",
+        "tokens",
+        "characters",
+        "duration",
+        "seconds",
+    ],
+)
 
 
 MAX_AMOUNT, MAX_QUANTITY = 10**9, 10**18
@@ -179,7 +197,8 @@ def text(value: Json, name: str) -> str | None:
 def line_item_model(line_item: str | None) -> str | None:
     """The model a line item names ('gpt-4o, cached input' → 'gpt-4o'), None for a service line."""
     model, comma, kind = (line_item or "").partition(", ")
-    return model if comma and kind in LINE_ITEM_KINDS else None
+    words = kind.replace("_", " ").split()
+    return model if comma and words and LINE_ITEM_WORDS.issuperset(words) else None
 
 
 def _shown(value: Json) -> str:

@@ -57,7 +57,7 @@ def http_date(text: str | None) -> datetime | None:
     """An HTTP date as an instant in UTC; None when it is none."""
     try:
         at = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
 

@@ -72,7 +72,17 @@ BY_UNIT: Mapping[str, tuple[str, str, str, str]] = {
 }
 FREE = frozenset({"moderations"})
 
-LINE_NAMES = {"text": "input", "cached": "cached input", "out_text": "output"}
+LINE_NAMES = {
+    "text": "input",
+    "cached": "cached input",
+    "cache_write": "cache write",
+    "audio": "audio input",
+    "cached_audio": "cached audio input",
+    "image": "image input",
+    "cached_image": "cached image input",
+    "out_text": "output",
+    "out_audio": "audio output",
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ def charges(request: Request) -> Iterator[Charge]:
             quantity = getattr(request, kind)
             if quantity:
                 amount = Decimal(getattr(rates, kind)) * quantity / MILLION
-                yield Charge(f"{request.model}, {_line_name(kind)}", amount, quantity, "tokens")
+                yield Charge(f"{request.model}, {LINE_NAMES[kind]}", amount, quantity, "tokens")
 
 
 def token_rates(request: Request) -> Rates | None:
@@ -117,7 +127,3 @@ def cost(request: Request) -> Decimal | None:
     if not complimentary and request.family not in BY_UNIT and token_rates(request) is None:
         return None
     return sum((charge.amount for charge in charges(request)), Decimal())
-
-
-def _line_name(kind: str) -> str:
-    return LINE_NAMES.get(kind, kind.replace("_", " "))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from threading import Lock
 
 from tracker import clock
@@ -63,6 +64,7 @@ class World:
     now: Callable[[], datetime] = clock.utc_now
     days: int = 365
     troubles: Troubles = field(default_factory=Troubles)
+    _more_keys: dict[str, str] = field(default_factory=dict)
     _factors: dict[tuple[str, datetime], float] = field(default_factory=dict)
     _kept: OrderedDict[tuple[str, date], list[Request]] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
@@ -70,14 +72,25 @@ class World:
     def __post_init__(self) -> None:
         self.start = clock.day_start(clock.day_of(self.now())) - timedelta(days=self.days)
 
-    @property
+    @cached_property
     def keys(self) -> dict[str, str]:
         """Key kind → key: invented, the same for the same seed, at least 40 characters."""
         return {kind: prefix + self._tail(kind) for kind, prefix in KEY_KINDS.items()}
 
+    def another_key(self, name: str) -> str:
+        """A further good key of acme's, by a name of the caller's."""
+        key = KEY_KINDS["good"] + self._tail(name)
+        self._more_keys.setdefault(key, "good")
+        return key
+
+    def spoil(self, key: str, kind: str) -> None:
+        """Let a key that was good be of another kind from now on: revoked, rate limited, …"""
+        self._more_keys[key] = kind
+
     def kind_of(self, key: str) -> str | None:
         """The kind of a known key."""
-        return next((kind for kind, known in self.keys.items() if known == key), None)
+        known = {key: kind for kind, key in self.keys.items()} | self._more_keys
+        return known.get(key)
 
     def restate(self, org: str, day: date, factor: float) -> None:
         """Tell a day differently from now on: every count times `factor`; 0 makes its requests vanish."""

@@ -83,7 +83,7 @@ class _Received:
         return str(self.headers.get(name, "")).strip()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ProviderClient:
     """A provider's API for one key. `allowed` paths may hold `{…}` for a segment; asking for others is a defect."""
 
@@ -93,8 +93,8 @@ class ProviderClient:
     key: SecretKey
     allowed: Sequence[str]
     explain: Callable[[Refusal], ProviderError]
-    calls: CallLog = field(repr=False)
-    connection: ClientPool = field(repr=False)
+    calls: CallLog
+    connection: ClientPool
     limits: Limits = field(default_factory=Limits)
     wait: Callable[[float], None] = time.sleep
     part: Callable[[], float] = jitter

@@ -1,0 +1,280 @@
+"""The main job, whole: a key goes in, a year comes out, and every number is the provider's own, whatever happens."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.installation import NOW, Installation, expected, held, installed
+from tracker import access, clock, connections, money, queries
+from tracker.models import Coverage, FetchRun, KeyStatus, ProviderCall, ProviderKey, Restatement, table_of
+from tracker.queries import Question
+from tracker.sandbox import World
+from tracker.sandbox.families import FAMILIES
+
+TODAY = clock.day_of(NOW)
+YEAR_AGO = TODAY - timedelta(days=365)
+TOMORROW = TODAY + timedelta(days=1)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def year(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A year of one key, every family by the hour, fetched once for the tests that only read it."""
+    folder = tmp_path_factory.mktemp("year")
+    clock.start_at(NOW)
+    with database(request, folder) as url, installed(World(), url, folder) as installation:
+        assert installation.fetch() == 0
+        yield installation
+
+
+@pytest.fixture
+def month(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """Forty days of one key, not fetched yet."""
+    clock.start_at(NOW)
+    with installed(World(days=40), migrated_url, tmp_path) as installation:
+        yield installation
+
+
+@pytest.fixture(autouse=True)
+def at_the_same_time() -> None:
+    clock.start_at(NOW)
+
+
+def database(request: pytest.FixtureRequest, folder: Path):  # type: ignore[no-untyped-def]
+    from contextlib import nullcontext
+
+    if request.param == "sqlite":
+        return nullcontext(f"sqlite:///{folder / 'tracker.db'}")
+    return request.getfixturevalue("postgres_server").database("year")
+
+
+def truth(installation: Installation, end: datetime | None = None) -> dict[tuple[str, ...], dict[str, str]]:
+    return expected(installation.world, clock.day_start(YEAR_AGO), end or clock.utc_now())
+
+
+def stored(installation: Installation) -> dict[tuple[str, ...], dict[str, str]]:
+    return held(installation.csv(YEAR_AGO, TODAY + timedelta(days=400)))
+
+
+def test_every_row_of_a_year_is_the_sandboxs_own(year: Installation) -> None:
+    told = stored(year)
+
+    assert len(told) > 40_000
+    # Today runs on while the test does; every hour that was over when it was read is exact.
+    until = f"{NOW:%Y-%m-%dT%H:00:00Z}"
+    assert {k: v for k, v in told.items() if k[1] < until} == {k: v for k, v in truth(year).items() if k[1] < until}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_usage_by_family_is_the_sum_of_its_rows(year: Installation, family: str) -> None:
+    rows = [row for key, row in truth(year, clock.day_start(TODAY)).items() if key[0] == family]
+
+    with year.product.database.workspace(year.workspace_id) as session:
+        question = Question(YEAR_AGO, TODAY, ("usage_type",), {"usage_type": [family]})
+        (told,) = queries.usage(session, year.workspace_id, question)
+
+    for name in queries.MEASURES:
+        known = [int(row[name]) for row in rows if row[name]]
+        assert getattr(told, name) == (sum(known) if known else None), name
+    costs = [Decimal(row["estimated_cost_usd"]) for row in rows if row["estimated_cost_usd"]]
+    assert told.estimated_cost == (sum(costs, Decimal()) if costs else None)
+    assert told.unpriced_rows == len([row for row in rows if row["cost_basis"] == "unpriced"])
+
+
+def test_the_bill_is_the_sandboxs_own(year: Installation) -> None:
+    lines = year.world.truth_bill("acme", YEAR_AGO, TOMORROW)
+
+    rows = year.csv(YEAR_AGO, TOMORROW, "billed-csv")
+
+    nanos = [money.to_nanos(line.amount) for line in lines]
+    assert sorted(money.to_nanos(Decimal(row["billed_cost"])) for row in rows) == sorted(nanos)
+    with year.product.database.workspace(year.workspace_id) as session:
+        total = queries.totals(session, year.workspace_id, YEAR_AGO, TOMORROW)
+    assert total.billed_cost == money.from_nanos(sum(nanos))
+
+
+def test_every_finished_day_is_complete_and_today_is_not(year: Installation) -> None:
+    ledger = table_of(Coverage)
+    with year.product.database.workspace(year.workspace_id) as session:
+        rows = session.execute(
+            select(ledger.c.endpoint, ledger.c.day, ledger.c.state).where(ledger.c.workspace_id == year.workspace_id),
+        ).all()
+
+    states = {(endpoint, day): state for endpoint, day, state in rows}
+    assert len(states) == 11 * 366
+    old = TODAY - timedelta(days=40)
+    assert {states["completions", YEAR_AGO + timedelta(days=n)] for n in range(300)} == {"final"}
+    assert states["completions", TODAY] == "provisional"
+    assert states["costs", TODAY] == "provisional"
+    assert states["costs", old] == "final"
+    assert states["audio_speeches", old] in {"final", "verified_zero"}
+
+
+def test_fetching_again_changes_nothing(year: Installation) -> None:
+    before = stored(year)
+
+    assert year.fetch() == 0
+
+    assert {k: v for k, v in stored(year).items() if k[1] < f"{NOW:%Y-%m-%dT%H}"} == {
+        k: v for k, v in before.items() if k[1] < f"{NOW:%Y-%m-%dT%H}"
+    }
+    assert count(year, Restatement) == 0
+
+
+def test_every_call_and_run_is_on_record(year: Installation) -> None:
+    seen = [request for request in year.server.requests if request.key_kind == "good"]
+
+    calls, runs = table_of(ProviderCall), table_of(FetchRun)
+    with year.product.database.workspace(year.workspace_id) as session:
+        recorded = session.execute(
+            select(calls.c.path, calls.c.status).where(calls.c.workspace_id == year.workspace_id),
+        ).all()
+        outcomes = set(
+            session.execute(select(runs.c.outcome).where(runs.c.workspace_id == year.workspace_id)).scalars(),
+        )
+
+    assert sorted(path for path, _ in recorded) == sorted(request.path for request in seen)
+    # Of an archived project the names of keys cannot be read; everything else was answered.
+    assert {status for path, status in recorded if "/proj_legacy/" not in path} == {200}
+    assert outcomes == {"done"}
+
+
+def test_restated_and_vanished_days_are_told_as_they_are_now(month: Installation) -> None:
+    assert month.fetch() == 0
+    up, gone, old = (TODAY - timedelta(days=n) for n in (1, 2, 20))
+    month.world.restate("acme", up, 1.5)
+    month.world.restate("acme", gone, 0)
+    month.world.restate("acme", old, 2)
+
+    month.later(NOW + timedelta(days=8))
+    assert month.fetch() == 0
+
+    assert_equal_until(month, NOW + timedelta(days=8))
+    assert count(month, Restatement) > 0
+
+
+def test_nine_days_without_a_worker_are_caught_up(month: Installation) -> None:
+    assert month.fetch() == 0
+
+    month.later(NOW + timedelta(days=9))
+    assert month.fetch() == 0
+
+    assert_equal_until(month, NOW + timedelta(days=9))
+
+
+@pytest.mark.parametrize("after_requests", [4, 9, 23, 41, 60])
+def test_a_fetch_cut_by_sigkill_loses_and_doubles_nothing(month: Installation, after_requests: int) -> None:
+    worker = month.process("jobs", "--once")
+    while len(month.server.requests) < after_requests:
+        assert worker.poll() is None, "the worker ended before it could be killed"
+    worker.send_signal(signal.SIGKILL)
+    worker.communicate()
+
+    month.later(NOW + timedelta(minutes=20))
+    assert month.fetch() == 0
+
+    assert_equal_until(month, NOW)
+
+
+def test_sigterm_ends_in_order_and_gives_every_lease_back(month: Installation) -> None:
+    worker = month.process("jobs")
+    while len(month.server.requests) < 20:
+        assert worker.poll() is None, "the worker ended before it was asked to"
+    worker.send_signal(signal.SIGTERM)
+    worker.communicate()
+
+    assert worker.returncode == 0
+    ledger = table_of(Coverage)
+    with month.product.database.workspace(month.workspace_id) as session:
+        held_days = session.execute(
+            select(ledger.c.day).where(
+                ledger.c.workspace_id == month.workspace_id,
+                ledger.c.lease_owner.is_not(None),
+            ),
+        ).all()
+    assert held_days == []
+
+
+BROKEN = {
+    "revoked": KeyStatus.INVALID,
+    "expired": KeyStatus.INVALID,
+    "project_key": KeyStatus.INSUFFICIENT,
+    "missing_scope_401": KeyStatus.INSUFFICIENT,
+    "missing_scope_403": KeyStatus.INSUFFICIENT,
+    "missing_scope_flat": KeyStatus.INSUFFICIENT,
+    **dict.fromkeys(
+        (
+            "rate_limited",
+            "rate_limited_date",
+            "rate_limited_untold",
+            "down_500",
+            "down_502",
+            "down_503",
+            "html",
+            "truncated",
+            "empty_body",
+            "error_200",
+            "redirecting",
+            "not_found",
+            "wrong_schema",
+            "negative_counts",
+            "null_counts",
+            "huge_counts",
+            "repeated_cursor",
+            "connection_reset",
+        ),
+        KeyStatus.VALID,
+    ),
+}
+
+
+def test_broken_keys_of_every_kind_leave_the_good_one_alone(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=5), migrated_url, tmp_path) as installation:
+        places = {kind: add_broken(installation, kind) for kind in BROKEN}
+        quick = installation.product
+
+        assert installation.fetch() == 1
+
+        assert_equal_until(installation, NOW)
+        for kind, (workspace_id, key_id) in places.items():
+            row = connections.find(quick, workspace_id, key_id)
+            assert row.status == BROKEN[kind], kind
+        assert len(places) >= 20
+
+
+def add_broken(installation: Installation, kind: str) -> tuple[int, int]:
+    """A key in a workspace of its own that was good when it was added and is of this kind since."""
+    workspace_id = access.add_user(installation.product.database, f"{kind}@acme.example", "a long enough password")
+    key = installation.world.another_key(kind)
+    added = connections.add(installation.product, workspace_id, provider="openai", label=kind, text=key)
+    installation.world.spoil(key, kind)
+    return workspace_id, added.provider_key_id
+
+
+def test_a_new_key_is_read_within_two_seconds_of_being_saved(month: Installation) -> None:
+    with month.product.database.workspace(month.workspace_id) as session:
+        row = connections.present(session, month.workspace_id, 1)
+
+    # Saving makes the work due at once; the worker looks every second.
+    assert row.next_due_at is not None
+    assert row.next_due_at <= clock.utc_now()
+
+
+def assert_equal_until(installation: Installation, now: datetime) -> None:
+    """What is stored equals the truth for every hour that was over at `now`, from the start of the history on."""
+    until = f"{now:%Y-%m-%dT%H:00:00Z}"
+    told = {key: row for key, row in stored(installation).items() if key[1] < until}
+    assert told == {key: row for key, row in truth(installation).items() if key[1] < until}
+
+
+def count(installation: Installation, model: type[Restatement | ProviderKey]) -> int:
+    table = table_of(model)
+    with installation.product.database.workspace(installation.workspace_id) as session:
+        found = session.execute(select(table.c.id).where(table.c.workspace_id == installation.workspace_id))
+        return len(found.all())
