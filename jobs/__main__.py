@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from schedule import Scheduler
 
+from jobs import health
 from jobs.worker import Worker
 from tracker import product, reconcile
 from tracker.clock import utc_now
@@ -37,12 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return CONFIGURATION_EXIT
     worker = Worker(ready)
+    port = ready.settings.worker_port
+    server = health.serve(port, worker.health) if port is not None else None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
     log.info("worker %s started", worker.name)
     try:
         return once(worker) if options.once else forever(worker)
     finally:
+        if server:
+            server.shutdown()
         worker.stop()
         ready.close()
         log.info("worker %s stopped", worker.name)

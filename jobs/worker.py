@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from jobs.health import Health
 from jobs.schedule import Turns
 from tracker import fetching, reconcile, runs
 from tracker.clock import utc_now
@@ -27,6 +30,9 @@ log = logging.getLogger(__name__)
 
 THREADS = 4
 """More would wait for SQLite's one writer; many machines scale by more workers."""
+
+UNWELL_AFTER_S = 120
+"""A worker looks for work every second; one that has not for so long is stuck."""
 
 
 class Stopping(Exception):
@@ -53,7 +59,8 @@ class Worker:
     _turns: Turns = field(default_factory=Turns)
     _busy: dict[Future[Done], Task] = field(default_factory=dict)
     _runs: dict[Connection, Run] = field(default_factory=dict)
-    _looked_at: dict[Connection, datetime] = field(default_factory=dict)
+    _ended: Counter[Outcome] = field(default_factory=Counter)
+    _woke_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="unit")
@@ -64,7 +71,7 @@ class Worker:
 
     def wake(self) -> None:
         """Plan the connections whose time has come and that are not being worked on."""
-        now = utc_now()
+        now, self._woke_at = utc_now(), time.monotonic()
         for connection in reconcile.due_connections(self.product, now=now):
             if connection not in self._runs:
                 self._plan(connection, now)
@@ -89,6 +96,18 @@ class Worker:
         for run in self._runs.values():
             runs.close_run(self.product.database, run)
         self.sign_of_life(stopped=True)
+
+    def health(self) -> Health:
+        """How this worker is: well while it has looked for work lately."""
+        seconds = time.monotonic() - self._woke_at
+        figures = {
+            "seconds_since_look": round(seconds, 1),
+            "units_in_hand": len(self._busy),
+            "connections_in_work": len(self._runs),
+            "units_stored_total": self._ended[Outcome.STORED],
+            "units_failed_total": self._ended[Outcome.FAILED],
+        }
+        return Health(well=seconds < UNWELL_AFTER_S and not self.stopping.is_set(), figures=figures)
 
     def sign_of_life(self, *, stopped: bool = False) -> None:
         """Tell the database, and through it the pages, that this worker lives."""
@@ -132,6 +151,7 @@ class Worker:
         task = self._busy.pop(future)
         done = self._result(future, task)
         self._runs[task.connection].count(done)
+        self._ended[done.outcome] += 1
         if done.outcome is Outcome.FAILED:
             log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
             self._turns.drop(task.connection)

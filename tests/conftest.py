@@ -17,6 +17,7 @@ import pytest
 
 from tests import postgres
 from tests.postgres import PostgresServer
+from tests.secrets_scan import keys_in
 from tracker import clock, migrations
 
 
@@ -85,3 +86,12 @@ def migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
 
 def fresh_name() -> str:
     return f"test_{secrets.token_hex(8)}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_key_is_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the whole run: no file that any test left holds a provider key in any form."""
+    yield
+    files = [file for file in tmp_path_factory.getbasetemp().rglob("*") if file.is_file() and not file.is_symlink()]
+    found = {str(file): forms for file in files if (forms := keys_in(file.read_bytes()))}
+    assert found == {}, found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.installation import NOW, Installation, expected, held, installed
+from tests.postgres import PostgresServer
 from tracker import access, clock, connections, money, queries
 from tracker.models import Coverage, FetchRun, KeyStatus, ProviderCall, ProviderKey, Restatement, table_of
 from tracker.queries import Question
@@ -37,7 +39,7 @@ def year(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def month(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
     """Forty days of one key, not fetched yet."""
     clock.start_at(NOW)
-    with installed(World(days=40), migrated_url, tmp_path) as installation:
+    with installed(World(days=40, keeps=40), migrated_url, tmp_path) as installation:
         yield installation
 
 
@@ -46,12 +48,11 @@ def at_the_same_time() -> None:
     clock.start_at(NOW)
 
 
-def database(request: pytest.FixtureRequest, folder: Path):  # type: ignore[no-untyped-def]
-    from contextlib import nullcontext
-
+def database(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[str]:
     if request.param == "sqlite":
         return nullcontext(f"sqlite:///{folder / 'tracker.db'}")
-    return request.getfixturevalue("postgres_server").database("year")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.database("year")
 
 
 def truth(installation: Installation, end: datetime | None = None) -> dict[tuple[str, ...], dict[str, str]]:
@@ -182,6 +183,18 @@ def test_a_fetch_cut_by_sigkill_loses_and_doubles_nothing(month: Installation, a
     assert_equal_until(month, NOW)
 
 
+def test_two_workers_at_once_read_every_unit_once(month: Installation) -> None:
+    workers = [month.process("jobs", "--once") for _ in range(2)]
+    for worker in workers:
+        worker.communicate(timeout=300)
+
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert_equal_until(month, NOW)
+    told = [(request.path, request.query) for request in month.server.requests if "/usage/" in request.path]
+    finished = [each for each in told if f"end_time={int(clock.day_start(TODAY).timestamp())}" in each[1]]
+    assert len(finished) == len(set(finished))
+
+
 def test_sigterm_ends_in_order_and_gives_every_lease_back(month: Installation) -> None:
     worker = month.process("jobs")
     while len(month.server.requests) < 20:
@@ -235,7 +248,7 @@ BROKEN = {
 
 
 def test_broken_keys_of_every_kind_leave_the_good_one_alone(migrated_url: str, tmp_path: Path) -> None:
-    with installed(World(days=5), migrated_url, tmp_path) as installation:
+    with installed(World(days=5, keeps=5), migrated_url, tmp_path) as installation:
         places = {kind: add_broken(installation, kind) for kind in BROKEN}
         quick = installation.product
 

@@ -207,9 +207,13 @@ def _open(product: Product, session: Session, connection: Connection, *, wait: W
 
 
 def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
-    """All of a unit in one transaction. A key replaced or deleted meanwhile makes the result void."""
+    """All of a unit in one transaction. A key replaced or deleted meanwhile makes the result void.
+
+    The connection's row is locked first: its endpoints share the days of the rollup, and two stores at once
+    would each sum without the other's rows.
+    """
     with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
-        row = _present(session, opened.connection)
+        row = _present(session, opened.connection, lock=True)
         if row.deleted_at or row.fingerprint != opened.row.fingerprint:
             raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
         stored = ingest.store(
@@ -297,8 +301,8 @@ def _set_status(product: Product, connection: Connection, status: KeyStatus, rea
         session.execute(update(KEYS).where(*of).values(**values))
 
 
-def _present(session: Session, connection: Connection) -> ProviderKey:
-    row = row_of(session, connection)
+def _present(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey:
+    row = row_of(session, connection, lock=lock)
     if row is None:
         raise NotFound("The provider key was erased.")
     return row

@@ -232,3 +232,13 @@ def key_labels(session: Session, workspace_id: int) -> dict[int, str]:
     """The label of every connection there ever was, by id."""
     statement = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == workspace_id)
     return {row.id: row.label for row in session.execute(statement)}
+
+
+def count_events(session: Session, workspace_id: int, start: date, end: date) -> int:
+    """How many usage events the UTC days [start, end) hold."""
+    statement = select(func.coalesce(func.sum(DAILY.c.rows), 0)).where(
+        DAILY.c.workspace_id == workspace_id,
+        DAILY.c.day >= start,
+        DAILY.c.day < end,
+    )
+    return int(session.execute(statement).scalar_one())

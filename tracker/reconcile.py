@@ -126,12 +126,14 @@ def look_everywhere(product: Product, *, now: datetime) -> None:
             session.execute(update(KEYS).where(*_of(connection)).values(next_due_at=now))
 
 
-def row_of(session: Session, connection: Connection) -> ProviderKey | None:
-    """The connection's row, None when it is gone."""
+def row_of(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey | None:
+    """The connection's row, None when it is gone; with `lock`, nobody else changes it until the transaction ends."""
     statement = select(ProviderKey).where(
         col(ProviderKey.workspace_id) == connection.workspace_id,
         col(ProviderKey.id) == connection.provider_key_id,
     )
+    if lock:
+        statement = statement.with_for_update(key_share=True)
     return session.execute(statement).scalar_one_or_none()
 
 

@@ -18,14 +18,14 @@ from tracker.errors import BadConfiguration
 def upgrade(url: str) -> None:
     """Bring the database at `url` to this version's schema. Safe to run by several processes at once."""
     with_copy(url)
-    command.upgrade(_config(url), "head")
+    command.upgrade(config(url), "head")
 
 
 def check(engine: Engine) -> None:
     """Raise BadConfiguration unless the schema is exactly this version's."""
     with engine.connect() as connection:
         found = MigrationContext.configure(connection).get_current_revision()
-    known = ScriptDirectory.from_config(_config(""))
+    known = ScriptDirectory.from_config(config(""))
     if found == known.get_current_head():
         return
     if found is None or found in {revision.revision for revision in known.walk_revisions()}:
@@ -58,11 +58,12 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _head() -> str | None:
-    return ScriptDirectory.from_config(_config("")).get_current_head()
+    return ScriptDirectory.from_config(config("")).get_current_head()
 
 
-def _config(url: str) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["url"] = url
-    return config
+def config(url: str) -> Config:
+    """Alembic's configuration for the database at `url`."""
+    made = Config()
+    made.set_main_option("script_location", str(Path(__file__).parent))
+    made.attributes["url"] = url
+    return made

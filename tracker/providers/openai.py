@@ -17,9 +17,7 @@ from tracker.errors import (
     KeyRejected,
     LookbackExceeded,
     PayloadChanged,
-    ProviderDown,
     ProviderError,
-    RateLimited,
     ScopeMissing,
 )
 from tracker.providers import openai_payload as payload
@@ -104,7 +102,7 @@ class OpenAI:
             return Verdict("invalid", _rejected_sentence(key))
         except ScopeMissing as error:
             return Verdict("insufficient", _scope_sentence(key, error))
-        except (ProviderDown, RateLimited) as error:
+        except ProviderError as error:
             return Verdict("unchecked", f"{error} The key is not checked yet; it will be checked again by itself.")
         projects = self._project_ids(client)
         if not seen:
@@ -170,9 +168,10 @@ class OpenAI:
         """The project ids ('' for none) with usage in the last 31 days; raises what the key's refusal calls for."""
         today = clock.day_start(clock.day_of(now))
         client.get("/organization/costs", (("start_time", _seconds(today)), ("limit", "1")))
-        month = (("start_time", _seconds(today - timedelta(days=30))), ("bucket_width", "1d"), ("limit", "31"))
-        query = (*month, ("group_by", "project_id"))
-        buckets = list(_buckets(client, "/organization/usage/completions", query))
+        try:
+            buckets = _days_of_completions(client, today - timedelta(days=30))
+        except LookbackExceeded as error:  # a young organisation
+            buckets = _days_of_completions(client, clock.day_start(error.earliest_day))
         return {row.get("project_id") or "" for bucket in buckets for row in payload.results(bucket)}
 
     def _project_ids(self, client: ProviderClient) -> list[str] | None:
@@ -180,6 +179,11 @@ class OpenAI:
             return [row["id"] for row in _listed(client, "/organization/projects", (("include_archived", "true"),))]
         except ScopeMissing:
             return None
+
+
+def _days_of_completions(client: ProviderClient, start: datetime) -> list[Any]:
+    days = (("start_time", _seconds(start)), ("bucket_width", "1d"), ("limit", "31"), ("group_by", "project_id"))
+    return list(_buckets(client, "/organization/usage/completions", days))
 
 
 def _rejected_sentence(key: SecretKey) -> str:

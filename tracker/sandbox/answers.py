@@ -198,7 +198,7 @@ def _window(
     start, end = _instant(query, "start_time"), _instant(query, "end_time") or world.now()
     if start is None:
         raise Refused(error(400, "Missing required parameter: 'start_time'."))
-    earliest = clock.day_start(clock.day_of(world.now())) - timedelta(days=365)
+    earliest = clock.day_start(clock.day_of(world.now())) - timedelta(days=world.keeps)
     if start < earliest:
         message = LOOKBACK.format(day=earliest.date())
         raise Refused(error(400, message, code="reporting_lookback_exceeded"))

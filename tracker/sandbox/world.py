@@ -58,11 +58,15 @@ class BillLine:
 
 @dataclass
 class World:
-    """`days` of history before the day at which it was made; today's requests appear as they happen."""
+    """`days` of history before the day at which it was made; today's requests appear as they happen.
+
+    Of that it answers for the last `keeps` days only.
+    """
 
     seed: int = 1
     now: Callable[[], datetime] = clock.utc_now
     days: int = 365
+    keeps: int = 365
     troubles: Troubles = field(default_factory=Troubles)
     _more_keys: dict[str, str] = field(default_factory=dict)
     _factors: dict[tuple[str, datetime], float] = field(default_factory=dict)
@@ -84,7 +88,7 @@ class World:
         return key
 
     def spoil(self, key: str, kind: str) -> None:
-        """Let a key that was good be of another kind from now on: revoked, rate limited, …"""
+        """Let a key that was good be of another kind from now on, such as revoked."""
         self._more_keys[key] = kind
 
     def kind_of(self, key: str) -> str | None:

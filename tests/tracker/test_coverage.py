@@ -1,0 +1,178 @@
+"""What is due, when, and in which order: tables of days and times."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tracker import coverage
+from tracker.coverage import LedgerDay, Unit
+from tracker.models import DayState
+from tracker.providers.base import Endpoint
+
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+TODAY = date(2026, 11, 23)
+HOUR = 2
+USAGE = Endpoint("completions", "/usage", 3_600, 7, ("model",))
+
+FINAL, PROVISIONAL, ZERO = DayState.FINAL, DayState.PROVISIONAL, DayState.VERIFIED_ZERO
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    """An instant of November 2026."""
+    return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+def read(state: DayState, fetched_at: datetime) -> LedgerDay:
+    return LedgerDay(state=state, rows=1, fetched_at=fetched_at)
+
+
+@pytest.mark.parametrize(
+    ("what", "day", "row", "due"),
+    [
+        ("a missing day at once", 10, LedgerDay(), at(10, 0)),
+        ("the running day an hour later", 23, read(PROVISIONAL, at(23, 15)), at(23, 16)),
+        ("a day read before it ended, an hour later", 22, read(PROVISIONAL, at(22, 23, 30)), at(23, 0, 30)),
+        ("yesterday at the next daily hour", 22, read(PROVISIONAL, at(23, 1)), at(23, 2)),
+        ("and at the next one after that", 22, read(PROVISIONAL, at(23, 2)), at(24, 2)),
+        ("a final day a week later", 10, read(FINAL, at(16, 9)), at(23, 2)),
+        ("a zero day too", 10, read(ZERO, at(16, 9)), at(23, 2)),
+        ("a failed day when its retry says", 22, LedgerDay(DayState.FAILED, retry_at=at(23, 18)), at(23, 18)),
+        (
+            "a day that failed to be read again, then too",
+            22,
+            LedgerDay(PROVISIONAL, 1, None, at(23, 1), at(23, 9)),
+            at(23, 9),
+        ),
+    ],
+)
+def test_a_day_is_due(what: str, day: int, row: LedgerDay, due: datetime) -> None:
+    assert coverage.due_at(date(2026, 11, day), row, fetch_hour=HOUR) == due, what
+
+
+@pytest.mark.parametrize(
+    ("day", "row"),
+    [
+        (date(2026, 11, 1), LedgerDay(DayState.UNAVAILABLE)),
+        (date(2026, 9, 1), read(FINAL, at(1, 2))),
+    ],
+)
+def test_a_day_that_cannot_be_had_or_is_long_settled_is_never_due(day: date, row: LedgerDay) -> None:
+    assert coverage.due_at(day, row, fetch_hour=HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [(at(23, 1, 59), at(23, 2)), (at(23, 2), at(24, 2)), (at(23, 2, 1), at(24, 2))],
+)
+def test_the_next_daily_reading_is_strictly_later(after: datetime, expected: datetime) -> None:
+    assert coverage.next_daily(after, HOUR) == expected
+
+
+def test_the_daily_reading_crosses_a_leap_day_and_a_year_end() -> None:
+    assert coverage.next_daily(datetime(2028, 2, 28, 3, tzinfo=UTC), HOUR) == datetime(2028, 2, 29, 2, tzinfo=UTC)
+    assert coverage.next_daily(datetime(2026, 12, 31, 3, tzinfo=UTC), HOUR) == datetime(2027, 1, 1, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "rows", "bills", "state"),
+    [
+        (23, 5, False, PROVISIONAL),
+        (20, 5, False, PROVISIONAL),
+        (19, 5, False, FINAL),
+        (19, 0, False, ZERO),
+        (19, 5, True, FINAL),
+        (19, 0, True, PROVISIONAL),
+    ],
+)
+def test_a_day_is_final_three_days_after_its_end_but_an_empty_bill_is_not(
+    day: int,
+    rows: int,
+    state: DayState,
+    *,
+    bills: bool,
+) -> None:
+    assert coverage.state_after(date(2026, 11, day), rows=rows, bills=bills, now=NOW) is state
+
+
+def test_an_empty_day_of_the_bill_is_settled_after_thirty_five_days() -> None:
+    last_open, settled = TODAY - timedelta(days=35), TODAY - timedelta(days=36)
+
+    assert coverage.state_after(last_open, rows=0, bills=True, now=NOW) is PROVISIONAL
+    assert coverage.state_after(settled, rows=0, bills=True, now=NOW) is ZERO
+
+
+@pytest.mark.parametrize(
+    ("row", "complete"),
+    [
+        (LedgerDay(), False),
+        (read(FINAL, at(23, 1)), True),
+        (LedgerDay(ZERO, 0, None, at(23, 1)), True),
+        (read(PROVISIONAL, at(23, 1)), True),
+        (read(PROVISIONAL, at(22, 23)), False),
+        (LedgerDay(PROVISIONAL, 0, None, at(23, 1)), False),
+        (LedgerDay(DayState.FAILED), False),
+        (LedgerDay(DayState.UNAVAILABLE), False),
+    ],
+)
+def test_a_day_is_complete_when_it_was_read_after_its_end(row: LedgerDay, *, complete: bool) -> None:
+    assert coverage.is_complete(date(2026, 11, 22), row) is complete
+
+
+def test_the_history_ends_at_the_providers_edge_and_never_before_what_it_told() -> None:
+    year = timedelta(days=365)
+
+    assert coverage.horizon(NOW, history=year, history_from=None) == (date(2025, 11, 23), date(2026, 11, 24))
+    assert coverage.horizon(NOW, history=year, history_from=date(2026, 3, 1))[0] == date(2026, 3, 1)
+    assert coverage.horizon(NOW, history=year, history_from=date(2024, 3, 1))[0] == date(2025, 11, 23)
+
+
+def test_due_days_become_runs_cut_from_the_newest_end() -> None:
+    ledger = {date(2026, 11, 10): read(FINAL, at(20, 9))}
+
+    units = coverage.due_units(USAGE, ledger, period=(date(2026, 11, 5), date(2026, 11, 24)), now=NOW, fetch_hour=HOUR)
+
+    assert [(unit.start.day, unit.end.day) for unit in units] == [(17, 24), (11, 17), (5, 10)]
+
+
+def test_recent_days_come_newest_first_and_older_debt_oldest_first() -> None:
+    days = [date(2026, 1, 5), date(2026, 3, 5), date(2026, 11, 2), date(2026, 11, 20)]
+    units = [Unit("completions", day, day + timedelta(days=1), (0,)) for day in days]
+
+    ordered = coverage.in_order(units, endpoints=["completions"], now=NOW)
+
+    assert [unit.start for unit in ordered] == [days[3], days[2], days[0], days[1]]
+
+
+@pytest.mark.parametrize(
+    ("until", "leased"),
+    [
+        (None, False),
+        (NOW, False),
+        (NOW + timedelta(seconds=1), True),
+        (NOW + coverage.LEASE, True),
+        (NOW + timedelta(days=365), False),
+    ],
+)
+def test_a_lease_holds_until_it_ends_and_never_longer_than_a_lease(until: datetime | None, *, leased: bool) -> None:
+    assert coverage.is_leased(LedgerDay(lease_until=until), NOW) is leased
+
+
+def test_an_endpoint_that_keeps_failing_waits_as_a_whole() -> None:
+    period = (date(2026, 10, 1), date(2026, 11, 24))
+    failed = LedgerDay(DayState.FAILED, retry_at=NOW + timedelta(hours=1), attempts=1)
+    two = {date(2026, 11, 23): failed, date(2026, 11, 10): failed}
+    three = {**two, date(2026, 11, 1): failed}
+
+    assert coverage.due_units(USAGE, two, period=period, now=NOW, fetch_hour=HOUR)
+    assert coverage.due_units(USAGE, three, period=period, now=NOW, fetch_hour=HOUR) == []
+    assert coverage.next_due(USAGE, three, period=period, now=NOW, fetch_hour=HOUR) == NOW + timedelta(hours=1)
+
+
+def test_retries_come_at_a_growing_distance() -> None:
+    distances = [coverage.retry_in(attempt) for attempt in range(1, 12)]
+
+    assert distances == sorted(distances)
+    assert distances[0] == timedelta(minutes=1)
+    assert distances[-1] == timedelta(hours=12)

@@ -1,0 +1,283 @@
+"""Storing: a day is whole or absent, the same answer twice is one, and the rollup is the sum of its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, select
+
+from tracker import clock, ingest, ledger, queries
+from tracker.coverage import LEASE, Unit
+from tracker.db import Database, open_database
+from tracker.errors import LeaseLost
+from tracker.ingest import Stored
+from tracker.ledger import Claim
+from tracker.models import DailyUsage, ProviderKey, Restatement, UsageEvent, UsageSeries, Workspace, table_of
+from tracker.providers import PROVIDERS
+from tracker.providers.base import Endpoint, Fetched
+from tracker.usage import BilledCost, Dimensions, Measures, UsageRecord
+
+EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
+DAY = date(2026, 11, 10)
+AFTER = datetime(2026, 11, 11, 3, tzinfo=UTC)
+ENDPOINTS = {endpoint.name: endpoint for endpoint in PROVIDERS["openai"].endpoints}
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """Two workspaces, 1 and 2, each with a connection."""
+    opened = open_database(migrated_url, role="worker")
+    for number in (1, 2):
+        with opened.exempt(write=True) as session:
+            session.add(Workspace(name=f"workspace {number}", created_at=AFTER))
+        with opened.workspace(number, write=True) as session:
+            session.add(
+                ProviderKey(
+                    workspace_id=number, provider="openai", label="k", origin="o", last4="1234", created_at=AFTER
+                ),
+            )
+    yield opened
+    opened.engine.dispose()
+
+
+def record(
+    hour: int = 0, *, day: date = DAY, model: str | None = "gpt-5.4", tokens: int = 1_000, **dims: Any
+) -> UsageRecord:
+    start = clock.day_start(day) + timedelta(hours=hour)
+    measures = Measures(requests=1, input_tokens=tokens, input_cached_tokens=0, output_tokens=10)
+    return UsageRecord(start, Dimensions("completions", 3_600, model=model, **dims), measures)
+
+
+def store(
+    database: Database,
+    *rows: UsageRecord | BilledCost,
+    endpoint: str = "completions",
+    now: datetime = AFTER,
+    days: int = 1,
+    workspace: int = 1,
+) -> Stored:
+    usage = tuple(row for row in rows if isinstance(row, UsageRecord))
+    costs = tuple(row for row in rows if isinstance(row, BilledCost))
+    claimed = claim(database, ENDPOINTS[endpoint], now=now, days=days, workspace=workspace)
+    with database.workspace(workspace, write=True) as session:
+        fetched = Fetched(usage, costs)
+        return ingest.store(session, claimed, fetched, endpoint=ENDPOINTS[endpoint], provider="openai", now=now)
+
+
+def claim(
+    database: Database,
+    endpoint: Endpoint = ENDPOINTS["completions"],
+    *,
+    now: datetime = AFTER,
+    days: int = 1,
+    owner: str = "w",
+    workspace: int = 1,
+) -> Claim:
+    with database.workspace(workspace, write=True) as session:
+        known = ledger.read(session, workspace, workspace).get(endpoint.name, {})
+        fences = tuple(known[day].fence if day in known else 0 for day in clock.days(DAY, DAY + timedelta(days=days)))
+        unit = Unit(endpoint.name, DAY, DAY + timedelta(days=days), fences)
+        return ledger.claim(session, workspace, workspace, unit, owner=owner, now=now)
+
+
+def events(database: Database) -> list[tuple[Any, ...]]:
+    with database.workspace(1) as session:
+        found = session.execute(select(EVENTS).where(EVENTS.c.workspace_id == 1).order_by(EVENTS.c.bucket_start))
+        return [tuple(row) for row in found]
+
+
+def test_the_same_answer_twice_is_stored_once(database: Database) -> None:
+    rows = [record(0), record(1), record(1, model="o3")]
+    store(database, *rows)
+    before = events(database)
+
+    again = store(database, *reversed(rows), now=AFTER + timedelta(hours=1))
+
+    assert again.changed == ()
+    assert events(database) == before
+    assert len(before) == 3
+
+
+def test_a_revised_bucket_replaces_the_earlier_one_and_a_vanished_row_goes(database: Database) -> None:
+    store(database, record(0), record(1, tokens=500), record(2))
+    store(database, record(0), record(1, tokens=700), now=AFTER + timedelta(days=1))
+
+    with database.workspace(1) as session:
+        (total,) = queries.usage(session, 1, queries.Question(DAY, DAY + timedelta(days=1)))
+    assert total.input_tokens == 1_700
+    assert len(events(database)) == 2
+
+
+def test_a_revision_of_a_finished_day_is_recorded_with_what_it_was(database: Database) -> None:
+    restated = table_of(Restatement)
+    store(database, record(0, tokens=1_000))
+    store(database, record(0, tokens=3_000), now=AFTER + timedelta(days=1))
+
+    with database.workspace(1) as session:
+        (row,) = session.execute(select(restated).where(restated.c.workspace_id == 1)).all()
+    # 1,000 and 3,000 input tokens at $2.50 a million, 10 output tokens at $15.
+    assert (row.day, row.rows_before, row.rows_after) == (DAY, 1, 1)
+    assert (row.cost_before, row.cost_after) == (Decimal("0.00265"), Decimal("0.00765"))
+
+
+def test_more_of_a_day_that_still_ran_is_no_revision(database: Database) -> None:
+    restated = table_of(Restatement)
+    during = datetime(2026, 11, 10, 9, tzinfo=UTC)
+    store(database, record(0), now=during)
+    store(database, record(0), record(9), now=AFTER)
+
+    with database.workspace(1) as session:
+        assert session.execute(select(restated).where(restated.c.workspace_id == 1)).all() == []
+    assert len(events(database)) == 2
+
+
+def test_an_unchanged_row_keeps_its_price_version(database: Database) -> None:
+    store(database, record(0), record(1))
+    (kept, _) = events(database)
+    store(database, record(0), record(1, tokens=7), now=AFTER + timedelta(days=1))
+
+    assert events(database)[0] == kept
+
+
+def test_no_value_and_an_empty_one_are_different_series(database: Database) -> None:
+    store(database, record(api_key_id=None), record(api_key_id=""), record(api_key_id="key"))
+
+    assert len(events(database)) == 3
+
+
+def test_a_stale_fence_writes_nothing(database: Database) -> None:
+    late = claim(database)
+    after_lease = AFTER + LEASE + timedelta(seconds=1)
+    store(database, record(0), now=after_lease)
+    before = events(database)
+
+    late_rows, endpoint = Fetched((record(0, tokens=9),)), ENDPOINTS["completions"]
+    with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
+        ingest.store(session, late, late_rows, endpoint=endpoint, provider="openai", now=after_lease)
+
+    assert events(database) == before
+
+
+def test_a_unit_is_claimed_by_one_and_not_while_its_lease_runs(database: Database) -> None:
+    claim(database, owner="first")
+
+    with pytest.raises(LeaseLost):
+        claim(database, owner="second")
+    taken_over = claim(database, owner="second", now=AFTER + LEASE + timedelta(seconds=1))
+    assert taken_over.unit.fences == (2,)
+
+
+def test_a_lease_made_by_a_clock_a_year_ahead_holds_nobody_up(database: Database) -> None:
+    claim(database, owner="ahead", now=AFTER + timedelta(days=365))
+
+    assert claim(database, owner="right").unit.fences == (2,)
+
+
+def test_a_plan_that_is_out_of_date_is_not_claimed(database: Database) -> None:
+    with database.workspace(1, write=True) as session:
+        stale = Unit("completions", DAY, DAY + timedelta(days=1), (0,))
+        store_first = ledger.claim(session, 1, 1, stale, owner="first", now=AFTER)
+        ledger.give_back(session, store_first)
+
+    with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
+        ledger.claim(session, 1, 1, stale, owner="second", now=AFTER)
+
+
+def test_the_bill_is_replaced_and_other_currencies_are_kept_apart(database: Database) -> None:
+    line = BilledCost(DAY, Decimal("1.5"), "usd", line_item="o3, input", model="o3", project_id="p")
+    store(database, line, endpoint="costs")
+    revised = [
+        replace(line, amount=Decimal(2)),
+        BilledCost(DAY, Decimal("-0.5"), "usd", line_item="Credit"),
+        BilledCost(DAY, Decimal(9), "eur", line_item="o3, input", model="o3", project_id="p"),
+        BilledCost(DAY, None, "usd", line_item="unknown"),
+    ]
+
+    store(database, *revised, endpoint="costs", now=AFTER + timedelta(days=1))
+
+    with database.workspace(1) as session:
+        question = queries.Question(DAY, DAY + timedelta(days=1))
+        assert queries.billed_cost(session, 1, question) == {(): Decimal("1.5")}
+        by_model = queries.billed_cost(session, 1, replace(question, by=("model",)))
+        assert by_model == {("o3",): Decimal(2), (None,): Decimal("-0.5")}
+        by_tier = queries.usage(session, 1, replace(question, by=("service_tier",)))
+        assert by_tier == []
+
+
+def test_sums_are_unknown_only_when_every_part_is(database: Database) -> None:
+    store(database, record(0, model="nobody-knows"), record(1, model="gpt-5.4"), record(2, model=None))
+
+    with database.workspace(1) as session:
+        rows = queries.usage(session, 1, queries.Question(DAY, DAY + timedelta(days=1), ("model",)))
+        (total,) = queries.usage(session, 1, queries.Question(DAY, DAY + timedelta(days=1)))
+    costs = {row.dimensions["model"]: row.estimated_cost for row in rows}
+    assert costs == {"nobody-knows": None, "gpt-5.4": Decimal("0.00265"), None: None}
+    assert (total.estimated_cost, total.unpriced_rows, total.unpriced_requests) == (Decimal("0.00265"), 2, 2)
+
+
+def test_another_workspace_sees_nothing_of_it(database: Database) -> None:
+    store(database, record(0))
+
+    with database.workspace(2) as session:
+        assert queries.usage(session, 2, queries.Question(DAY, DAY + timedelta(days=1))) == []
+        assert queries.key_labels(session, 2) == {2: "k"}
+
+
+ROWS = st.lists(
+    st.builds(
+        record,
+        st.integers(0, 47),
+        model=st.sampled_from([None, "gpt-5.4", "o3", "nobody-knows"]),
+        tokens=st.integers(0, 10_000),
+        api_key_id=st.sampled_from([None, "", "key"]),
+        batch=st.sampled_from([None, True, False]),
+    ),
+    max_size=12,
+    unique_by=lambda row: (row.bucket_start, row.dimensions),
+)
+
+
+@pytest.mark.soak
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(answers=st.lists(ROWS, min_size=1, max_size=4))
+def test_the_rollup_is_the_sum_of_the_events_whatever_was_told_before(
+    database: Database,
+    answers: list[list[UsageRecord]],
+) -> None:
+    for n, rows in enumerate(answers):
+        store(database, *rows, days=2, now=AFTER + timedelta(days=2, hours=n))
+
+    assert {tuple(row)[1:] for row in summed(database)} == {tuple(row)[1:] for row in rolled_up(database)}
+    last = {(row.bucket_start, row.measures.input_tokens) for row in answers[-1]}
+    assert {(row[1], row[4]) for row in events(database)} == last
+
+
+def summed(database: Database) -> list[Any]:
+    columns = (EVENTS.c.requests, EVENTS.c.input_tokens, EVENTS.c.estimated_cost)
+    statement = (
+        select(SERIES.c.provider_key_id, SERIES.c.model, func.count(), *(func.sum(column) for column in columns))
+        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+        .where(EVENTS.c.workspace_id == 1, SERIES.c.workspace_id == 1)
+        .group_by(SERIES.c.provider_key_id, SERIES.c.model)
+    )
+    with database.workspace(1) as session:
+        return list(session.execute(statement))
+
+
+def rolled_up(database: Database) -> list[Any]:
+    columns = (DAILY.c.rows, DAILY.c.requests, DAILY.c.input_tokens, DAILY.c.estimated_cost)
+    model = func.nullif(DAILY.c.model, "\N{EMPTY SET}")
+    statement = (
+        select(DAILY.c.provider_key_id, model, *(func.sum(column) for column in columns))
+        .where(DAILY.c.workspace_id == 1)
+        .group_by(DAILY.c.provider_key_id, model)
+    )
+    with database.workspace(1) as session:
+        return list(session.execute(statement))

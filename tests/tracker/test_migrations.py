@@ -1,0 +1,100 @@
+"""The schema: made from nothing, equal to the models, made by one of many, and refused when it does not fit."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import inspect, text
+
+from tracker import migrations
+from tracker.db import journal_mode, open_database
+from tracker.errors import BadConfiguration
+from tracker.models import EXEMPT, TENANT_TABLES
+
+
+def tables(url: str) -> set[str]:
+    engine = open_database(url, role="owner").engine
+    found = set(inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def revision(url: str, value: str) -> None:
+    engine = open_database(url, role="owner").engine
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = :value"), {"value": value})
+    engine.dispose()
+
+
+def test_an_empty_database_gets_every_table_and_no_other(database_url: str) -> None:
+    migrations.upgrade(database_url)
+    migrations.upgrade(database_url)
+
+    assert tables(database_url) == TENANT_TABLES | EXEMPT
+
+
+def test_the_schema_is_that_of_the_models(migrated_url: str) -> None:
+    config = migrations.config(migrated_url)
+
+    command.check(config)
+
+    assert tables(migrated_url) == TENANT_TABLES | EXEMPT
+
+
+def test_steps_can_be_taken_back_and_again(database_url: str) -> None:
+    migrations.upgrade(database_url)
+    command.downgrade(migrations.config(database_url), "base")
+    assert tables(database_url) == {"alembic_version"}
+
+    migrations.upgrade(database_url)
+
+    assert tables(database_url) == TENANT_TABLES | EXEMPT
+
+
+def test_of_several_migrators_at_once_all_succeed(database_url: str) -> None:
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        assert list(pool.map(migrations.upgrade, [database_url] * 4)) == [None] * 4
+
+    assert tables(database_url) == TENANT_TABLES | EXEMPT
+
+
+@pytest.mark.parametrize(("found", "told"), [("0001", "python -m tracker migrate"), ("9999", "newer")])
+def test_a_schema_of_another_version_stops_the_start(migrated_url: str, found: str, told: str) -> None:
+    revision(migrated_url, found)
+    engine = open_database(migrated_url, role="owner").engine
+
+    with pytest.raises(BadConfiguration, match=told):
+        migrations.check(engine)
+
+    engine.dispose()
+
+
+def test_a_file_is_copied_before_its_schema_changes(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'tracker.db'}"
+    migrations.upgrade(url)
+    command.downgrade(migrations.config(url), "0001")
+
+    migrations.upgrade(url)
+
+    copy = tmp_path / "tracker.db.before-migration"
+    assert tables(f"sqlite:///{copy}") == TENANT_TABLES | EXEMPT
+    assert copy.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "mode"),
+    [
+        ((3, 40, 1), "delete"),
+        ((3, 44, 6), "wal"),
+        ((3, 50, 6), "delete"),
+        ((3, 50, 7), "wal"),
+        ((3, 51, 2), "delete"),
+        ((3, 51, 3), "wal"),
+    ],
+)
+def test_the_write_ahead_log_is_used_only_where_it_does_not_corrupt(version: tuple[int, int, int], mode: str) -> None:
+    assert journal_mode(version) == mode

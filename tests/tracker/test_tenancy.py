@@ -1,0 +1,194 @@
+"""No statement leaves its workspace: refused by the session on both databases, and by PostgreSQL itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Executable, delete, func, insert, select, text, union_all, update
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import SQLModel, col
+
+from tracker import access
+from tracker.db import Database, open_database
+from tracker.errors import Conflict, TenancyError
+from tracker.models import EXEMPT, TENANT_TABLES, Name, ProviderKey, UsageEvent, UsageSeries, Workspace, table_of
+
+NAMES, EVENTS, SERIES, KEYS = table_of(Name), table_of(UsageEvent), table_of(UsageSeries), table_of(ProviderKey)
+AT = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """Workspaces 1 and 2, each with a connection and a name, used as the web process."""
+    opened = open_database(migrated_url, role="web")
+    for number in (1, 2):
+        with opened.exempt(write=True) as session:
+            session.add(Workspace(name=str(number), created_at=AT))
+        with opened.workspace(number, write=True) as session:
+            key = ProviderKey(
+                workspace_id=number, provider="openai", label="k", origin="o", last4="1234", created_at=AT
+            )
+            session.add(key)
+            session.flush()
+            session.execute(insert(NAMES).values(**name_of(number)))
+    yield opened
+    opened.engine.dispose()
+
+
+def name_of(workspace: int, ref: str = "p") -> dict[str, Any]:
+    return {
+        "workspace_id": workspace,
+        "provider_key_id": workspace,
+        "kind": "project",
+        "ref": ref,
+        "name": f"of {workspace}",
+    }
+
+
+JOINED = select(EVENTS.c.requests).join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+
+REFUSED: dict[str, Executable] = {
+    "a select without a workspace": select(NAMES.c.name),
+    "a count": select(func.count()).select_from(NAMES),
+    "an entity": select(ProviderKey),
+    "another workspace": select(NAMES.c.name).where(NAMES.c.workspace_id == 2),
+    "a join tied on one side": JOINED.where(EVENTS.c.workspace_id == 1),
+    "a subquery": select(func.count()).select_from(select(NAMES.c.ref).subquery()),
+    "a scalar subquery beside a tied table": select(select(func.count()).select_from(KEYS).scalar_subquery()).where(
+        NAMES.c.workspace_id == 1,
+    ),
+    "half of a union": union_all(
+        select(NAMES.c.name).where(NAMES.c.workspace_id == 1),
+        select(KEYS.c.label),
+    ),
+    "an alias beside a tied table": select(NAMES.alias("other").c.name).where(NAMES.c.workspace_id == 1),
+    "an update": update(NAMES).values(name="x"),
+    "a delete": delete(NAMES),
+    "a delete of another's": delete(NAMES).where(NAMES.c.workspace_id == 2),
+    "an insert for another": insert(NAMES).values(**name_of(2, "q")),
+    "an insert without one": insert(NAMES).values(provider_key_id=1, kind="project", ref="q"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_statement_that_is_not_tied_to_the_workspace_is_refused(database: Database, what: str) -> None:
+    with pytest.raises(TenancyError), database.workspace(1, write=True) as session:
+        session.execute(REFUSED[what])
+
+
+def test_many_rows_with_one_foreign_one_are_refused(database: Database) -> None:
+    with pytest.raises(TenancyError), database.workspace(1, write=True) as session:
+        session.execute(insert(NAMES), [name_of(1, "q"), name_of(2, "q")])
+
+
+def test_an_object_of_another_workspace_is_refused(database: Database) -> None:
+    with database.workspace(1, write=True) as session:
+        session.add(Name(**name_of(2, "q")))
+        with pytest.raises(TenancyError):
+            session.flush()
+        session.rollback()
+
+
+def test_a_tenant_table_is_refused_outside_any_workspace(database: Database) -> None:
+    with pytest.raises(TenancyError), database.exempt() as session:
+        session.execute(select(NAMES.c.name).where(NAMES.c.workspace_id == 1))
+
+
+def test_its_own_rows_are_read_written_and_joined(database: Database) -> None:
+    tied = JOINED.where(EVENTS.c.workspace_id == 1, SERIES.c.workspace_id == EVENTS.c.workspace_id)
+    with database.workspace(1, write=True) as session:
+        session.execute(update(NAMES).where(NAMES.c.workspace_id == 1).values(name="mine"))
+        names = session.execute(select(NAMES.c.name).where(NAMES.c.workspace_id == 1)).scalars().all()
+        keys = session.execute(select(ProviderKey).where(col(ProviderKey.workspace_id) == 1)).scalars().all()
+        assert session.execute(tied).all() == []
+
+    assert names == ["mine"]
+    assert [key.id for key in keys] == [1]
+
+
+def test_every_table_is_a_tenants_or_on_the_list_of_exempt_ones() -> None:
+    assert set(SQLModel.metadata.tables) | {"alembic_version"} == TENANT_TABLES | EXEMPT
+    assert not TENANT_TABLES & EXEMPT
+
+
+def test_the_crossing_for_membership_finds_a_users_workspaces(database: Database) -> None:
+    first = access.add_user(database, "ada@example.com", "a long enough password")
+    access.add_user(database, "bo@example.com", "a long enough password")
+
+    assert access.workspace_of(database, " ADA@example.com ") == first
+    with pytest.raises(Conflict):
+        access.add_user(database, "Ada@Example.com", "a long enough password")
+
+
+ADD_KEY = text(
+    "insert into provider_keys (workspace_id, provider, label, origin, last4, status, created_at, failures)"
+    " values (:workspace, 'openai', 'k', 'o', '1234', 'valid', now(), 0)",
+)
+ADD_WORKSPACE = text("insert into workspaces (name, created_at) values ('w', now())")
+
+
+@pytest.fixture
+def postgres(postgres_server: Any, migrated_template: str) -> Iterator[Database]:
+    with postgres_server.database("locked", template=migrated_template) as url:
+        opened = open_database(url, role="owner")
+        yield opened
+        opened.engine.dispose()
+
+
+def test_postgresql_locks_every_tenant_table_by_itself(postgres: Database) -> None:
+    with postgres.engine.connect() as connection:
+        locked = connection.execute(
+            text("select relname from pg_class where relrowsecurity and relforcerowsecurity and relkind = 'r'"),
+        ).scalars()
+        policies = connection.execute(
+            text("select tablename from pg_policies where qual is not null and with_check is not null"),
+        ).scalars()
+        assert set(locked) == set(policies) == set(TENANT_TABLES)
+
+
+@pytest.mark.parametrize("role", ["tracker_web", "tracker_worker"])
+def test_postgresql_shows_a_role_its_workspace_and_nothing_without_one(postgres: Database, role: str) -> None:
+    with postgres.engine.begin() as connection:
+        for number in (1, 2):
+            connection.execute(ADD_WORKSPACE)
+            connection.execute(ADD_KEY, {"workspace": number})
+
+    with postgres.engine.begin() as connection:
+        connection.execute(text("select set_config('role', :role, true)"), {"role": role})
+        assert connection.execute(text("select count(*) from provider_keys")).scalar() == 0
+        connection.execute(text("select set_config('app.workspace_id', '1', true)"))
+        assert connection.execute(text("select workspace_id from provider_keys")).scalars().all() == [1]
+        assert connection.execute(text("update provider_keys set label = 'x'")).rowcount == 1
+        with pytest.raises(DBAPIError, match="row-level security"):
+            connection.execute(text("insert into members (workspace_id, user_id, role) values (2, 1, 'owner')"))
+
+
+@pytest.mark.parametrize(
+    ("role", "crossing", "seen"),
+    [
+        ("tracker_web", "claim", 0),
+        ("tracker_web", "operator", 0),
+        ("tracker_worker", "operator", 0),
+        ("tracker_worker", "claim", 1),
+    ],
+)
+def test_postgresql_lets_a_role_cross_only_as_its_policy_says(
+    postgres: Database,
+    role: str,
+    crossing: str,
+    seen: int,
+) -> None:
+    with postgres.engine.begin() as connection:
+        connection.execute(ADD_WORKSPACE)
+        connection.execute(ADD_KEY, {"workspace": 1})
+
+    with postgres.engine.begin() as connection:
+        settings = {"role": role, "crossing": crossing}
+        connection.execute(
+            text("select set_config('role', :role, true), set_config('app.crossing', :crossing, true)"),
+            settings,
+        )
+        assert connection.execute(text("select count(*) from provider_keys")).scalar() == seen
