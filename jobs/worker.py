@@ -154,7 +154,8 @@ class Worker:
         self._ended[done.outcome] += 1
         if done.outcome is Outcome.FAILED:
             log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
-            self._turns.drop(task.connection)
+        if done.outcome in {Outcome.FAILED, Outcome.EDGE}:
+            self._turns.drop(task.connection)  # what is due now has to be asked of the ledger anew
         in_hand = any(other.connection == task.connection for other in self._busy.values())
         if not in_hand and not self._turns.has(task.connection) and not self.stopping.is_set():
             self._plan(task.connection, utc_now())

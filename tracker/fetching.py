@@ -50,11 +50,12 @@ Wait = Callable[[float], None]
 
 
 class Outcome(StrEnum):
-    """How a unit ended; TAKEN is another worker's success or ours too late."""
+    """How a unit ended; TAKEN is another worker's success or ours too late, EDGE the beginning of the history."""
 
     STORED = "stored"
     FAILED = "failed"
     TAKEN = "taken"
+    EDGE = "edge"
 
 
 @dataclass(frozen=True)
@@ -241,11 +242,16 @@ def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
             opened.calls.flush(session)
     except LeaseLost:
         return Done(Outcome.TAKEN)
-    return Done(Outcome.FAILED, reason=str(error))
+    return Done(Outcome.EDGE if _is_edge(claimed, error) else Outcome.FAILED, reason=str(error))
+
+
+def _is_edge(claimed: Claim, error: ProviderError) -> bool:
+    """Whether the provider merely told where its history begins, inside or after the unit."""
+    return isinstance(error, LookbackExceeded) and error.earliest_day > claimed.unit.start
 
 
 def _react(session: Session, row: ProviderKey, claimed: Claim, error: ProviderError, *, now: datetime) -> None:
-    if isinstance(error, LookbackExceeded) and error.earliest_day > claimed.unit.start:
+    if isinstance(error, LookbackExceeded) and _is_edge(claimed, error):
         row.history_from = max(error.earliest_day, row.history_from or error.earliest_day)
         ledger.set_unavailable(session, claimed, str(error), now=now, before=error.earliest_day)
         return

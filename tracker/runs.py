@@ -38,7 +38,8 @@ class Run:
         self.units_failed += done.outcome == Outcome.FAILED
         self.days += done.days
         self.rows += done.rows
-        self.reason = done.reason or self.reason
+        if done.outcome == Outcome.FAILED:
+            self.reason = done.reason
 
 
 def open_run(database: Database, connection: Connection, *, worker: str) -> Run:
