@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,7 +73,8 @@ class Worker:
         """Plan the connections whose time has come and that are not being worked on."""
         now, self._woke_at = utc_now(), time.monotonic()
         for connection in reconcile.due_connections(self.product, now=now):
-            if connection not in self._runs:
+            # Also one whose run was left open because looking at it failed, say for want of the database.
+            if not self._in_hand(connection):
                 self._plan(connection, now)
 
     def pump(self, timeout_s: float) -> None:
@@ -156,15 +157,17 @@ class Worker:
             log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
         if done.outcome in {Outcome.FAILED, Outcome.EDGE}:
             self._turns.drop(task.connection)  # what is due now has to be asked of the ledger anew
-        in_hand = any(other.connection == task.connection for other in self._busy.values())
-        if not in_hand and not self._turns.has(task.connection) and not self.stopping.is_set():
+        if not self._in_hand(task.connection) and not self.stopping.is_set():
             self._plan(task.connection, utc_now())
+
+    def _in_hand(self, connection: Connection) -> bool:
+        return self._turns.has(connection) or any(task.connection == connection for task in self._busy.values())
 
     def _result(self, future: Future[Done], task: Task) -> Done:
         """The thread's result. The one broad catch: a defect in one unit must not stop the others."""
         try:
             return future.result()
-        except Stopping:
+        except (Stopping, CancelledError):
             return self._given_back(task)
         except Exception as error:
             log.exception("%s of connection %d raised", _what(task), task.connection.provider_key_id)

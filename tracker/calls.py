@@ -12,8 +12,10 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlmodel import Session
 
+from tracker import ledger
 from tracker.clock import utc_now
 from tracker.db import Database
+from tracker.ledger import Claim
 from tracker.models import ProviderCall, table_of
 
 CALLS = table_of(ProviderCall)
@@ -40,11 +42,15 @@ class KeptCalls:
 
 @dataclass
 class RecordedCalls:
-    """Calls made with a stored key, each on record before it leaves. Answers come with the next call, or `flush`."""
+    """Calls made with a stored key, each on record before it leaves. Answers come with the next call, or `flush`.
+
+    While a unit is `claimed`, each call also renews its lease, and a unit that was lost asks for nothing more.
+    """
 
     database: Database
     workspace_id: int
     provider_key_id: int
+    claimed: Claim | None = None
     _answers: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def started(self, method: str, path: str) -> int:
@@ -69,6 +75,8 @@ class RecordedCalls:
         }
         with self.database.workspace(self.workspace_id, write=True) as session:
             self.flush(session)
+            if self.claimed:
+                ledger.renew(session, self.claimed, now=at)
             call_id = int(session.execute(insert(CALLS).values(**row).returning(CALLS.c.id)).scalar_one())
         self._answers.clear()
         return call_id

@@ -28,9 +28,6 @@ from tracker.redact import SecretKey, clean_key
 from tracker.vault import Binding, Sealed
 
 MAX_LABEL = 80
-MAX_KEYS = 1_000
-"""Keys a workspace may hold; beyond it something is wrong."""
-
 CHECK_LIMITS = Limits(total_s=15, tries=2, retry_budget_s=5)
 """A person waits for the answer."""
 

@@ -103,6 +103,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     except VaultError as error:
         _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return Done(Outcome.FAILED, reason=str(error))
+    opened.calls.claimed = claimed
     try:
         fetched = opened.provider.fetch(
             opened.client(),
@@ -232,6 +233,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
 
 def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
     """Write down why a unit was not read and what follows from it for the key."""
+    opened.calls.claimed = None
     if isinstance(error, ScopeMissing):
         return _scope_missing(opened, claimed, error)
     now = utc_now()

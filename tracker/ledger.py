@@ -192,6 +192,12 @@ def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_
         session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
 
 
+def renew(session: Session, claimed: Claim, *, now: datetime) -> None:
+    """Lengthen the lease from `now` on, for a unit of many pages; LeaseLost when it has passed on already."""
+    hold(session, claimed)
+    session.execute(update(COVERAGE).where(*_of_unit(claimed)).values(lease_until=now + LEASE))
+
+
 def give_back(session: Session, claimed: Claim) -> None:
     """Release the lease as if the unit had never been taken (on shutdown)."""
     hold(session, claimed)

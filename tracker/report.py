@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
@@ -17,25 +16,6 @@ KEYS, LEDGER, RUNS, MEMBERS = table_of(ProviderKey), table_of(Coverage), table_o
 
 FRESH = timedelta(hours=24)
 SUCCESS_PERIOD = timedelta(days=7)
-
-
-@dataclass(frozen=True)
-class Completeness:
-    """How many of a period's ended days are complete; a day counts when every endpoint has it."""
-
-    complete: int
-    days: int
-
-
-def completeness(ledgers: Mapping[str, Mapping[date, LedgerDay]], days: list[date]) -> Completeness:
-    """The usage endpoints' days that were read after they had ended. The running day is never among `days`."""
-    usage = [ledger for endpoint, ledger in ledgers.items() if endpoint != "costs"]
-    whole = [
-        day
-        for day in days
-        if usage and all(coverage.is_complete(day, each.get(day, coverage.ABSENT)) for each in usage)
-    ]
-    return Completeness(len(whole), len(days))
 
 
 def coverage_fields(days: Mapping[date, LedgerDay]) -> Iterator[dict[str, object]]:

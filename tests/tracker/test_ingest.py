@@ -180,6 +180,18 @@ def test_a_lease_made_by_a_clock_a_year_ahead_holds_nobody_up(database: Database
     assert claim(database, owner="right").unit.fences == (2,)
 
 
+def test_a_lease_is_renewed_by_its_owner_only(database: Database) -> None:
+    mine, later = claim(database), AFTER + LEASE - timedelta(seconds=1)
+    with database.workspace(1, write=True) as session:
+        ledger.renew(session, mine, now=later)
+
+    with pytest.raises(LeaseLost):
+        claim(database, owner="other", now=AFTER + LEASE + timedelta(seconds=1))
+    claim(database, owner="other", now=later + LEASE + timedelta(seconds=1))
+    with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
+        ledger.renew(session, mine, now=later)
+
+
 def test_a_plan_that_is_out_of_date_is_not_claimed(database: Database) -> None:
     with database.workspace(1, write=True) as session:
         stale = Unit("completions", DAY, DAY + timedelta(days=1), (0,))
