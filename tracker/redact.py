@@ -164,8 +164,8 @@ class JsonLines(logging.Formatter):
 def install_log_redaction() -> None:
     """Clean every log record of this process where it is made, whoever handles it; may be called again."""
     logging.setLogRecordFactory(_CleanRecord)
-    for name in ("httpx", "httpcore"):
-        # Below WARNING they write whole addresses and headers.
+    for name in ("httpx", "httpcore", "alembic"):
+        # Below WARNING the first two write whole addresses and headers; the third greets every start.
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
