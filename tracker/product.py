@@ -6,6 +6,7 @@ A wrong setting, schema or key ring stops the start with BadConfiguration before
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def _ring(path: Path, database: Database) -> KeyRing:
         canaries = {row.kek_id: row.sealed for row in session.execute(select(CANARIES))}
     if not canaries and not path.exists() and not _holds_sealed_keys(database):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _create(path)
+        with suppress(FileExistsError):  # another process was first
+            KeyRing.create(path)
     ring = KeyRing.load(path)
     for kek_id, sealed in canaries.items():
         if kek_id not in ring.keys:
@@ -94,14 +96,6 @@ def _ring(path: Path, database: Database) -> KeyRing:
             )
     plant_canaries(database, ring, set(ring.keys) - set(canaries))
     return ring
-
-
-def _create(path: Path) -> None:
-    try:
-        KeyRing.create(path)
-    except BadConfiguration:
-        if not path.exists():  # another process was first
-            raise
 
 
 def _holds_sealed_keys(database: Database) -> bool:
