@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from tests.seeds import examples
 from tracker import clock, ingest, ledger, queries
 from tracker.coverage import LEASE, Unit
 from tracker.db import Database, open_database
@@ -257,7 +258,7 @@ ROWS = st.lists(
 
 
 @pytest.mark.soak
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(answers=st.lists(ROWS, min_size=1, max_size=4))
 def test_the_rollup_is_the_sum_of_the_events_whatever_was_told_before(
     database: Database,

@@ -12,6 +12,7 @@ from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.seeds import examples
 from tracker.pricing import LONG_CONTEXT, NO_CACHE_TOLD, Priced, price
 from tracker.usage import CostBasis, Dimensions, Measures, UsageRecord
 
@@ -185,7 +186,8 @@ MODELS = sorted(
 FEW = st.integers(0, 2_000)
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.soak
+@settings(max_examples=examples(300), deadline=None)
 @given(
     model=st.sampled_from(MODELS),
     context=st.sampled_from([None, "flex", "priority", "batch"]),

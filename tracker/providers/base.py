@@ -22,7 +22,8 @@ VerdictStatus = Literal["valid", "invalid", "insufficient", "unchecked"]
 class Endpoint:
     """One kind of data a provider offers by day.
 
-    `days_per_unit` consecutive UTC days are asked for at once; `width_s` is the bucket's width in seconds.
+    `days_per_unit` consecutive UTC days are asked for at once; `width_s` is the bucket's width in seconds. Of the
+    dimensions `group_by`, those in `droppable` are given up one after the other when the provider refuses them.
     """
 
     name: str

@@ -54,7 +54,6 @@ class OpenAI:
                 width_s=HOUR_S,
                 days_per_unit=BUCKETS_PER_PAGE[HOUR_S] * HOUR_S // DAY_S,
                 group_by=family.group_by,
-                droppable=tuple(name for name in reversed(family.group_by) if name not in {"model", "project_id"}),
             )
             for family in payload.FAMILIES.values()
         ),
@@ -93,7 +92,7 @@ class OpenAI:
             422: BadRequest,
         }
         reaction = by_status.get(refusal.status, PayloadChanged)
-        return reaction(f"OpenAI answered {refusal.status}: {refusal.message}")
+        return reaction(_told(refusal))
 
     def check(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> Verdict:
         try:
@@ -203,10 +202,14 @@ def _scope_sentence(key: SecretKey, error: ScopeMissing) -> str:
     return f"The key is genuine but is no admin key, so it may not read the organisation's usage. {WHERE}"
 
 
+def _told(refusal: Refusal) -> str:
+    return f"OpenAI answered {refusal.status}: {refusal.message.rstrip('.')}."
+
+
 def _lookback(refusal: Refusal) -> ProviderError:
     day = re.search(r"Earliest supported start date: (\d{4})-(\d{2})-(\d{2})", refusal.message)
     if not day:
-        return BadRequest(f"OpenAI answered {refusal.status}: {refusal.message}")
+        return BadRequest(_told(refusal))
     return LookbackExceeded(refusal.message, earliest_day=date(int(day[1]), int(day[2]), int(day[3])))
 
 
@@ -234,7 +237,7 @@ def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]
     seen: set[str] = set()
     cursor: str | None = None
     for _ in range(MAX_PAGES):
-        page = client.get(path, (*params, ("page", cursor)) if cursor else params).json
+        page = _page(client, path, params, cursor)
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise PayloadChanged(f"OpenAI answered {path} without a list of buckets.")
         yield from page["data"]
@@ -247,6 +250,17 @@ def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]
             )
         seen.add(cursor)
     raise PayloadChanged(f"OpenAI gave more than {MAX_PAGES} pages of {path}.")
+
+
+def _page(client: ProviderClient, path: str, params: Params, cursor: str | None) -> Any:
+    """One page. A refused cursor has expired: the chain is begun anew with the unit's next try, never shortened."""
+    if cursor is None:
+        return client.get(path, params).json
+    try:
+        return client.get(path, (*params, ("page", cursor))).json
+    except BadRequest as error:
+        refused = str(error)
+    raise PayloadChanged(f"OpenAI no longer knows its own cursor for {path}. {refused}")
 
 
 def _check_within(bucket: Any, period: tuple[date, date], width_s: int, *, now: datetime) -> None:

@@ -124,7 +124,7 @@ def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageR
         try:
             yield UsageRecord(start, _dimensions(family, row, width), _measures(family, row))
         except ValueError as error:
-            raise PayloadChanged(f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}") from None
+            raise PayloadChanged(f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}.") from None
 
 
 def cost_rows(bucket: Json) -> Iterator[BilledCost]:
@@ -134,7 +134,7 @@ def cost_rows(bucket: Json) -> Iterator[BilledCost]:
         try:
             yield _cost(start.date(), row)
         except ValueError as error:
-            raise PayloadChanged(f"OpenAI's costs of {start:%Y-%m-%d}: {error}") from None
+            raise PayloadChanged(f"OpenAI's costs of {start:%Y-%m-%d}: {error}.") from None
 
 
 def unknown_fields(family: Family | None, bucket: Json) -> Counter[str]:
@@ -169,7 +169,7 @@ def bucket_times(bucket: Json, *, width_s: int) -> tuple[datetime, int]:
     try:
         start, end = whole(bucket["start_time"], "start_time"), whole(bucket["end_time"], "end_time")
     except (KeyError, TypeError, ValueError) as error:
-        raise PayloadChanged(f"OpenAI answered with a bucket without proper times: {error}") from None
+        raise PayloadChanged(f"OpenAI answered with a bucket without proper times: {error}.") from None
     if not 0 < end - start <= width_s or end > 2**33:
         raise PayloadChanged(f"OpenAI answered with a bucket from {start} to {end}; {width_s} seconds were asked for.")
     aligned = start % width_s == 0

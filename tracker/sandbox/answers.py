@@ -17,7 +17,7 @@ from tracker import clock
 from tracker.sandbox import families
 from tracker.sandbox.families import FAMILIES, Family
 from tracker.sandbox.organisations import ORGANISATIONS, Organisation
-from tracker.sandbox.trouble import Reply, apply, error, reply
+from tracker.sandbox.trouble import SAME_AGAIN, Reply, apply, error, reply
 from tracker.sandbox.world import KEY_ORGANISATIONS, BillLine, World
 
 Json = dict[str, Any]
@@ -248,7 +248,7 @@ def _number(query: Query, name: str, default: int) -> int:
 
 def _offset(query: Query) -> int:
     cursor = query.get("page", [""])[0]
-    if not cursor:
+    if not cursor or cursor == SAME_AGAIN:
         return 0
     try:
         coded = cursor.removeprefix("page_")

@@ -183,6 +183,9 @@ def _redirect(good: Reply, option: str) -> Reply:
     return replace(good, status=302, headers={**good.headers, "Location": option or "/elsewhere"})
 
 
+SAME_AGAIN = "page_again"
+"""A cursor that leads to the first page, over and over."""
+
 HTML = b"<html><body>Please sign in to the network.</body></html>"
 
 KINDS: dict[str, Callable[[Reply, str], Reply]] = {
@@ -214,7 +217,8 @@ KINDS: dict[str, Callable[[Reply, str], Reply]] = {
     "deep_nesting": _body(b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
     "duplicate_bucket_same": _in_page(_twice),
     "duplicate_bucket_different": _in_page(_twice_different),
-    "repeated_cursor": _in_page(_promise("page_again")),
+    "repeated_cursor": _in_page(_promise(SAME_AGAIN)),
+    "expired_cursor": _in_page(_promise("page_!")),
     "has_more_without_cursor": _in_page(_promise(None)),
     "future_bucket": _in_page(_later(400 * 86_400)),
     "result_key": _in_page(_old_spelling),
