@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,10 @@ from tracker.models import Coverage, DayState, table_of
 COVERAGE = table_of(Coverage)
 LEFT_ALONE = timedelta(days=30)
 KEY = ("workspace_id", "provider_key_id", "endpoint", "day")
+
+
+# The day, then the fields of `LedgerDay` in their order.
+LEDGER_DAY = (COVERAGE.c.day, *(COVERAGE.c[each.name] for each in fields(LedgerDay)))
 
 
 @dataclass(frozen=True)
@@ -44,19 +48,7 @@ class DayResult:
 
 def read(session: Session, workspace_id: int, provider_key_id: int) -> dict[str, dict[date, LedgerDay]]:
     """The ledger of a connection: endpoint → day → row."""
-    columns = (
-        COVERAGE.c.endpoint,
-        COVERAGE.c.day,
-        COVERAGE.c.state,
-        COVERAGE.c.rows,
-        COVERAGE.c.content_sha256,
-        COVERAGE.c.fetched_at,
-        COVERAGE.c.retry_at,
-        COVERAGE.c.attempts,
-        COVERAGE.c.lease_until,
-        COVERAGE.c.fence,
-    )
-    found = session.execute(select(*columns).where(*_of(workspace_id, provider_key_id)))
+    found = session.execute(select(COVERAGE.c.endpoint, *LEDGER_DAY).where(*_of(workspace_id, provider_key_id)))
     ledger: dict[str, dict[date, LedgerDay]] = {}
     for endpoint, day, state, *rest in found:
         ledger.setdefault(endpoint, {})[day] = LedgerDay(DayState(state), *rest)
@@ -105,21 +97,7 @@ def _claiming(insert: Any, now: datetime) -> Insert:
 def hold(session: Session, claimed: Claim) -> dict[date, LedgerDay]:
     """The claimed rows, locked in this transaction; LeaseLost unless every fence is still ours."""
     unit = claimed.unit
-    statement = (
-        select(
-            COVERAGE.c.day,
-            COVERAGE.c.state,
-            COVERAGE.c.rows,
-            COVERAGE.c.content_sha256,
-            COVERAGE.c.fetched_at,
-            COVERAGE.c.retry_at,
-            COVERAGE.c.attempts,
-            COVERAGE.c.lease_until,
-            COVERAGE.c.fence,
-        )
-        .where(*_of_unit(claimed), COVERAGE.c.lease_owner == claimed.owner)
-        .with_for_update()
-    )
+    statement = select(*LEDGER_DAY).where(*_of_unit(claimed), COVERAGE.c.lease_owner == claimed.owner).with_for_update()
     held = {day: LedgerDay(DayState(state), *rest) for day, state, *rest in session.execute(statement)}
     if [held[day].fence if day in held else None for day in unit.days] != list(unit.fences):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} was taken over by another worker.")
