@@ -10,12 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.installation import NOW, Installation, expected, held, installed
 from tests.postgres import PostgresServer
 from tracker import access, clock, connections, money, queries
-from tracker.models import Coverage, FetchRun, KeyStatus, ProviderCall, ProviderKey, Restatement, table_of
+from tracker.models import Coverage, FetchRun, KeyStatus, ProviderCall, ProviderKey, Restatement, User, table_of
 from tracker.queries import Question
 from tracker.sandbox import World
 from tracker.sandbox.families import FAMILIES
@@ -268,6 +268,73 @@ def add_broken(installation: Installation, kind: str) -> tuple[int, int]:
     added = connections.add(installation.product, workspace_id, provider="openai", label=kind, text=key)
     installation.world.spoil(key, kind)
     return workspace_id, added.provider_key_id
+
+
+def test_a_key_that_could_not_be_checked_is_checked_by_the_worker(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=3, keeps=3), migrated_url, tmp_path) as installation:
+        workspace_id = access.add_user(installation.product.database, "late@acme.example", "a long enough password")
+        key = installation.world.another_key("late")
+        installation.world.spoil(key, "down_503")
+        added = connections.add(installation.product, workspace_id, provider="openai", label="late", text=key)
+        assert added.status is KeyStatus.UNCHECKED
+        installation.world.spoil(key, "good")
+
+        assert installation.fetch() == 0
+
+        assert connections.find(installation.product, workspace_id, added.provider_key_id).status == KeyStatus.VALID
+        with installation.product.database.workspace(workspace_id) as session:
+            assert queries.totals(session, workspace_id, YEAR_AGO, TOMORROW).requests
+
+
+def test_a_disabled_owners_key_is_not_opened_until_he_is_back(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=3, keeps=3), migrated_url, tmp_path) as installation:
+        seen = len(installation.server.requests)
+        disable(installation, clock.utc_now())
+
+        assert installation.fetch() == 0
+        assert len(installation.server.requests) == seen
+
+        disable(installation, None)
+        assert installation.fetch() == 0
+        assert_equal_until(installation, NOW)
+
+
+def disable(installation: Installation, at: datetime | None) -> None:
+    users = table_of(User)
+    with installation.product.database.exempt(write=True) as session:
+        session.execute(update(users).values(disabled_at=at))
+
+
+def test_a_deleted_key_is_destroyed_and_what_it_read_is_kept(month: Installation) -> None:
+    assert month.fetch() == 0
+    before = stored(month)
+
+    connections.delete(month.product, month.workspace_id, 1)
+    month.later(NOW + timedelta(days=2))
+
+    assert month.fetch() == 0
+    assert stored(month) == before
+    keys = table_of(ProviderKey)
+    with month.product.database.workspace(month.workspace_id) as session:
+        sealed = session.execute(
+            select(keys.c.ciphertext, keys.c.wrapped_dek, keys.c.fingerprint).where(
+                keys.c.workspace_id == month.workspace_id,
+            ),
+        ).one()
+    assert tuple(sealed) == (None, None, None)
+
+
+def test_a_replaced_key_goes_on_with_the_same_history(month: Installation) -> None:
+    assert month.fetch() == 0
+    month.world.spoil(month.world.keys["good"], "revoked")
+    month.later(NOW + timedelta(days=2))
+    assert month.fetch() == 0
+    assert connections.find(month.product, month.workspace_id, 1).status == KeyStatus.INVALID
+
+    connections.replace(month.product, month.workspace_id, 1, text=month.world.keys["good_second"])
+
+    assert month.fetch() == 0
+    assert_equal_until(month, NOW + timedelta(days=2))
 
 
 def test_a_new_key_is_read_within_two_seconds_of_being_saved(month: Installation) -> None:

@@ -76,7 +76,7 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         row.replaced_at = utc_now()
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, provider_key_id)
-        ledger.reopen_unavailable(session, workspace_id, provider_key_id)
+        ledger.reopen(session, workspace_id, provider_key_id)
     return Added(provider_key_id, KeyStatus(row.status), verdict.sentence)
 
 
@@ -102,7 +102,7 @@ def ask_check(product: Product, workspace_id: int, provider_key_id: int) -> None
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
         row.status, row.failures, row.retry_at, row.next_due_at = KeyStatus.UNCHECKED, 0, None, utc_now()
-        ledger.reopen_unavailable(session, workspace_id, provider_key_id)
+        ledger.reopen(session, workspace_id, provider_key_id)
 
 
 def find(product: Product, workspace_id: int, provider_key_id: int) -> ProviderKey:
@@ -145,9 +145,12 @@ def client(
 
 
 def opened(product: Product, session: Session, row: ProviderKey) -> SecretKey:
-    """The stored key in the clear, for the worker's call only; VaultError when it must not or cannot be opened."""
-    if row.deleted_at or not row.ciphertext or not access.has_enabled_member(session, row.workspace_id):
-        raise VaultError(f"The key {row.label!r} was deleted, or nobody of its workspace may sign in any more.")
+    """The stored key in the clear, for the worker's call only.
+
+    NotFound when it was deleted or nobody is left for whom it may be opened; VaultError when it cannot be opened.
+    """
+    if row.deleted_at or not access.has_enabled_member(session, row.workspace_id):
+        raise NotFound(f"The key {row.label!r} was deleted, or nobody of its workspace may sign in any more.")
     origin = product.origin(row.provider)
     if row.origin != origin:
         raise VaultError(

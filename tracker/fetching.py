@@ -98,7 +98,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     """Do one planned unit."""
     try:
         opened, claimed = product.database.retrying(lambda: _begin(product, connection, unit, owner=owner, wait=wait))
-    except LeaseLost:
+    except (LeaseLost, NotFound):
         return Done(Outcome.TAKEN)
     except VaultError as error:
         _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
@@ -150,18 +150,21 @@ def postpone(product: Product, connection: Connection, *, reason: str) -> Done:
 
 
 def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | None:
-    """Check a stored key and write down what was found; None when it cannot be opened.
+    """Check a stored key and write down what was found; None when it is not to be used or cannot be opened.
 
     A key that may not read, or could not be checked, is looked at again at a growing distance.
     """
     try:
         with product.database.workspace(connection.workspace_id) as session:
             opened = _open(product, session, connection, wait=wait)
-    except (VaultError, NotFound) as error:
+    except NotFound:
+        return None
+    except VaultError as error:
         _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return None
     verdict = opened.provider.check(opened.client(), opened.key, now=utc_now())
-    product.database.retrying(lambda: _settle(opened, verdict))
+    with suppress(LeaseLost):  # another key stands there now, and has been checked by itself
+        product.database.retrying(lambda: _settle(opened, verdict))
     return verdict
 
 
@@ -215,9 +218,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
     would each sum without the other's rows.
     """
     with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
-        row = _present(session, opened.connection, lock=True)
-        if row.deleted_at or row.fingerprint != opened.row.fingerprint:
-            raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
+        row = _still_its_key(session, opened)
         stored = ingest.store(
             session,
             claimed,
@@ -231,6 +232,14 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
     return stored
 
 
+def _still_its_key(session: Session, opened: Opened) -> ProviderKey:
+    """The connection's row, locked; LeaseLost when its key was replaced or deleted while it was used."""
+    row = _present(session, opened.connection, lock=True)
+    if row.deleted_at or row.fingerprint != opened.row.fingerprint:
+        raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
+    return row
+
+
 def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
     """Write down why a unit was not read and what follows from it for the key."""
     opened.calls.claimed = None
@@ -239,7 +248,7 @@ def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
     now = utc_now()
     try:
         with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
-            row = _present(session, opened.connection)
+            row = _still_its_key(session, opened)
             _react(session, row, claimed, error, now=now)
             opened.calls.flush(session)
     except LeaseLost:
@@ -291,7 +300,7 @@ def _scope_missing(opened: Opened, claimed: Claim, error: ScopeMissing) -> Done:
 def _settle(opened: Opened, verdict: Verdict) -> None:
     now = utc_now()
     with opened.product.database.workspace(opened.connection.workspace_id, write=True) as session:
-        row = _present(session, opened.connection)
+        row = _still_its_key(session, opened)
         opened.calls.flush(session)
         connections.settle(session, row, verdict, now=now)
         row.failures = 0 if verdict.status == "valid" else row.failures + 1

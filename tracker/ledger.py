@@ -197,13 +197,13 @@ def set_unavailable(
         session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
 
 
-def reopen_unavailable(session: Session, workspace_id: int, provider_key_id: int) -> None:
-    """Let another key try what the former one might not read."""
-    session.execute(
-        update(COVERAGE)
-        .where(*_of(workspace_id, provider_key_id), COVERAGE.c.state == DayState.UNAVAILABLE)
-        .values(**{**RELEASED, "state": DayState.MISSING}),
-    )
+def reopen(session: Session, workspace_id: int, provider_key_id: int) -> None:
+    """Let another key try at once what the former one might not read, or failed to."""
+    of = _of(workspace_id, provider_key_id)
+    unread = and_(*of, COVERAGE.c.state == DayState.UNAVAILABLE)
+    session.execute(update(COVERAGE).where(unread).values(state=DayState.MISSING))
+    waiting = and_(*of, COVERAGE.c.retry_at.is_not(None))
+    session.execute(update(COVERAGE).where(waiting).values(retry_at=None, attempts=0, reason=None))
 
 
 def _of(workspace_id: int, provider_key_id: int) -> tuple[Any, Any]:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session, col
 
-from tracker import clock, coverage, ledger
+from tracker import access, clock, coverage, ledger
 from tracker.coverage import LedgerDay, Unit
 from tracker.models import KeyStatus, ProviderKey, table_of
 from tracker.product import Product
@@ -76,6 +76,8 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
     with product.database.workspace(connection.workspace_id) as session:
         row = row_of(session, connection)
         if row is None or row.paused_at or row.deleted_at or row.status not in WORKED_WITH:
+            return Plan()
+        if not access.has_enabled_member(session, row.workspace_id):
             return Plan()
         ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
