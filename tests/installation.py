@@ -10,13 +10,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+
+from sqlalchemy import select
+from sqlmodel import SQLModel
 
 from jobs.__main__ import once
 from jobs.worker import Worker
 from tracker import access, clock, connections, export, money, product
+from tracker.models import table_of
 from tracker.product import Product
 from tracker.sandbox import SandboxServer, World
 from tracker.sandbox.families import FAMILIES
@@ -24,6 +28,9 @@ from tracker.sandbox.world import TruthRow
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 EMAIL, PASSWORD = "ada@acme.example", "a long enough password"
+TODAY = clock.day_of(NOW)
+YEAR_AGO = TODAY - timedelta(days=365)
+TOMORROW = TODAY + timedelta(days=1)
 ROOT = Path(__file__).parent.parent
 
 # What the API's fields are called in the CSV. Audio and image input count their cached part there.
@@ -186,3 +193,25 @@ def _text(value: str | bool | None) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else str(value).lower()
+
+
+def truth(installation: Installation, end: datetime | None = None) -> dict[tuple[str, ...], dict[str, str]]:
+    return expected(installation.world, clock.day_start(YEAR_AGO), end or clock.utc_now())
+
+
+def stored(installation: Installation) -> dict[tuple[str, ...], dict[str, str]]:
+    return held(installation.csv(YEAR_AGO, TODAY + timedelta(days=400)))
+
+
+def assert_equal_until(installation: Installation, now: datetime) -> None:
+    """What is stored equals the truth for every hour that was over at `now`, from the start of the history on."""
+    until = f"{now:%Y-%m-%dT%H:00:00Z}"
+    told = {key: row for key, row in stored(installation).items() if key[1] < until}
+    assert told == {key: row for key, row in truth(installation).items() if key[1] < until}
+
+
+def count(installation: Installation, model: type[SQLModel]) -> int:
+    table = table_of(model)
+    with installation.product.database.workspace(installation.workspace_id) as session:
+        found = session.execute(select(table.c.id).where(table.c.workspace_id == installation.workspace_id))
+        return len(found.all())

@@ -1,0 +1,160 @@
+"""What becomes of a key: broken, late, disabled, deleted, replaced. None of it touches another key or what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.installation import NOW, TOMORROW, YEAR_AGO, Installation, assert_equal_until, installed, stored
+from tracker import access, clock, connections, queries
+from tracker.models import KeyStatus, ProviderKey, User, table_of
+from tracker.sandbox import World
+
+
+@pytest.fixture
+def month(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """Forty days of one key, not fetched yet."""
+    clock.start_at(NOW)
+    with installed(World(days=40, keeps=40), migrated_url, tmp_path) as installation:
+        yield installation
+
+
+@pytest.fixture(autouse=True)
+def at_the_same_time() -> None:
+    clock.start_at(NOW)
+
+
+BROKEN = {
+    "revoked": KeyStatus.INVALID,
+    "expired": KeyStatus.INVALID,
+    "project_key": KeyStatus.INSUFFICIENT,
+    "missing_scope_401": KeyStatus.INSUFFICIENT,
+    "missing_scope_403": KeyStatus.INSUFFICIENT,
+    "missing_scope_flat": KeyStatus.INSUFFICIENT,
+    **dict.fromkeys(
+        (
+            "rate_limited",
+            "rate_limited_date",
+            "rate_limited_untold",
+            "down_500",
+            "down_502",
+            "down_503",
+            "html",
+            "truncated",
+            "empty_body",
+            "error_200",
+            "redirecting",
+            "not_found",
+            "wrong_schema",
+            "negative_counts",
+            "null_counts",
+            "huge_counts",
+            "repeated_cursor",
+            "connection_reset",
+        ),
+        KeyStatus.VALID,
+    ),
+}
+
+
+def test_broken_keys_of_every_kind_leave_the_good_one_alone(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=5, keeps=5), migrated_url, tmp_path) as installation:
+        places = {kind: add_broken(installation, kind) for kind in BROKEN}
+        quick = installation.product
+
+        assert installation.fetch() == 1
+
+        assert_equal_until(installation, NOW)
+        for kind, (workspace_id, key_id) in places.items():
+            row = connections.find(quick, workspace_id, key_id)
+            assert row.status == BROKEN[kind], kind
+        assert len(places) >= 20
+
+
+def add_broken(installation: Installation, kind: str) -> tuple[int, int]:
+    """A key in a workspace of its own that was good when it was added and is of this kind since."""
+    workspace_id = access.add_user(installation.product.database, f"{kind}@acme.example", "a long enough password")
+    key = installation.world.another_key(kind)
+    added = connections.add(installation.product, workspace_id, provider="openai", label=kind, text=key)
+    installation.world.spoil(key, kind)
+    return workspace_id, added.provider_key_id
+
+
+def test_a_key_that_could_not_be_checked_is_checked_by_the_worker(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=3, keeps=3), migrated_url, tmp_path) as installation:
+        workspace_id = access.add_user(installation.product.database, "late@acme.example", "a long enough password")
+        key = installation.world.another_key("late")
+        installation.world.spoil(key, "down_503")
+        added = connections.add(installation.product, workspace_id, provider="openai", label="late", text=key)
+        assert added.status is KeyStatus.UNCHECKED
+        installation.world.spoil(key, "good")
+
+        assert installation.fetch() == 0
+
+        assert connections.find(installation.product, workspace_id, added.provider_key_id).status == KeyStatus.VALID
+        with installation.product.database.workspace(workspace_id) as session:
+            assert queries.totals(session, workspace_id, YEAR_AGO, TOMORROW).requests
+
+
+def test_a_disabled_owners_key_is_not_opened_until_he_is_back(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=3, keeps=3), migrated_url, tmp_path) as installation:
+        seen = len(installation.server.requests)
+        disable(installation, clock.utc_now())
+
+        assert installation.fetch() == 0
+        assert len(installation.server.requests) == seen
+
+        disable(installation, None)
+        assert installation.fetch() == 0
+        assert_equal_until(installation, NOW)
+
+
+def disable(installation: Installation, at: datetime | None) -> None:
+    users = table_of(User)
+    with installation.product.database.exempt(write=True) as session:
+        session.execute(update(users).values(disabled_at=at))
+
+
+def test_a_deleted_key_is_destroyed_and_what_it_read_is_kept(month: Installation) -> None:
+    assert month.fetch() == 0
+    before = stored(month)
+
+    connections.delete(month.product, month.workspace_id, 1)
+    month.later(NOW + timedelta(days=2))
+
+    assert month.fetch() == 0
+    assert stored(month) == before
+    keys = table_of(ProviderKey)
+    with month.product.database.workspace(month.workspace_id) as session:
+        sealed = session.execute(
+            select(keys.c.ciphertext, keys.c.wrapped_dek, keys.c.fingerprint).where(
+                keys.c.workspace_id == month.workspace_id,
+            ),
+        ).one()
+    assert tuple(sealed) == (None, None, None)
+
+
+def test_a_replaced_key_goes_on_with_the_same_history(month: Installation) -> None:
+    assert month.fetch() == 0
+    month.world.spoil(month.world.keys["good"], "revoked")
+    month.later(NOW + timedelta(days=2))
+    assert month.fetch() == 0
+    assert connections.find(month.product, month.workspace_id, 1).status == KeyStatus.INVALID
+
+    connections.replace(month.product, month.workspace_id, 1, text=month.world.keys["good_second"])
+
+    assert month.fetch() == 0
+    assert_equal_until(month, NOW + timedelta(days=2))
+
+
+def test_a_new_key_is_read_within_two_seconds_of_being_saved(month: Installation) -> None:
+    with month.product.database.workspace(month.workspace_id) as session:
+        row = connections.present(session, month.workspace_id, 1)
+
+    # Saving makes the work due at once; the worker looks every second.
+    assert row.next_due_at is not None
+    assert row.next_due_at <= clock.utc_now()
