@@ -49,6 +49,8 @@ class UtcSecond(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        if value is not None and value.microsecond:
+            raise ValueError(f"a time on a whole second is expected, not {value.isoformat()}")
         return None if value is None else int(clock.as_utc(value).timestamp())
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
@@ -90,6 +92,10 @@ class ExactDecimal(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        if value is not None and not isinstance(value, Decimal):
+            raise TypeError(f"a quantity must be a Decimal, not {type(value).__name__}")
+        if value is not None and not value.is_finite():
+            raise ValueError(f"not a quantity: {value}")
         return None if value is None else format(value, "f")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
