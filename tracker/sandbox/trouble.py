@@ -220,6 +220,8 @@ KINDS: dict[str, Callable[[Reply, str], Reply]] = {
     "repeated_cursor": _in_page(_promise(SAME_AGAIN)),
     "expired_cursor": _in_page(_promise("page_!")),
     "has_more_without_cursor": _in_page(_promise(None)),
+    "cursor_past_the_end": _in_page(lambda page: page.update(data=[], has_more=True, next_page="page_more")),
+    "eight_hours_ahead": _in_page(_later(8 * 3_600)),
     "future_bucket": _in_page(_later(400 * 86_400)),
     "result_key": _in_page(_old_spelling),
     "unknown_model": _in_rows(lambda row: row.update(model="never-heard-of-it")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.seeds import examples
-from tracker.calls import KeptCalls
+from tests.tracker.providers.sandboxed import END, ENDPOINTS, FIRST, NOW, OPENAI, Sandboxed, sandboxed
+from tracker import clock
 from tracker.errors import (
     BadRequest,
     LookbackExceeded,
@@ -21,58 +22,21 @@ from tracker.errors import (
     ProviderDown,
     ProviderError,
     RateLimited,
-    ScopeMissing,
 )
-from tracker.providers.base import Endpoint, Fetched
-from tracker.providers.http import ClientPool, Limits, ProviderClient
-from tracker.providers.openai import OpenAI
-from tracker.redact import SecretKey
-from tracker.sandbox import SandboxServer, Trouble, World
+from tracker.providers.base import Endpoint
+from tracker.sandbox import Trouble
 from tracker.sandbox.families import FAMILIES
-from tracker.usage import UsageRecord
+from tracker.sandbox.world import TruthRow
+from tracker.usage import Dimensions, Measures, UsageRecord
 
-NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
-FIRST, END = date(2026, 11, 12), date(2026, 11, 20)
-OPENAI = OpenAI()
-ENDPOINTS = {endpoint.name: endpoint for endpoint in OPENAI.endpoints}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[ClientPool]:
-    made = ClientPool(clients=1)
-    yield made
-    made.close()
+CREDITED = date(2026, 10, 31)
+"""A day whose bill carries a credit."""
 
 
 @pytest.fixture
-def server() -> Iterator[SandboxServer]:
-    with SandboxServer(World(days=15, keeps=15, now=lambda: NOW)) as running:
+def openai() -> Iterator[Sandboxed]:
+    with sandboxed() as running:
         yield running
-
-
-def client(server: SandboxServer, pool: ClientPool, kind: str = "good", tries: int = 1) -> ProviderClient:
-    return ProviderClient(
-        base_url=server.base_url,
-        title=OPENAI.title,
-        headers=OPENAI.headers,
-        key=SecretKey(server.world.keys.get(kind, kind)),
-        allowed=OPENAI.allowed,
-        explain=OPENAI.explain,
-        calls=KeptCalls(),
-        connection=pool,
-        limits=Limits(tries=tries, total_s=2, read_s=2),
-        wait=lambda _: None,
-    )
-
-
-def fetch(
-    server: SandboxServer,
-    pool: ClientPool,
-    family: str = "completions",
-    start: date = FIRST,
-    end: date = END,
-) -> Fetched:
-    return OPENAI.fetch(client(server, pool), ENDPOINTS[family], start, end, now=NOW)
 
 
 def test_there_is_an_endpoint_for_every_family_and_one_for_costs() -> None:
@@ -81,55 +45,83 @@ def test_there_is_an_endpoint_for_every_family_and_one_for_costs() -> None:
         assert set(ENDPOINTS[name].group_by) == set(family.group_by)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_row_has_its_bucket_dimensions_and_requests(server: SandboxServer, pool: ClientPool, family: str) -> None:
-    told = fetch(server, pool, family)
+# How the API spells what our measures name otherwise.
+SPELLINGS = {
+    "num_model_requests": "requests",
+    "num_requests": "requests",
+    "usage_bytes": "bytes",
+    "num_sessions": "sessions",
+}
+REPEATED = {"input_uncached_tokens", "input_text_tokens", "output_text_tokens", "input_cached_text_tokens"}
 
-    start, end = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (FIRST, END))
-    truth = server.world.truth_rows("acme", family, start, end)
+
+def expected(family: str, row: TruthRow) -> UsageRecord:
+    told = {name: count for name, count in row.measures.items() if name not in REPEATED}
+    # Here requests are the tool's calls, and the model's calls stand apart.
+    model_requests = told.pop("num_model_requests") if family == "web_search_calls" else None
+    counts = {SPELLINGS.get(name, name): count for name, count in told.items()}
+    for kind in ("audio", "image") if family == "completions" else ():  # the API's number leaves the cached part out
+        counts[f"input_{kind}_tokens"] += counts[f"input_cached_{kind}_tokens"]
+    dimensions: dict[str, Any] = row.dims
+    return UsageRecord(
+        row.bucket_start,
+        Dimensions(usage_type=family, width_s=3_600, **dimensions),
+        Measures(**counts, model_requests=model_requests),
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_row_comes_with_all_its_dimensions_and_measures(
+    openai: Sandboxed,
+    family: str,
+) -> None:
+    told = openai.fetch(family)
+
+    truth = openai.world.truth_rows("acme", family, clock.day_start(FIRST), clock.day_start(END))
     assert truth
-    found = {_identity(record): record for record in told.usage}
-    assert len(found) == len(told.usage) == len(truth)
-    for row in truth:
-        record = found[row.bucket_start, tuple(row.dims.get(name) for name in DIMS)]
-        for field, ours in {"input_tokens": "input_tokens", "images": "images", "usage_bytes": "bytes"}.items():
-            if field in row.measures:
-                assert getattr(record.measures, ours) == row.measures[field]
+    assert len(told.usage) == len(truth)
+    assert set(told.usage) == {expected(family, row) for row in truth}
     assert told.unknown_fields == {}
 
 
-DIMS = ("model", "project_id", "api_key_id", "user_id", "service_tier", "batch", "size", "source", "context_level")
+def test_the_bill_is_read_line_by_line_to_the_last_digit(openai: Sandboxed) -> None:
+    told = openai.fetch("costs")
+
+    truth = openai.world.truth_bill("acme", FIRST, END)
+    assert len(told.costs) == len(truth)
+    assert {
+        (line.day, line.line_item, line.project_id, line.api_key_id, line.amount, line.quantity, line.quantity_unit)
+        for line in told.costs
+    } == {
+        (line.day, line.line_item, line.project_id, line.api_key_id, line.amount, line.quantity, line.quantity_unit)
+        for line in truth
+    }
+    assert {line.currency for line in told.costs} == {"usd"}
+    assert told.dropped == ()
 
 
-def _identity(record: UsageRecord) -> tuple[Any, ...]:
-    return record.bucket_start, tuple(getattr(record.dimensions, name) for name in DIMS)
+def test_a_credit_is_a_negative_line_of_the_bill() -> None:
+    with sandboxed(days=40) as openai:
+        told = openai.fetch("costs", CREDITED, CREDITED + clock.DAY)
 
-
-def test_the_bill_is_read_to_the_last_digit(server: SandboxServer, pool: ClientPool) -> None:
-    told = fetch(server, pool, "costs")
-
-    lines = server.world.truth_bill("acme", FIRST, END)
-    assert sorted(line.amount for line in told.costs if line.amount is not None) == sorted(
-        line.amount for line in lines
-    )
-    assert any(line.amount is not None and line.amount < 0 for line in told.costs) == any(
-        line.amount < 0 for line in lines
-    )
+    given_back = [line for line in told.costs if line.amount is not None and line.amount < 0]
+    assert [(line.line_item, line.amount, line.model) for line in given_back] == [
+        ("Promotional credit", Decimal("-1.25"), None),
+    ]
 
 
 @pytest.mark.soak
 @settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cuts=st.sets(st.integers(1, 7), max_size=4), family=st.sampled_from([*FAMILIES, "costs"]))
 def test_any_split_into_windows_tells_the_same_rows(
-    server: SandboxServer,
-    pool: ClientPool,
+    openai: Sandboxed,
     cuts: set[int],
     family: str,
 ) -> None:
-    whole = fetch(server, pool, family)
+    whole = openai.fetch(family)
     days = [FIRST + timedelta(days=n) for n in sorted({0, *cuts, (END - FIRST).days})]
 
-    parts = [fetch(server, pool, family, start, end) for start, end in pairwise(days)]
+    parts = [openai.fetch(family, start, end) for start, end in pairwise(days)]
 
     assert set(whole.usage) == {record for part in parts for record in part.usage}
     assert set(whole.costs) == {line for part in parts for line in part.costs}
@@ -174,140 +166,151 @@ def test_any_split_into_windows_tells_the_same_rows(
     ],
 )
 def test_trouble_is_told_and_gives_no_rows(
-    server: SandboxServer,
-    pool: ClientPool,
+    openai: Sandboxed,
     kind: str,
     reaction: type[ProviderError],
 ) -> None:
-    server.world.troubles.add(Trouble(kind, times=100))
+    openai.trouble(kind, times=100)
 
     with pytest.raises(reaction) as told:
-        fetch(server, pool)
+        openai.fetch()
 
     assert type(told.value) is reaction
     assert str(told.value).endswith((".", ")"))
-    assert server.world.keys["good"] not in repr(told.value)
+    assert openai.world.keys["good"] not in repr(told.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reaction"),
+    [
+        ("status_500", ProviderDown),
+        ("rate_limit", RateLimited),
+        ("truncated_json", PayloadChanged),
+        ("wrong_schema", PayloadChanged),
+        ("has_more_without_cursor", PayloadChanged),
+        ("repeated_cursor", PayloadChanged),
+        ("future_bucket", PayloadChanged),
+    ],
+)
+def test_trouble_with_the_bill_is_told_as_well(openai: Sandboxed, kind: str, reaction: type[ProviderError]) -> None:
+    openai.trouble(kind, times=100)
+
+    with pytest.raises(reaction):
+        openai.fetch("costs")
+
+
+def test_trouble_on_a_later_page_gives_no_rows_either(openai: Sandboxed) -> None:
+    openai.world.troubles.add(Trouble("status_500", after=1))
+
+    with pytest.raises(ProviderDown):
+        openai.fetch()
 
 
 @pytest.mark.parametrize("kind", ["result_key", "string_count", "float_count", "duplicate_bucket_same"])
-def test_what_means_the_same_is_read_the_same(server: SandboxServer, pool: ClientPool, kind: str) -> None:
-    good = fetch(server, pool, "web_search_calls")
-    server.world.troubles.add(Trouble(kind, times=100))
+def test_what_means_the_same_is_read_the_same(openai: Sandboxed, kind: str) -> None:
+    good = openai.fetch("web_search_calls")
+    openai.trouble(kind, times=100)
 
-    assert set(fetch(server, pool, "web_search_calls").usage) == set(good.usage)
+    assert set(openai.fetch("web_search_calls").usage) == set(good.usage)
 
 
-def test_unread_fields_are_ignored_and_counted(server: SandboxServer, pool: ClientPool) -> None:
-    good = fetch(server, pool)
-    server.world.troubles.add(Trouble("extra_fields", times=100))
+def test_unread_fields_are_ignored_and_counted(openai: Sandboxed) -> None:
+    good = openai.fetch()
+    openai.trouble("extra_fields", times=100)
 
-    told = fetch(server, pool)
+    told = openai.fetch()
 
     assert told.usage == good.usage
     assert told.unknown_fields == {"shiny_new_tokens": len(good.usage)}
 
 
-def test_strange_names_are_kept_as_they_are_less_nul(server: SandboxServer, pool: ClientPool) -> None:
-    server.world.troubles.add(Trouble("strange_names", times=100))
+def test_strange_names_are_kept_as_they_are_less_nul(openai: Sandboxed) -> None:
+    openai.trouble("strange_names", times=100)
 
-    told = fetch(server, pool, "moderations")
+    told = openai.fetch("moderations")
 
     assert {record.dimensions.model for record in told.usage} == {"<b>\u202e=1+1</b>"}
 
 
-def test_a_refused_grouping_is_dropped_and_said(server: SandboxServer, pool: ClientPool) -> None:
-    server.world.troubles.add(Trouble("status_400", path="/organization/costs"))
+@pytest.mark.parametrize(("times", "dropped"), [(1, ("api_key_id",)), (2, ("api_key_id", "project_id"))])
+def test_refused_groupings_are_dropped_one_by_one_and_said(
+    openai: Sandboxed,
+    times: int,
+    dropped: tuple[str, ...],
+) -> None:
+    openai.trouble("status_400", path="/organization/costs", times=times)
 
-    told = fetch(server, pool, "costs")
+    told = openai.fetch("costs")
 
-    assert told.dropped == ("api_key_id",)
-    assert {line.api_key_id for line in told.costs} == {None}
-    billed = sum((line.amount for line in server.world.truth_bill("acme", FIRST, END)), Decimal())
+    assert told.dropped == dropped
+    assert {getattr(line, name) for line in told.costs for name in dropped} == {None}
+    billed = sum((line.amount for line in openai.world.truth_bill("acme", FIRST, END)), Decimal())
     assert sum((line.amount or Decimal() for line in told.costs), Decimal()) == billed
 
 
-def test_too_early_a_start_tells_the_first_day_there_is(server: SandboxServer, pool: ClientPool) -> None:
+def test_a_bill_that_is_refused_by_line_item_too_is_an_error(openai: Sandboxed) -> None:
+    openai.trouble("status_400", path="/organization/costs", times=3)
+
+    with pytest.raises(BadRequest):
+        openai.fetch("costs")
+
+
+def test_a_bill_in_another_currency_says_so(openai: Sandboxed) -> None:
+    openai.trouble("two_currencies", path="/organization/costs")
+
+    assert {line.currency for line in openai.fetch("costs").costs} == {"eur"}
+
+
+@pytest.mark.parametrize(("option", "wait_s"), [("120", 120), ("1", 1), ("0", None), ("", None)])
+def test_a_limit_tells_how_long_to_wait_or_that_it_was_not_told(
+    openai: Sandboxed,
+    option: str,
+    wait_s: int | None,
+) -> None:
+    clock.start_at(NOW)
+    openai.trouble("rate_limit", option=option)
+
+    with pytest.raises(RateLimited) as told:
+        openai.fetch()
+
+    assert told.value.told_s == wait_s
+    assert told.value.retry_at >= NOW + timedelta(seconds=wait_s or 0)
+
+
+def test_too_early_a_start_tells_the_first_day_there_is(openai: Sandboxed) -> None:
     with pytest.raises(LookbackExceeded) as told:
-        fetch(server, pool, start=date(2026, 11, 1))
+        openai.fetch(start=date(2026, 11, 1))
 
     assert told.value.earliest_day == date(2026, 11, 8)
 
 
-def test_a_trouble_that_passes_is_overcome(server: SandboxServer, pool: ClientPool) -> None:
-    good = fetch(server, pool)
-    server.world.troubles.add(Trouble("status_503", times=2))
-    patient = client(server, pool, tries=3)
+def test_a_bucket_that_has_not_begun_is_refused_though_its_day_was_asked_for(openai: Sandboxed) -> None:
+    openai.trouble("eight_hours_ahead")
 
-    assert OPENAI.fetch(patient, ENDPOINTS["completions"], FIRST, END, now=NOW).usage == good.usage
-
-
-@pytest.mark.parametrize(
-    ("kind", "status", "told"),
-    [
-        ("good", "valid", "The key works."),
-        ("usage_only", "valid", "may not read names"),
-        ("empty_org", "valid", "Is it the right organisation?"),
-        ("project_key", "insufficient", "This is a project key"),
-        ("missing_scope_401", "insufficient", "This is a project key"),
-        ("missing_scope_403", "insufficient", "lacks the permission api.usage.read"),
-        ("missing_scope_flat", "insufficient", "lacks the permission api.usage.read"),
-        ("sk-none-of-those-they-gave-out", "invalid", "mistyped, revoked or expired"),
-        ("AIza-a-key-of-somebody-else-0123", "invalid", "does not look like an OpenAI key"),
-        ("revoked", "invalid", "mistyped, revoked or expired"),
-        ("down_503", "unchecked", "not checked yet"),
-        ("rate_limited", "unchecked", "not checked yet"),
-        ("html", "unchecked", "not checked yet"),
-    ],
-)
-def test_a_check_says_what_the_key_is_and_what_to_do(
-    server: SandboxServer,
-    pool: ClientPool,
-    kind: str,
-    status: str,
-    told: str,
-) -> None:
-    asking = client(server, pool, kind)
-
-    verdict = OPENAI.check(asking, asking.key, now=NOW)
-
-    assert verdict.status == status
-    assert told in verdict.sentence
+    with pytest.raises(PayloadChanged, match="2026-11-23 17:00"):
+        openai.fetch("completions", NOW.date(), NOW.date() + clock.DAY)
 
 
-def test_an_organisation_is_recognised_by_its_projects_with_or_without_names(
-    server: SandboxServer,
-    pool: ClientPool,
-) -> None:
-    named, nameless, other = (client(server, pool, kind) for kind in ("good", "usage_only", "globex"))
-    found = [OPENAI.check(each, each.key, now=NOW).organisation for each in (named, nameless, other)]
+def test_a_page_without_buckets_is_the_last_whatever_it_promises(openai: Sandboxed) -> None:
+    openai.trouble("cursor_past_the_end", times=100)
 
-    assert found[0] & found[1]
-    assert not found[0] & found[2]
+    assert openai.fetch("costs").costs == ()
+    assert len(openai.server.requests) == 1
 
 
-def test_names_are_read_also_of_archived_projects(server: SandboxServer, pool: ClientPool) -> None:
-    names = {(name.kind, name.ref): name.name for name in OPENAI.names(client(server, pool))}
+def test_a_trouble_that_passes_is_overcome(openai: Sandboxed) -> None:
+    good = openai.fetch()
+    openai.trouble("status_503", times=2)
 
-    assert names["project", "proj_legacy"] == "Legacy <2024>"
-    assert names["project", "proj_search"] == '=1+1 Search & "Ranking"'
-    assert names["api_key", "key_night"] == "night batch"
-    assert names["user", "user-lin"] == "lin@acme.example"
-    assert names["user", "svc_ranker"] == "ranker"
+    assert openai.fetch(tries=3).usage == good.usage
 
 
-def test_names_that_may_not_be_read_say_so(server: SandboxServer, pool: ClientPool) -> None:
-    with pytest.raises(ScopeMissing) as told:
-        OPENAI.names(client(server, pool, "usage_only"))
-
-    assert told.value.scope == "api.management.read"
-
-
-def test_every_question_is_on_the_list_and_none_has_a_future_end(server: SandboxServer, pool: ClientPool) -> None:
+def test_every_question_is_on_the_list_and_none_has_a_future_end(openai: Sandboxed) -> None:
     today = NOW.date()
     for endpoint in (ENDPOINTS["completions"], ENDPOINTS["costs"]):
-        OPENAI.fetch(client(server, pool), endpoint, today, today + timedelta(days=1), now=NOW)
+        OPENAI.fetch(openai.client(), endpoint, today, today + timedelta(days=1), now=NOW)
 
-    for request in server.requests:
+    for request in openai.server.requests:
         assert request.method == "GET"
         assert f"end_time={int(NOW.timestamp()) + 1}" in request.query
 

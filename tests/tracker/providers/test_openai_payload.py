@@ -75,7 +75,13 @@ def test_a_breakdown_that_was_not_told_is_unknown_and_not_zero() -> None:
         ({"input_cached_tokens": 1_001}, "1001"),
         ({"output_audio_tokens": 501}, "501"),
         ({"input_tokens": 10**13 + 1}, "10000000000001"),
+        ({"num_model_requests": 2**63}, "9223372036854775808"),
+        ({"num_model_requests": True}, "True"),
+        ({"num_model_requests": Decimal("0.5")}, "0.5"),
+        ({"input_audio_tokens": 600, "input_cached_audio_tokens": 401}, "1001"),
         ({"model": 5}, "model is 5"),
+        ({"project_id": ["proj_a"]}, "project_id is ['proj_a']"),
+        ({"service_tier": False}, "service_tier is False"),
         ({"model": "m" * 513}, "512"),
         ({"batch": "yes"}, "batch is 'yes'"),
     ],
@@ -86,6 +92,27 @@ def test_a_row_that_cannot_be_true_is_refused_with_its_value(fields: dict[str, A
 
     assert told in str(refused.value)
     assert "2026-11-23 00:00" in str(refused.value)
+
+
+def test_a_required_count_that_is_not_there_is_refused() -> None:
+    row = completion()
+    del row["input_tokens"]
+
+    with pytest.raises(PayloadChanged, match="input_tokens is missing"):
+        list(usage_rows(FAMILIES["completions"], bucket(row), width_s=3_600))
+
+
+@pytest.mark.parametrize(("told", "kept"), [("gpt\x00-5", "gpt-5"), ("", ""), ("模型", "模型"), (None, None)])
+def test_a_dimension_is_kept_as_it_came_less_nul(told: str | None, kept: str | None) -> None:
+    (record,) = usage_rows(FAMILIES["completions"], bucket(completion(model=told)), width_s=3_600)
+
+    assert record.dimensions.model == kept
+
+
+@pytest.mark.parametrize("told", [[1], [None], {}, "rows", None])
+def test_a_bucket_without_a_list_of_rows_is_refused(told: object) -> None:
+    with pytest.raises(PayloadChanged, match="no list of results"):
+        list(usage_rows(FAMILIES["completions"], {**bucket(), "results": told}, width_s=3_600))
 
 
 @pytest.mark.parametrize(
@@ -105,6 +132,8 @@ def test_a_bucket_cut_short_by_the_present_keeps_its_width(start: int, width: in
         bucket(width=7_200),
         bucket(width=0),
         bucket(width=-60),
+        bucket(width=3_601),
+        bucket(start=2**33),
         {"start_time": "soon", "end_time": 1},
         {"results": []},
         [],
@@ -134,6 +163,19 @@ def test_an_amount_is_dollars_as_a_number_or_as_text(value: object, amount: Deci
     assert (line.amount, line.currency, line.model, line.quantity) == (amount, "usd", "o3", Decimal(1_000))
 
 
+@pytest.mark.parametrize("amount", [None, {}, {"value": None, "currency": None}])
+def test_a_line_without_an_amount_is_kept_with_an_unknown_one(amount: object) -> None:
+    (line,) = cost_rows(bucket({"amount": amount, "line_item": "Text tokens"}, width=86_400))
+
+    assert (line.amount, line.currency, line.line_item, line.model) == (None, "usd", "Text tokens", None)
+
+
+@pytest.mark.parametrize("told", ["12 dollars", [], 5])
+def test_an_amount_that_is_no_object_is_refused(told: object) -> None:
+    with pytest.raises(PayloadChanged, match="amount is"):
+        list(cost_rows(bucket({"amount": told}, width=86_400)))
+
+
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "a lot", True, "1e12", []])
 def test_nonsense_for_an_amount_is_refused(value: object) -> None:
     with pytest.raises(PayloadChanged, match=r"amount\.value"):
@@ -146,12 +188,19 @@ def test_nonsense_for_an_amount_is_refused(value: object) -> None:
         ("gpt-5.4, input", "gpt-5.4"),
         ("gpt-4.1-2025-04-14, cached input", "gpt-4.1-2025-04-14"),
         ("gpt-6-astra, input_tokens", "gpt-6-astra"),
+        ("gpt-6-astra, cached_input_tokens", "gpt-6-astra"),
+        ("gpt-5.4, cached_input", "gpt-5.4"),
+        ("gpt-realtime, cached audio input", "gpt-realtime"),
+        ("gpt-6-luna, cache write", "gpt-6-luna"),
+        ("tts-1, characters", "tts-1"),
+        ("ft:gpt-4o-mini-2024-07-18:acme::abc123, output", "ft:gpt-4o-mini-2024-07-18:acme::abc123"),
         ("ft-gpt-4o-2024-08-06, input", "ft-gpt-4o-2024-08-06"),
         ("Text tokens", None),
         ("Web search tool calls", None),
         ("evals | gpt-4o, judged", None),
         ("assistants api | file search", None),
         ("something, ", None),
+        ("", None),
         (None, None),
     ],
 )

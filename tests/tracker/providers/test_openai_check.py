@@ -1,0 +1,95 @@
+"""What a key is told to be, and the names it may read: each kind of key at the sandbox, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.tracker.providers.sandboxed import NOW, OPENAI, Sandboxed, sandboxed
+from tracker.errors import ScopeMissing
+
+
+@pytest.fixture
+def openai() -> Iterator[Sandboxed]:
+    with sandboxed() as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "told"),
+    [
+        ("good", "valid", "The key works."),
+        ("usage_only", "valid", "may not read names"),
+        ("empty_org", "valid", "Is it the right organisation?"),
+        ("project_key", "insufficient", "This is a project key"),
+        ("missing_scope_401", "insufficient", "This is a project key"),
+        ("missing_scope_403", "insufficient", "lacks the permission api.usage.read"),
+        ("missing_scope_flat", "insufficient", "lacks the permission api.usage.read"),
+        ("sk-none-of-those-they-gave-out", "invalid", "mistyped, revoked or expired"),
+        ("AIza-a-key-of-somebody-else-0123", "invalid", "does not look like an OpenAI key"),
+        ("revoked", "invalid", "mistyped, revoked or expired"),
+        ("expired", "invalid", "mistyped, revoked or expired"),
+        ("down_503", "unchecked", "not checked yet"),
+        ("rate_limited", "unchecked", "not checked yet"),
+        ("html", "unchecked", "not checked yet"),
+        ("connection_reset", "unchecked", "not checked yet"),
+    ],
+)
+def test_a_check_says_what_the_key_is_and_what_to_do(
+    openai: Sandboxed,
+    kind: str,
+    status: str,
+    told: str,
+) -> None:
+    asking = openai.client(kind)
+
+    verdict = OPENAI.check(asking, asking.key, now=NOW)
+
+    assert verdict.status == status
+    assert told in verdict.sentence
+    assert asking.key.reveal() not in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("kind", "names_readable", "shows_usage"),
+    [("good", True, True), ("usage_only", False, True), ("empty_org", True, False), ("revoked", None, None)],
+)
+def test_a_check_says_what_the_key_shows(
+    openai: Sandboxed,
+    kind: str,
+    names_readable: bool | None,
+    shows_usage: bool | None,
+) -> None:
+    asking = openai.client(kind)
+
+    verdict = OPENAI.check(asking, asking.key, now=NOW)
+
+    assert (verdict.names_readable, verdict.shows_usage) == (names_readable, shows_usage)
+
+
+def test_an_organisation_is_recognised_by_its_projects_with_or_without_names(
+    openai: Sandboxed,
+) -> None:
+    named, nameless, other = (openai.client(kind) for kind in ("good", "usage_only", "globex"))
+    found = [OPENAI.check(each, each.key, now=NOW).organisation for each in (named, nameless, other)]
+
+    assert found[0] & found[1]
+    assert not found[0] & found[2]
+
+
+def test_names_are_read_also_of_archived_projects(openai: Sandboxed) -> None:
+    names = {(name.kind, name.ref): name.name for name in OPENAI.names(openai.client())}
+
+    assert names["project", "proj_legacy"] == "Legacy <2024>"
+    assert names["project", "proj_search"] == '=1+1 Search & "Ranking"'
+    assert names["api_key", "key_night"] == "night batch"
+    assert names["user", "user-lin"] == "lin@acme.example"
+    assert names["user", "svc_ranker"] == "ranker"
+
+
+def test_names_that_may_not_be_read_say_so(openai: Sandboxed) -> None:
+    with pytest.raises(ScopeMissing) as told:
+        OPENAI.names(openai.client("usage_only"))
+
+    assert told.value.scope == "api.management.read"
