@@ -176,3 +176,127 @@ def test_retries_come_at_a_growing_distance() -> None:
     assert distances == sorted(distances)
     assert distances[0] == timedelta(minutes=1)
     assert distances[-1] == timedelta(hours=12)
+
+
+DAY = timedelta(days=1)
+LATER = timedelta(minutes=2)
+
+
+def period(first: int, last: int) -> tuple[date, date]:
+    """The days of November from the first to the last, both included."""
+    return date(2026, 11, first), date(2026, 11, last) + DAY
+
+
+def started(ledger: dict[date, LedgerDay], first: int, last: int) -> list[tuple[int, int]]:
+    """The first and last day of each unit due."""
+    units = coverage.due_units(USAGE, ledger, period=period(first, last), now=NOW, fetch_hour=HOUR)
+    return [(unit.days[0].day, unit.days[-1].day) for unit in units]
+
+
+@pytest.mark.parametrize(
+    ("what", "row", "is_due"),
+    [
+        ("never read", LedgerDay(), True),
+        ("leased", LedgerDay(lease_until=NOW + LATER), False),
+        ("a lease that has just ended", LedgerDay(lease_until=NOW), True),
+        ("a lease of a clock a year ahead", LedgerDay(lease_until=NOW + timedelta(days=365)), True),
+        ("waiting for its retry", LedgerDay(DayState.FAILED, retry_at=NOW + LATER), False),
+        ("its retry has come", LedgerDay(DayState.FAILED, retry_at=NOW), True),
+        ("not to be had", LedgerDay(DayState.UNAVAILABLE), False),
+        ("read an hour ago", read(PROVISIONAL, at(23, 14, 30)), True),
+        ("read within the hour", read(PROVISIONAL, at(23, 14, 31)), False),
+    ],
+)
+def test_today_is_a_unit_when_it_is_due(what: str, row: LedgerDay, *, is_due: bool) -> None:
+    assert started({TODAY: row}, 23, 23) == ([(23, 23)] if is_due else []), what
+
+
+@pytest.mark.parametrize(
+    ("gaps", "units"),
+    [
+        ((), [(17, 23), (10, 16), (9, 9)]),
+        ((23,), [(16, 22), (9, 15)]),
+        ((20, 12), [(21, 23), (13, 19), (9, 11)]),
+        (tuple(range(9, 24)), []),
+    ],
+)
+def test_days_between_which_one_is_settled_are_not_one_unit(
+    gaps: tuple[int, ...], units: list[tuple[int, int]]
+) -> None:
+    settled = {date(2026, 11, day): read(FINAL, NOW) for day in gaps}
+
+    assert started(settled, 9, 23) == units
+
+
+def test_a_unit_carries_the_fences_of_its_days() -> None:
+    ledger = {date(2026, 11, 22): LedgerDay(fence=4)}
+    (unit,) = coverage.due_units(USAGE, ledger, period=period(21, 23), now=NOW, fetch_hour=HOUR)
+
+    assert unit.fences == (0, 4, 0)
+    assert unit.claimed.fences == (1, 5, 1)
+    assert unit.claimed.days == unit.days
+
+
+def test_a_settled_day_is_read_weekly_until_it_is_thirty_five_days_old_and_never_after() -> None:
+    day, readings = date(2026, 9, 1), []
+    fetched_at = datetime(2026, 9, 5, 2, tzinfo=UTC)
+    while due := coverage.due_at(day, read(FINAL, fetched_at), fetch_hour=HOUR):
+        readings.append((due.date() - day).days)
+        fetched_at = due
+
+    assert readings == [11, 18, 25, 32]
+
+
+@pytest.mark.parametrize(
+    ("what", "ledger", "due"),
+    [
+        ("nothing before tomorrow", {22: read(FINAL, NOW), 23: read(PROVISIONAL, at(23, 23, 30))}, at(24, 0)),
+        ("today, an hour after it was read", {22: read(FINAL, NOW), 23: read(PROVISIONAL, at(23, 15))}, at(23, 16)),
+        ("at once what is missing", {23: read(PROVISIONAL, NOW)}, at(22, 0)),
+        ("when the lease ends", {22: LedgerDay(lease_until=NOW + LATER), 23: read(PROVISIONAL, NOW)}, NOW + LATER),
+        (
+            "when the retry says",
+            {22: LedgerDay(DayState.FAILED, retry_at=at(23, 16)), 23: read(FINAL, NOW)},
+            at(23, 16),
+        ),
+        (
+            "nothing of what cannot be had",
+            {22: LedgerDay(DayState.UNAVAILABLE), 23: read(ZERO, at(23, 23, 45))},
+            at(24, 0),
+        ),
+    ],
+)
+def test_the_next_look_is_at_the_earliest_day_due(what: str, ledger: dict[int, LedgerDay], due: datetime) -> None:
+    rows = {date(2026, 11, day): row for day, row in ledger.items()}
+
+    assert coverage.next_due(USAGE, rows, period=period(22, 23), now=NOW, fetch_hour=HOUR) == due, what
+
+
+def test_what_waits_for_a_retry_or_a_lease_is_owed_all_the_same() -> None:
+    failed = LedgerDay(DayState.FAILED, retry_at=NOW + LATER, lease_until=NOW + LATER)
+
+    assert coverage.is_owed(TODAY, failed, now=NOW, fetch_hour=HOUR)
+    assert not coverage.is_owed(TODAY, read(PROVISIONAL, NOW), now=NOW, fetch_hour=HOUR)
+    assert not coverage.is_owed(TODAY, LedgerDay(DayState.UNAVAILABLE), now=NOW, fetch_hour=HOUR)
+
+
+def test_endpoints_of_a_stretch_come_together_in_their_own_order() -> None:
+    newer, older = TODAY, date(2026, 11, 16)
+    units = [Unit(name, day, day + DAY, (0,)) for day in (older, newer) for name in ("costs", "completions")]
+
+    ordered = coverage.in_order(units, endpoints=["completions", "costs"], now=NOW)
+
+    assert [(unit.endpoint, unit.start) for unit in ordered] == [
+        ("completions", newer),
+        ("costs", newer),
+        ("completions", older),
+        ("costs", older),
+    ]
+
+
+@pytest.mark.parametrize(("start", "comes_first"), [(date(2026, 10, 19), True), (date(2026, 10, 18), False)])
+def test_a_day_is_recent_for_thirty_five_days(start: date, *, comes_first: bool) -> None:
+    edge = Unit("completions", start, start + DAY, (0,))
+    oldest = Unit("completions", date(2026, 1, 1), date(2026, 1, 2), (0,))
+
+    assert (coverage.in_order([oldest, edge], endpoints=["completions"], now=NOW)[0] == edge) is comes_first

@@ -12,10 +12,26 @@ from pathlib import Path
 import pytest
 
 from tests.installation import NOW, Installation, installed
+from tests.tracker.builders import AFTER, DAY, record, store, two_workspaces
 from tracker import clock, export, queries
+from tracker.db import Database
 from tracker.sandbox import World
+from tracker.usage import BilledCost, Dimensions, Measures, UsageRecord
 
 TODAY = clock.day_of(NOW)
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    with two_workspaces(migrated_url) as opened:
+        yield opened
+
+
+def told(database: Database, kind: str = "csv", workspace: int = 1) -> list[dict[str, str]]:
+    """The exported rows of the day."""
+    with database.workspace(workspace) as session:
+        text = "".join(export.FORMATS[kind](session, workspace, DAY, DAY + clock.DAY))
+    return list(csv.DictReader(io.StringIO(text)))
 
 
 @pytest.fixture
@@ -97,3 +113,92 @@ def test_the_file_comes_in_pieces(fetched: Installation) -> None:
 
     assert pieces[0] == ",".join(export.COLUMNS) + "\r\n"
     assert len(list(csv.reader(io.StringIO(pieces[1])))) <= export.BATCH
+
+
+def test_a_row_of_usage_fills_every_column(database: Database) -> None:
+    dimensions = Dimensions(
+        *("images", 3_600, "gpt-image-1", "p", "a", "u", "flex", True),
+        *("1024x1024", "image.edit", "200k", "vs_1", "responses"),
+    )
+    counts = (9, 90, 30, 10, 50, 8, 3, 7, 6, 2, 5, 4, 11, 12, 13, 14, 2)
+    measured = UsageRecord(clock.day_start(DAY), dimensions, Measures(*counts))
+    store(database, measured, endpoint="images")
+
+    (row,) = told(database)
+
+    assert row["cost_basis"] in {"estimated", "unpriced"}
+    assert list(row.values())[:-2] == [
+        *("2026-11-10T00:00:00Z", "2026-11-10T01:00:00Z", "openai", "k", "images", "gpt-image-1"),
+        *("p", "", "a", "", "u", "flex", "true"),
+        "size=1024x1024;source=image.edit;context_level=200k;vector_store_id=vs_1;api_source=responses;model_requests=2",
+        *map(str, counts[:-1]),
+    ]
+
+
+def test_what_is_unknown_is_an_empty_cell_and_never_zero(database: Database) -> None:
+    store(database, UsageRecord(clock.day_start(DAY), Dimensions("completions", 3_600), Measures(requests=0)))
+
+    (row,) = told(database)
+
+    filled = {name: value for name, value in row.items() if value}
+    assert filled == {
+        "bucket_start": "2026-11-10T00:00:00Z",
+        "bucket_end": "2026-11-10T01:00:00Z",
+        "provider": "openai",
+        "provider_key": "k",
+        "usage_type": "completions",
+        "requests": "0",
+        "cost_basis": "unpriced",
+    }
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "＝1"])
+def test_no_text_of_a_provider_starts_a_formula(database: Database, text: str) -> None:
+    names = ("model", "project_id", "api_key_id", "user_id", "service_tier")
+    store(database, record(model=text, project_id=text, api_key_id=text, user_id=text, service_tier=text))
+    store(database, BilledCost(DAY, Decimal("-0.5"), "usd", line_item=text), endpoint="costs")
+
+    (row,), (line,) = told(database), told(database, "billed-csv")
+
+    assert {row[name] for name in names} == {"'" + text}
+    assert (line["line_item"], line["billed_cost"]) == ("'" + text, "-0.5")
+
+
+def test_text_with_commas_quotes_and_lines_comes_back_as_it_was(database: Database) -> None:
+    text = 'a,"b"\nc;d'
+    store(database, record(model=text))
+
+    (row,) = told(database)
+
+    assert row["model"] == text
+
+
+def test_a_large_file_is_never_whole_in_memory(database: Database) -> None:
+    rows = [record(n % 24, user_id=f"user {n}") for n in range(2 * export.BATCH + 1)]
+    store(database, *rows)
+
+    with database.workspace(1) as session:
+        pieces = list(export.usage_csv(session, 1, DAY, DAY + clock.DAY))
+
+    assert [piece.count("\r\n") for piece in pieces] == [1, export.BATCH, export.BATCH, 1]
+
+
+def test_the_file_holds_the_days_asked_for_oldest_first_and_no_other_workspace(database: Database) -> None:
+    store(database, record(24), record(23), record(0), days=2, now=AFTER + clock.DAY)
+    store(database, record(5, tokens=9), key=2)
+
+    assert [row["bucket_start"][11:13] for row in told(database)] == ["00", "23"]
+    assert [row["input_tokens"] for row in told(database, workspace=2)] == ["9"]
+
+
+def test_a_bill_line_keeps_its_currency_quantity_and_unknown_amount(database: Database) -> None:
+    euros = BilledCost(DAY, Decimal("1.10"), "eur", "a", "o3", "p", "k1", Decimal("0.30"), "1M tokens")
+    store(database, euros, BilledCost(DAY, None, "usd", "b"), endpoint="costs")
+
+    first, second = told(database, "billed-csv")
+
+    assert tuple(first) == export.BILLED_COLUMNS
+    assert list(first.values()) == [
+        *("2026-11-10", "openai", "k", "a", "o3", "p", "", "k1", "", "0.3", "1M tokens", "eur", "1.1"),
+    ]
+    assert (second["line_item"], second["currency"], second["billed_cost"]) == ("b", "usd", "")

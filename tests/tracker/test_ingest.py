@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,78 +14,22 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from tests.seeds import examples
-from tracker import clock, ingest, ledger, queries
-from tracker.coverage import LEASE, Unit
-from tracker.db import Database, open_database
+from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, connection_of, record, store, two_workspaces
+from tracker import ingest, ledger, queries
+from tracker.coverage import LEASE, LedgerDay
+from tracker.db import Database
 from tracker.errors import LeaseLost
-from tracker.ingest import Stored
-from tracker.ledger import Claim
-from tracker.models import DailyUsage, ProviderKey, Restatement, UsageEvent, UsageSeries, Workspace, table_of
-from tracker.providers import PROVIDERS
-from tracker.providers.base import Endpoint, Fetched
-from tracker.usage import BilledCost, Dimensions, Measures, UsageRecord
+from tracker.models import Coverage, DailyUsage, DayState, PriceVersion, Restatement, UsageEvent, UsageSeries, table_of
+from tracker.providers.base import Fetched
+from tracker.usage import BilledCost, UsageRecord
 
 EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
-DAY = date(2026, 11, 10)
-AFTER = datetime(2026, 11, 11, 3, tzinfo=UTC)
-ENDPOINTS = {endpoint.name: endpoint for endpoint in PROVIDERS["openai"].endpoints}
 
 
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[Database]:
-    """Two workspaces, 1 and 2, each with a connection."""
-    opened = open_database(migrated_url, role="worker")
-    for number in (1, 2):
-        with opened.exempt(write=True) as session:
-            session.add(Workspace(name=f"workspace {number}", created_at=AFTER))
-        with opened.workspace(number, write=True) as session:
-            session.add(
-                ProviderKey(
-                    workspace_id=number, provider="openai", label="k", origin="o", last4="1234", created_at=AFTER
-                ),
-            )
-    yield opened
-    opened.engine.dispose()
-
-
-def record(
-    hour: int = 0, *, day: date = DAY, model: str | None = "gpt-5.4", tokens: int = 1_000, **dims: Any
-) -> UsageRecord:
-    start = clock.day_start(day) + timedelta(hours=hour)
-    measures = Measures(requests=1, input_tokens=tokens, input_cached_tokens=0, output_tokens=10)
-    return UsageRecord(start, Dimensions("completions", 3_600, model=model, **dims), measures)
-
-
-def store(
-    database: Database,
-    *rows: UsageRecord | BilledCost,
-    endpoint: str = "completions",
-    now: datetime = AFTER,
-    days: int = 1,
-    workspace: int = 1,
-) -> Stored:
-    usage = tuple(row for row in rows if isinstance(row, UsageRecord))
-    costs = tuple(row for row in rows if isinstance(row, BilledCost))
-    claimed = claim(database, ENDPOINTS[endpoint], now=now, days=days, workspace=workspace)
-    with database.workspace(workspace, write=True) as session:
-        fetched = Fetched(usage, costs)
-        return ingest.store(session, claimed, fetched, endpoint=ENDPOINTS[endpoint], provider="openai", now=now)
-
-
-def claim(
-    database: Database,
-    endpoint: Endpoint = ENDPOINTS["completions"],
-    *,
-    now: datetime = AFTER,
-    days: int = 1,
-    owner: str = "w",
-    workspace: int = 1,
-) -> Claim:
-    with database.workspace(workspace, write=True) as session:
-        known = ledger.read(session, workspace, workspace).get(endpoint.name, {})
-        fences = tuple(known[day].fence if day in known else 0 for day in clock.days(DAY, DAY + timedelta(days=days)))
-        unit = Unit(endpoint.name, DAY, DAY + timedelta(days=days), fences)
-        return ledger.claim(session, workspace, workspace, unit, owner=owner, now=now)
+    with two_workspaces(migrated_url) as opened:
+        yield opened
 
 
 def events(database: Database) -> list[tuple[Any, ...]]:
@@ -147,6 +91,97 @@ def test_an_unchanged_row_keeps_its_price_version(database: Database) -> None:
     assert events(database)[0] == kept
 
 
+def restatements(database: Database) -> list[Any]:
+    table = table_of(Restatement)
+    with database.workspace(1) as session:
+        return list(session.execute(select(table).where(table.c.workspace_id == 1).order_by(table.c.id)))
+
+
+def ledger_of(database: Database, endpoint: str = "completions") -> LedgerDay:
+    with database.workspace(1) as session:
+        return ledger.read(session, 1, 1)[endpoint][DAY]
+
+
+def test_a_finished_day_that_the_provider_empties_is_empty_and_recorded(database: Database) -> None:
+    store(database, record(0), record(1))
+    store(database, now=AFTER + timedelta(days=1))
+
+    (row,) = restatements(database)
+    assert (row.rows_before, row.rows_after) == (2, 0)
+    assert (row.cost_before, row.cost_after) == (Decimal("0.0053"), None)
+    assert events(database) == []
+    assert rolled_up(database) == []
+
+
+def test_a_revised_bill_is_recorded_with_what_it_was(database: Database) -> None:
+    line = BilledCost(DAY, Decimal("1.5"), "usd", line_item="o3, input")
+    store(database, line, endpoint="costs")
+    store(database, replace(line, amount=Decimal("1.25")), endpoint="costs", now=AFTER + timedelta(days=1))
+
+    (row,) = restatements(database)
+    assert (row.endpoint, row.cost_before, row.cost_after) == ("costs", Decimal("1.5"), Decimal("1.25"))
+
+
+def test_the_same_answer_twice_makes_no_other_record_of_any_kind(database: Database) -> None:
+    rows, line = [record(0), record(1, model="o3")], BilledCost(DAY, Decimal("1.5"), "usd", line_item="o3, input")
+
+    def counts() -> list[int]:
+        with database.workspace(1) as session:
+            versions = session.execute(select(func.count()).select_from(table_of(PriceVersion))).scalar_one()
+            series = session.execute(
+                select(func.count()).select_from(SERIES).where(SERIES.c.workspace_id == 1),
+            ).scalar_one()
+        return [versions, series, len(restatements(database))]
+
+    store(database, *rows)
+    store(database, line, endpoint="costs")
+    before = counts()
+    store(database, *rows, now=AFTER + timedelta(days=1))
+    store(database, line, endpoint="costs", now=AFTER + timedelta(days=1))
+
+    assert counts() == before == [2, 2, 0]
+
+
+def test_a_day_replaced_leaves_other_days_families_and_connections_alone(database: Database) -> None:
+    with database.workspace(1, write=True) as session:
+        session.add(connection_of(1, "third"))
+    embedded = record(usage_type="embeddings", model="text-embedding-3-small")
+    store(database, embedded, endpoint="embeddings")
+    store(database, record(0, tokens=300), key=3)
+    store(database, record(0, tokens=200), key=2)
+    store(database, record(0), record(24, tokens=2_000), days=2, now=AFTER + timedelta(days=1))
+
+    store(database, record(0, tokens=7), now=AFTER + timedelta(days=2))
+
+    assert sorted(row[4] for row in events(database)) == [7, 300, 1_000, 2_000]
+    with database.workspace(2) as session:
+        assert queries.totals(session, 2, DAY, DAY + timedelta(days=1)).input_tokens == 200
+
+
+def test_the_ledger_tells_what_was_stored(database: Database) -> None:
+    store(database, record(0), record(1))
+    first = ledger_of(database)
+    store(database, record(0), record(1), now=AFTER + timedelta(days=3))
+    final = ledger_of(database)
+    store(database, endpoint="costs")
+
+    assert (first.state, first.rows, first.fetched_at, first.lease_until) == (DayState.PROVISIONAL, 2, AFTER, None)
+    assert (final.state, final.rows, final.content_sha256) == (DayState.FINAL, 2, first.content_sha256)
+    assert (ledger_of(database, "costs").state, ledger_of(database, "costs").rows) == (DayState.PROVISIONAL, 0)
+
+
+def test_a_day_restated_says_when_for_good(database: Database) -> None:
+    coverage = table_of(Coverage)
+    restated_at = select(coverage.c.restated_at).where(coverage.c.workspace_id == 1)
+    changed = AFTER + timedelta(days=1)
+    store(database, record(0))
+    store(database, record(1), now=changed)
+    store(database, record(1), now=AFTER + timedelta(days=2))
+
+    with database.workspace(1) as session:
+        assert session.execute(restated_at).scalars().all() == [changed]
+
+
 def test_no_value_and_an_empty_one_are_different_series(database: Database) -> None:
     store(database, record(api_key_id=None), record(api_key_id=""), record(api_key_id="key"))
 
@@ -159,48 +194,11 @@ def test_a_stale_fence_writes_nothing(database: Database) -> None:
     store(database, record(0), now=after_lease)
     before = events(database)
 
-    late_rows, endpoint = Fetched((record(0, tokens=9),)), ENDPOINTS["completions"]
+    late_rows = Fetched((record(0, tokens=9),))
     with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
-        ingest.store(session, late, late_rows, endpoint=endpoint, provider="openai", now=after_lease)
+        ingest.store(session, late, late_rows, endpoint=COMPLETIONS, provider="openai", now=after_lease)
 
     assert events(database) == before
-
-
-def test_a_unit_is_claimed_by_one_and_not_while_its_lease_runs(database: Database) -> None:
-    claim(database, owner="first")
-
-    with pytest.raises(LeaseLost):
-        claim(database, owner="second")
-    taken_over = claim(database, owner="second", now=AFTER + LEASE + timedelta(seconds=1))
-    assert taken_over.unit.fences == (2,)
-
-
-def test_a_lease_made_by_a_clock_a_year_ahead_holds_nobody_up(database: Database) -> None:
-    claim(database, owner="ahead", now=AFTER + timedelta(days=365))
-
-    assert claim(database, owner="right").unit.fences == (2,)
-
-
-def test_a_lease_is_renewed_by_its_owner_only(database: Database) -> None:
-    mine, later = claim(database), AFTER + LEASE - timedelta(seconds=1)
-    with database.workspace(1, write=True) as session:
-        ledger.renew(session, mine, now=later)
-
-    with pytest.raises(LeaseLost):
-        claim(database, owner="other", now=AFTER + LEASE + timedelta(seconds=1))
-    claim(database, owner="other", now=later + LEASE + timedelta(seconds=1))
-    with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
-        ledger.renew(session, mine, now=later)
-
-
-def test_a_plan_that_is_out_of_date_is_not_claimed(database: Database) -> None:
-    with database.workspace(1, write=True) as session:
-        stale = Unit("completions", DAY, DAY + timedelta(days=1), (0,))
-        store_first = ledger.claim(session, 1, 1, stale, owner="first", now=AFTER)
-        ledger.give_back(session, store_first)
-
-    with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
-        ledger.claim(session, 1, 1, stale, owner="second", now=AFTER)
 
 
 def test_the_bill_is_replaced_and_other_currencies_are_kept_apart(database: Database) -> None:

@@ -109,6 +109,17 @@ def test_its_own_rows_are_read_written_and_joined(database: Database) -> None:
     assert [key.id for key in keys] == [1]
 
 
+def test_tables_that_belong_to_no_workspace_are_free_with_and_without_one(database: Database) -> None:
+    names = select(col(Workspace.name)).order_by(col(Workspace.id))
+
+    with database.workspace(1) as session:
+        within = session.execute(names).scalars().all()
+    with database.exempt() as session:
+        outside = session.execute(names).scalars().all()
+
+    assert within == outside == ["1", "2"]
+
+
 def test_every_table_is_a_tenants_or_on_the_list_of_exempt_ones() -> None:
     assert set(SQLModel.metadata.tables) | {"alembic_version"} == TENANT_TABLES | EXEMPT
     assert not TENANT_TABLES & EXEMPT
@@ -169,6 +180,8 @@ def test_postgresql_shows_a_role_its_workspace_and_nothing_without_one(postgres:
 @pytest.mark.parametrize(
     ("role", "crossing", "seen"),
     [
+        ("tracker_web", "membership", 0),
+        ("tracker_worker", "membership", 0),
         ("tracker_web", "claim", 0),
         ("tracker_web", "operator", 0),
         ("tracker_worker", "operator", 0),

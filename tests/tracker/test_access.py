@@ -1,0 +1,133 @@
+"""Accounts: one form of an address, one account for it, passwords within bounds, and who is disabled is nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from tests.tracker.builders import AFTER
+from tracker import access
+from tracker.db import Database, open_database
+from tracker.errors import BadInput, Conflict, NotFound
+from tracker.models import Member, Role, User
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    opened = open_database(migrated_url, role="web")
+    yield opened
+    opened.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("  Ada@Example.COM\n", "ada@example.com"),
+        ("ada+costs@example.co.uk", "ada+costs@example.co.uk"),
+        ("ａｄａ＠example.com", "ada@example.com"),
+        ("ÉMILE@example.com", "émile@example.com"),
+        ("e\N{COMBINING ACUTE ACCENT}mile@example.com", "émile@example.com"),
+        ("a" * 242 + "@example.com", "a" * 242 + "@example.com"),
+    ],
+)
+def test_an_address_has_one_form(typed: str, kept: str) -> None:
+    assert access.canonical_email(typed) == kept
+    assert access.canonical_email(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "ada",
+        "@example.com",
+        "ada@",
+        "ada@localhost",
+        "a@b@example.com",
+        "ada lovelace@example.com",
+        "ada\x00@example.com",
+        "ada\r\nBcc: all@example.com",
+        "ada\N{ZERO WIDTH SPACE}@example.com",
+        "a" * 243 + "@example.com",
+    ],
+)
+def test_what_is_no_address_is_refused(typed: str) -> None:
+    with pytest.raises(BadInput, match="not an e-mail address"):
+        access.canonical_email(typed)
+
+
+@pytest.mark.parametrize("password", ["x" * 15, "x" * 128, " " * 15, "秘" * 15, "correct horse battery staple"])
+def test_a_password_of_fifteen_to_a_hundred_and_twenty_eight_characters_will_do(
+    database: Database, password: str
+) -> None:
+    access.add_user(database, "ada@example.com", password)
+
+    with database.exempt() as session:
+        (kept,) = session.execute(select(col(User.password_hash))).scalars()
+    assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert password not in kept
+    assert access.HASHER.verify(kept, password)
+
+
+@pytest.mark.parametrize("password", ["", "x" * 14, "x" * 129, "x" * 20 + "\ud800"])
+def test_another_password_is_refused_and_no_account_is_made(database: Database, password: str) -> None:
+    with pytest.raises(BadInput):
+        access.add_user(database, "ada@example.com", password)
+
+    with database.exempt() as session:
+        assert session.execute(select(User)).all() == []
+
+
+def test_the_sentence_on_a_short_password_tells_its_length_and_not_the_password() -> None:
+    with pytest.raises(BadInput) as refused:
+        access.check_password("too short")
+
+    assert str(refused.value) == "The password has 9 characters; 15 to 128 are expected."
+
+
+@pytest.mark.parametrize("again", ["ada@example.com", " ADA@EXAMPLE.COM", "ａｄａ@example.com"])
+def test_an_address_has_one_account_however_it_is_typed(database: Database, again: str) -> None:
+    first = access.add_user(database, "ada@example.com", PASSWORD)
+
+    with pytest.raises(Conflict, match=r"an account for ada@example\.com already"):
+        access.add_user(database, again, PASSWORD)
+
+    assert access.workspace_of(database, again) == first
+
+
+def test_each_account_owns_a_workspace_of_its_own(database: Database) -> None:
+    ada = access.add_user(database, "ada@example.com", PASSWORD)
+    bo = access.add_user(database, "bo@example.com", PASSWORD)
+
+    assert ada != bo
+    with database.workspace(ada) as session:
+        members = session.execute(select(Member).where(col(Member.workspace_id) == ada)).scalars().all()
+    assert [(member.workspace_id, member.role) for member in members] == [(ada, Role.OWNER)]
+    assert access.workspaces_of(database, members[0].user_id) == [ada]
+
+
+def test_an_address_without_an_account_is_told_how_to_make_one(database: Database) -> None:
+    with pytest.raises(NotFound, match=r"There is no account for bo@example\.com.*add-user bo@example\.com"):
+        access.workspace_of(database, "bo@example.com")
+
+
+def test_a_workspace_whose_only_member_is_disabled_has_nobody_left(database: Database) -> None:
+    ada = access.add_user(database, "ada@example.com", PASSWORD)
+    bo = access.add_user(database, "bo@example.com", PASSWORD)
+
+    with database.exempt(write=True) as session:
+        session.execute(update(User).where(col(User.email) == "ada@example.com").values(disabled_at=AFTER))
+
+    assert not enabled(database, ada)
+    assert enabled(database, bo)
+
+
+def enabled(database: Database, workspace: int) -> bool:
+    with database.workspace(workspace) as session:
+        return access.has_enabled_member(session, workspace)
