@@ -5,20 +5,25 @@ Source of the parameters: OWASP ASVS 5.0 Appendix C (m=19456 KiB, t=2, p=1), rea
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 
 from argon2 import PasswordHasher
-from sqlalchemy import select
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import select, update
 from sqlmodel import Session, col
 
 from tracker.clock import utc_now
 from tracker.db import Database
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.models import Member, Role, User, Workspace
+from tracker.models import Member, Role, User, Workspace, table_of
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 MIN_PASSWORD, MAX_PASSWORD = 15, 128
-MAX_EMAIL = 254
+NOBODY = HASHER.hash(secrets.token_urlsafe())
+"""A hash that fits no password: verified where there is no account."""
+
+MAX_EMAIL, MAX_NAME = 254, 120
 
 
 def canonical_email(text: str) -> str:
@@ -41,15 +46,23 @@ def check_password(password: str) -> None:
         raise BadInput("The password holds a character that cannot be written as text.") from None
 
 
-def add_user(database: Database, email: str, password: str) -> int:
+def clean_name(text: str) -> str | None:
+    """A person's name as typed, without surrounding space; None when there is none."""
+    name = text.strip()
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise BadInput(f"A name of at most {MAX_NAME} printable characters is expected.")
+    return name or None
+
+
+def add_user(database: Database, email: str, password: str, *, name: str = "") -> int:
     """Make an account with a workspace of its own; the workspace's id. Conflict when the address has one already."""
-    address = canonical_email(email)
+    address, shown = canonical_email(email), clean_name(name)
     check_password(password)
     password_hash = HASHER.hash(password)
     with database.exempt(write=True) as session:
         if session.execute(select(User).where(col(User.email) == address)).first():
             raise Conflict(f"There is an account for {address} already.")
-        user = User(email=address, password_hash=password_hash, created_at=utc_now())
+        user = User(email=address, name=shown, password_hash=password_hash, created_at=utc_now())
         workspace = Workspace(name=address, created_at=utc_now())
         session.add_all([user, workspace])
         session.flush()
@@ -59,15 +72,58 @@ def add_user(database: Database, email: str, password: str) -> int:
     return workspace_id
 
 
-def workspace_of(database: Database, email: str) -> int:
-    """The workspace of the account with that address (its oldest, when it has several); NotFound says what to do."""
+def authenticate(database: Database, email: str, password: str) -> int | None:
+    """The id of the account with that address and password, None for every other pair. One row is loaded.
+
+    An unknown address costs one verification too, so that the time does not tell whether there is an account.
+    """
+    if len(password) > MAX_PASSWORD:
+        return None
+    with database.exempt() as session:
+        found = session.execute(select(User).where(col(User.email) == _folded(email)))
+        user: User | None = found.scalar_one_or_none()
+    if not _fits(user.password_hash if user else NOBODY, password) or user is None or user.disabled_at:
+        return None
+    if HASHER.check_needs_rehash(user.password_hash):
+        _rehash(database, user, password)
+    return user.id
+
+
+def _folded(email: str) -> str:
+    try:
+        return canonical_email(email)
+    except BadInput:
+        return ""
+
+
+def _fits(password_hash: str, password: str) -> bool:
+    try:
+        return HASHER.verify(password_hash, password)
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):
+        return False
+
+
+def _rehash(database: Database, user: User, password: str) -> None:
+    """Bring a hash of earlier parameters up to today's, unless the password was changed meanwhile."""
+    users = table_of(User)
+    same = (users.c.id == user.id, users.c.password_hash == user.password_hash)
+    with database.exempt(write=True) as session:
+        session.execute(update(users).where(*same).values(password_hash=HASHER.hash(password)))
+
+
+def user_of(database: Database, email: str) -> int:
+    """The id of the account with that address; NotFound says what to do."""
     address = canonical_email(email)
     with database.exempt() as session:
-        user = session.execute(select(User).where(col(User.email) == address)).scalar_one_or_none()
-    found = workspaces_of(database, user.id) if user and user.id else []
-    if not found:
+        user_id: int | None = session.execute(select(col(User.id)).where(col(User.email) == address)).scalar()
+    if user_id is None:
         raise NotFound(f"There is no account for {address}. Make one: python -m tracker add-user {address}")
-    return found[0]
+    return user_id
+
+
+def workspace_of(database: Database, email: str) -> int:
+    """The workspace of the account with that address (its oldest, when it has several); NotFound says what to do."""
+    return workspaces_of(database, user_of(database, email))[0]
 
 
 def workspaces_of(database: Database, user_id: int) -> list[int]:

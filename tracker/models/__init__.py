@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from sqlmodel import SQLModel
 
-from tracker.models.accounts import AuthSession, KekCanary, KeyStatus, Member, ProviderKey, Role, User, Workspace
+from tracker.models.accounts import (
+    AuthSession,
+    KekCanary,
+    KeyStatus,
+    Member,
+    ProviderKey,
+    Role,
+    Ticket,
+    User,
+    Workspace,
+)
 from tracker.models.base import table_of
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
 from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
@@ -32,6 +42,7 @@ __all__ = [
     "ProviderKey",
     "Restatement",
     "Role",
+    "Ticket",
     "UsageEvent",
     "UsageSeries",
     "User",
@@ -41,7 +52,16 @@ __all__ = [
 ]
 
 EXEMPT = frozenset(
-    {"users", "auth_sessions", "workspaces", "price_versions", "kek_canaries", "workers", "alembic_version"},
+    {
+        "users",
+        "auth_sessions",
+        "tickets",
+        "workspaces",
+        "price_versions",
+        "kek_canaries",
+        "workers",
+        "alembic_version",
+    },
 )
 """Tables that belong to no single workspace (DESIGN law 7)."""
 

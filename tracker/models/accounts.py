@@ -33,6 +33,7 @@ class User(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
     email: str = Field(unique=True)
+    name: str | None = None
     password_hash: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -56,14 +57,30 @@ class Member(SQLModel, table=True):
 
 
 class AuthSession(SQLModel, table=True):
+    """A signed-in browser. `token_hash` is that of its cookie, None until the cookie was handed out."""
+
     __tablename__ = "auth_sessions"
 
-    token_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
     user_id: int = Field(foreign_key="users.id", index=True, sa_type=BigInteger)
+    token_hash: bytes | None = Field(default=None, unique=True, sa_type=LargeBinary)
     created_at: datetime = Field(sa_type=UtcDateTime)
     last_used_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Ticket(SQLModel, table=True):
+    """A right to do one thing once, soon. Only the hash of its text is kept."""
+
+    __tablename__ = "tickets"
+
+    ticket_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    purpose: str
+    user_id: int = Field(foreign_key="users.id", index=True, sa_type=BigInteger)
+    session_id: int | None = Field(default=None, foreign_key="auth_sessions.id", sa_type=BigInteger)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class ProviderKey(SQLModel, table=True):

@@ -1,0 +1,158 @@
+"""Who is signed in: sessions in our own table, ended by us at any moment, and the one-shot tickets that open them.
+
+A session's token leaves once, as a cookie, when a ticket is redeemed; the database holds only its SHA-256. Limits
+after OWASP ASVS 5.0, 7.3 (idle and absolute time-out), read 2026-11.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Select, delete, select, update
+from sqlmodel import Session
+
+from tracker.db import Database
+from tracker.models import AuthSession, Ticket, User, table_of
+
+SESSIONS, TICKETS, USERS = table_of(AuthSession), table_of(Ticket), table_of(User)
+
+IDLE, ABSOLUTE = timedelta(hours=1), timedelta(hours=24)
+TICKET_LIFE = timedelta(seconds=30)
+NOTED_EVERY = timedelta(minutes=1)
+"""A use is written down at most so often: a rerun should not be a write."""
+
+MOST = 10
+"""Sessions of one user; the one longest unused ends when another begins."""
+
+TOKEN_BYTES = 32
+SIGN_IN = "sign in"
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A living session and whose it is."""
+
+    session_id: int
+    user_id: int
+    email: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A new session and the ticket for its cookie."""
+
+    session_id: int
+    ticket: str
+
+
+def begin(database: Database, user_id: int, *, now: datetime) -> Begun:
+    """Open a session. Its cookie is given out for the ticket, once, within thirty seconds."""
+    ticket = secrets.token_urlsafe(TOKEN_BYTES)
+    row = AuthSession(user_id=user_id, created_at=now, last_used_at=now, expires_at=now + ABSOLUTE)
+    with database.exempt(write=True) as session:
+        session.execute(delete(TICKETS).where(TICKETS.c.user_id == user_id, TICKETS.c.expires_at <= now))
+        session.add(row)
+        session.flush()
+        session.add(
+            Ticket(
+                ticket_hash=_hash(ticket),
+                purpose=SIGN_IN,
+                user_id=user_id,
+                session_id=row.id,
+                expires_at=now + TICKET_LIFE,
+            )
+        )
+        _end_oldest(session, user_id, now)
+    return Begun(row.id or 0, ticket)
+
+
+def redeem(database: Database, ticket: str, *, now: datetime) -> str | None:
+    """The session's token for a ticket that was not used yet; None for any other."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    burn = (
+        update(TICKETS)
+        .where(
+            TICKETS.c.ticket_hash == _hash(ticket),
+            TICKETS.c.purpose == SIGN_IN,
+            TICKETS.c.used_at.is_(None),
+            TICKETS.c.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(TICKETS.c.session_id)
+    )
+    with database.exempt(write=True) as session:
+        session_id = session.execute(burn).scalar()
+        if session_id is None or session.execute(_living(now).where(SESSIONS.c.id == session_id)).first() is None:
+            return None
+        session.execute(update(SESSIONS).where(SESSIONS.c.id == session_id).values(token_hash=_hash(token)))
+    return token
+
+
+def recognise(database: Database, token: str, *, now: datetime) -> SignedIn | None:
+    """The living session of a cookie."""
+    with database.exempt() as session:
+        return _signed_in(session.execute(_living(now).where(SESSIONS.c.token_hash == _hash(token))).first())
+
+
+def check(database: Database, session_id: int, *, now: datetime) -> SignedIn | None:
+    """The session if it still lives; this use of it is noted."""
+    with database.exempt() as session:
+        row = session.execute(_living(now).where(SESSIONS.c.id == session_id)).first()
+    if row is not None and now - row.last_used_at >= NOTED_EVERY:
+        with database.exempt(write=True) as session:
+            session.execute(update(SESSIONS).where(SESSIONS.c.id == session_id).values(last_used_at=now))
+    return _signed_in(row)
+
+
+def end(database: Database, session_id: int, *, now: datetime) -> None:
+    """End it for every tab and for every copy of its cookie."""
+    with database.exempt(write=True) as session:
+        session.execute(
+            update(SESSIONS).where(SESSIONS.c.id == session_id, SESSIONS.c.ended_at.is_(None)).values(ended_at=now)
+        )
+
+
+def end_all(database: Database, user_id: int, *, now: datetime) -> None:
+    """End every session of a user."""
+    with database.exempt(write=True) as session:
+        session.execute(
+            update(SESSIONS).where(SESSIONS.c.user_id == user_id, SESSIONS.c.ended_at.is_(None)).values(ended_at=now)
+        )
+
+
+def count(database: Database, *, now: datetime) -> int:
+    """How many sessions live."""
+    with database.exempt() as session:
+        return len(session.execute(_living(now)).all())
+
+
+def _end_oldest(session: Session, user_id: int, now: datetime) -> None:
+    living = _living(now).where(SESSIONS.c.user_id == user_id).order_by(SESSIONS.c.last_used_at.desc())
+    surplus = [row.id for row in session.execute(living.offset(MOST))]
+    if surplus:
+        session.execute(update(SESSIONS).where(SESSIONS.c.id.in_(surplus)).values(ended_at=now))
+
+
+def _living(now: datetime) -> Select[tuple[int, int, datetime, str]]:
+    """Sessions that were not ended, are within both limits and belong to somebody who may sign in."""
+    return (
+        select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.last_used_at, USERS.c.email)
+        .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
+        .where(
+            SESSIONS.c.ended_at.is_(None),
+            SESSIONS.c.expires_at > now,
+            SESSIONS.c.last_used_at > now - IDLE,
+            USERS.c.disabled_at.is_(None),
+        )
+    )
+
+
+def _signed_in(row: object) -> SignedIn | None:
+    return None if row is None else SignedIn(row.id, row.user_id, row.email)  # type: ignore[attr-defined]
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
