@@ -87,8 +87,20 @@ Names = dict[tuple[int, str, str], str | None]
 
 def usage_csv(session: Session, workspace_id: int, start: date, end: date) -> Iterator[str]:
     """Chunks of the CSV of every usage event of the UTC days [start, end), oldest first."""
+    statement = _usage_statement(workspace_id).where(
+        EVENTS.c.bucket_start >= clock.day_start(start), EVENTS.c.bucket_start < clock.day_start(end)
+    )
+    return _usage_chunks(session, workspace_id, statement.order_by(EVENTS.c.bucket_start, EVENTS.c.series_id))
+
+
+def last_csv(session: Session, workspace_id: int, count: int) -> Iterator[str]:
+    """Chunks of the CSV of the newest events, newest first."""
+    newest = (EVENTS.c.bucket_start.desc(), EVENTS.c.series_id)
+    return _usage_chunks(session, workspace_id, _usage_statement(workspace_id).order_by(*newest).limit(count))
+
+
+def _usage_chunks(session: Session, workspace_id: int, statement: Select[Any]) -> Iterator[str]:
     labels, names = key_labels(session, workspace_id), _names(session, workspace_id)
-    statement = _usage_statement(workspace_id, start, end)
     return _chunks(session, statement, COLUMNS, lambda row: _usage_cells(row, labels, names))
 
 
@@ -121,7 +133,7 @@ def cell(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _usage_statement(workspace_id: int, start: date, end: date) -> Select[Any]:
+def _usage_statement(workspace_id: int) -> Select[Any]:
     dimensions = (SERIES.c[name] for name in ("model", "project_id", "api_key_id", "user_id", "service_tier", "batch"))
     return (
         select(
@@ -138,13 +150,7 @@ def _usage_statement(workspace_id: int, start: date, end: date) -> Select[Any]:
             *(SERIES.c[name] for name in DETAIL),
         )
         .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
-        .where(
-            EVENTS.c.workspace_id == workspace_id,
-            SERIES.c.workspace_id == workspace_id,
-            EVENTS.c.bucket_start >= clock.day_start(start),
-            EVENTS.c.bucket_start < clock.day_start(end),
-        )
-        .order_by(EVENTS.c.bucket_start, EVENTS.c.series_id)
+        .where(EVENTS.c.workspace_id == workspace_id, SERIES.c.workspace_id == workspace_id)
     )
 
 
