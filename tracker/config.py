@@ -48,6 +48,7 @@ class Settings:
     bind_host: str
     public_url: str | None
     worker_port: int | None
+    demo_account: str | None
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,12 @@ def _parts(text: str) -> SplitResult | None:
         return parts if parts.port != 0 and _is_host(parts.hostname or "") else None
     except ValueError:
         return None
+
+
+def _email(text: str) -> str:
+    if not re.fullmatch(r"[!-?A-~]+@[!-?A-~]+", text):
+        raise ValueError("is not an e-mail address; demo@example.com, for example, is expected")
+    return text
 
 
 def _host(text: str) -> str:
@@ -179,6 +186,9 @@ FETCH_HOUR_UTC = Setting("TRACKER_FETCH_HOUR_UTC", _hour, "2", "hour of the day 
 BIND_HOST = Setting("TRACKER_BIND_HOST", _host, "127.0.0.1", "address on which the web pages listen")
 PUBLIC_URL = Setting("TRACKER_PUBLIC_URL", _public_url, None, "address under which people reach the web pages")
 WORKER_PORT = Setting("TRACKER_WORKER_PORT", _port, None, "port of the worker's health and metrics, on this machine")
+DEMO_ACCOUNT = Setting(
+    "TRACKER_DEMO_ACCOUNT", _email, None, "account that anybody may open, with providers on this machine only"
+)
 
 SETTINGS: tuple[Setting[Any], ...] = (
     DATABASE_URL,
@@ -191,6 +201,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     WORKER_PORT,
     FETCH_HOUR_UTC,
     NOW,
+    DEMO_ACCOUNT,
 )
 
 
@@ -198,7 +209,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     """The settings of this environment; BadConfiguration tells every unknown or malformed one, a line each."""
     unknown = [_unknown(name) for name in environ if _is_unknown(name)]
     malformed = [problem for setting in SETTINGS if (problem := _problem(setting, environ))]
-    if problems := sorted(unknown) + malformed:
+    if problems := sorted(unknown) + (malformed or _contradictions(environ)):
         raise BadConfiguration("\n".join(problems))
     data_dir = _needed(DATA_DIR, environ)
     return Settings(
@@ -212,6 +223,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         bind_host=_needed(BIND_HOST, environ),
         public_url=_value(PUBLIC_URL, environ),
         worker_port=_value(WORKER_PORT, environ),
+        demo_account=_value(DEMO_ACCOUNT, environ),
     )
 
 
@@ -255,6 +267,15 @@ def _problem(setting: Setting[Any], environ: Mapping[str, str]) -> str | None:
     except ValueError as error:
         return f"{setting.name} {error}."
     return None
+
+
+def _contradictions(environ: Mapping[str, str]) -> list[str]:
+    """An account without a password must not lead to a real provider. The sandbox speaks OpenAI's API."""
+    provider = BASE_URLS["openai"]
+    if _value(DEMO_ACCOUNT, environ) is None or is_loopback(urlsplit(_needed(provider, environ)).hostname or ""):
+        return []
+    sentence = "opens an account to anybody, so it is taken only while"
+    return [f"{DEMO_ACCOUNT.name} {sentence} {provider.name} leads to this machine."]
 
 
 def _value(setting: Setting[T], environ: Mapping[str, str]) -> T | None:

@@ -35,6 +35,7 @@ def test_an_empty_environment_gives_the_embedded_product_on_loopback() -> None:
         bind_host="127.0.0.1",
         public_url=None,
         worker_port=None,
+        demo_account=None,
     )
 
 
@@ -53,6 +54,7 @@ def test_every_setting_can_be_given() -> None:
             "TRACKER_BIND_HOST": "0.0.0.0",
             "TRACKER_PUBLIC_URL": "https://usage.example/",
             "TRACKER_WORKER_PORT": "9100",
+            "TRACKER_DEMO_ACCOUNT": "demo@example.com",
         }
     )
 
@@ -71,6 +73,7 @@ def test_every_setting_can_be_given() -> None:
         bind_host="0.0.0.0",
         public_url="https://usage.example",
         worker_port=9100,
+        demo_account="demo@example.com",
     )
 
 
@@ -208,3 +211,12 @@ def test_the_description_names_every_setting_with_a_default_and_a_meaning() -> N
 )
 def test_only_literal_loopback_addresses_and_localhost_are_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+def test_an_account_for_anybody_never_meets_a_real_provider() -> None:
+    told = _refusal({"TRACKER_DEMO_ACCOUNT": "demo@example.com"})
+
+    assert told == (
+        "TRACKER_DEMO_ACCOUNT opens an account to anybody, so it is taken only while "
+        "TRACKER_OPENAI_BASE_URL leads to this machine."
+    )
