@@ -1,0 +1,139 @@
+"""What the dashboard shows equals what the command and the file say, in every stage, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.installation import EMAIL, NOW, PASSWORD, TODAY, TOMORROW, Installation, installed
+from tracker import access, connections, overview, queries
+from tracker.overview import Measure, Stage, keys
+from tracker.queries import Question
+from tracker.sandbox import World
+from tracker.sandbox.trouble import Trouble
+
+MONTH = TODAY.replace(day=1)
+
+
+@pytest.fixture
+def ready(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
+    with installed(World(days=54, keeps=62, now=lambda: NOW), migrated_url, tmp_path) as installation:
+        yield installation
+
+
+def seen(installation: Installation, workspace_id: int | None = None) -> overview.Overview:
+    return overview.read(installation.product, workspace_id or installation.workspace_id, now=NOW)
+
+
+def test_every_figure_is_the_commands_and_the_files(ready: Installation) -> None:
+    ready.fetch()
+    told = seen(ready)
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        month = queries.usage(session, ready.workspace_id, Question(MONTH, TOMORROW))[0]
+    rows = ready.csv(MONTH, TOMORROW)
+
+    assert told.stage is Stage.READY
+    assert told.month.spend == month.estimated_cost
+    assert told.month.spend == sum(Decimal(row["estimated_cost_usd"] or 0) for row in rows)
+    assert told.month.requests == month.requests
+    assert told.month.tokens == (month.input_tokens or 0) + (month.output_tokens or 0)
+    assert told.month.unpriced_rows == sum(row["cost_basis"] == "unpriced" for row in rows)
+    assert told.complete_days == 30
+    week = told.week(Measure.SPEND)
+    days = [row for row in rows if row["bucket_start"] >= f"{TODAY - timedelta(days=6)}"]
+    assert sum(total for total in week.totals.values() if total) == sum(
+        Decimal(row["estimated_cost_usd"] or 0) for row in days
+    )
+
+
+def test_the_bill_stands_beside_the_estimate_of_the_same_days(ready: Installation) -> None:
+    ready.fetch()
+    told = seen(ready)
+
+    assert told.billed is not None and told.billed_through == told.billed.through < TODAY
+    lines = ready.csv(MONTH, told.billed.through + timedelta(days=1), "billed-csv")
+    rows = ready.csv(MONTH, told.billed.through + timedelta(days=1))
+    assert told.billed.amount == sum(Decimal(line["billed_cost"]) for line in lines)
+    assert told.billed.estimate == sum(Decimal(row["estimated_cost_usd"] or 0) for row in rows)
+
+
+def test_the_last_events_are_the_newest_with_their_names(ready: Installation) -> None:
+    ready.fetch()
+    events = seen(ready).events
+
+    assert len(events) == 100
+    assert list(events) == sorted(events, key=lambda event: event.at, reverse=True)
+    assert any(event.project and not event.project.startswith("proj_") for event in events)
+
+
+def test_a_workspace_without_a_key_shows_nothing_of_another(ready: Installation) -> None:
+    ready.fetch()
+    other = access.add_user(ready.product.database, "grace@acme.example", PASSWORD)
+    told = seen(ready, other)
+
+    assert told.stage is Stage.NO_KEY
+    assert (told.connections, told.cells, told.events, told.read_at) == ((), (), (), None)
+    assert told.month.spend is None
+
+
+def test_a_new_key_waits_and_then_is_read(ready: Installation) -> None:
+    waiting = seen(ready)
+    assert waiting.stage is Stage.WAITING
+    assert waiting.month.spend is None and waiting.progress.read == 0
+
+    ready.fetch()
+    assert seen(ready).progress.pending == 0
+
+
+def test_a_refused_key_keeps_what_was_read(ready: Installation) -> None:
+    ready.fetch()
+    before = seen(ready).month
+    ready.world.spoil(ready.world.keys["good"], "revoked")
+    connections.ask_check(ready.product, ready.workspace_id, seen(ready).connections[0].provider_key_id)
+    ready.fetch()
+    told = seen(ready)
+
+    assert told.connections[0].refused and "OpenAI does not know this key" in (told.connections[0].reason or "")
+    assert (told.stage, told.month) == (Stage.READY, before)
+
+
+def test_an_organisation_without_usage_is_told_from_one_not_read(ready: Installation) -> None:
+    other = access.add_user(ready.product.database, "empty@acme.example", PASSWORD)
+    key = ready.world.keys["empty_org"]
+    connections.add(ready.product, other, provider="openai", label="empty", text=key)
+    assert seen(ready, other).stage is Stage.WAITING
+
+    ready.fetch()
+    told = seen(ready, other)
+    assert told.stage is Stage.NOTHING_USED
+    assert told.month.spend == Decimal(0)
+
+
+def test_a_failed_day_is_told_with_its_reason_and_next_try(ready: Installation) -> None:
+    ready.world.troubles.add(Trouble("status_404", path="/organization/usage/images", times=10_000))
+    ready.fetch()
+    told = seen(ready)
+
+    assert told.failure is not None
+    assert told.failure.endpoint == "images" and told.failure.retry_at is not None
+    assert told.complete_days < 30 and told.unread_days > 0
+
+
+def test_settings_show_each_key_and_the_worker(ready: Installation) -> None:
+    ready.fetch()
+    standing = keys.read(ready.product, ready.workspace_id, now=NOW)
+
+    (card,) = standing.keys
+    assert (card.label, card.provider, card.last4) == ("main", "OpenAI", ready.world.keys["good"][-4:])
+    assert card.used and card.progress.pending == 0 and card.read_days == card.progress.total
+    assert standing.last_run is not None and standing.last_run.units_failed == 0
+    assert standing.workers == 0 and standing.seen_at is not None
+
+    connections.delete(ready.product, ready.workspace_id, card.provider_key_id)
+    assert keys.read(ready.product, ready.workspace_id, now=NOW).keys == ()
+    assert seen(ready).month.spend is not None
+    assert access.user_of(ready.product.database, EMAIL)

@@ -1,0 +1,228 @@
+"""Everything the dashboard shows, as one frozen value read in one transaction: pages only draw it.
+
+All sums, comparisons and decisions about states are made here and below; a page does no arithmetic on money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from tracker import clock, queries
+from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
+from tracker.overview import days, events
+from tracker.overview.cycle import Cycle
+from tracker.overview.days import DayMark, Failure, Progress
+from tracker.overview.events import Event
+from tracker.overview.figures import Cell, Change, Measure, Sums, billed_sum, cells_of, change, sums
+from tracker.overview.stacks import Bars, bars
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.runs import living_workers
+
+__all__ = ["Change", "Cycle", "DayMark", "Event", "Measure", "Overview", "Stage", "Sums", "read"]
+
+STALE_AFTER = clock.DAY
+DAILY, WORKERS = table_of(DailyUsage), table_of(Worker)
+
+
+class Stage(StrEnum):
+    """How far the workspace has come, which decides what the page is made of."""
+
+    NO_KEY = "no key"
+    NO_WORKING_KEY = "no working key"
+    WAITING = "waiting"
+    READING = "reading"
+    NOTHING_USED = "nothing used"
+    READY = "ready"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection as the page names it; `reason` is the sentence of its last check."""
+
+    provider_key_id: int
+    provider: str
+    label: str
+    last4: str
+    status: KeyStatus
+    reason: str | None
+    checked_at: datetime | None
+    paused: bool
+
+    @property
+    def refused(self) -> bool:
+        return self.status not in {KeyStatus.VALID, KeyStatus.UNCHECKED}
+
+    @property
+    def read_with(self) -> bool:
+        return not self.refused and not self.paused
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many workers live, and when any last gave a sign of life."""
+
+    alive: int
+    seen_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What the provider charged for the UTC days from the cycle's start `through` a day, both inclusive.
+
+    `estimate` is our own for the same days, to be put beside it and never added.
+    """
+
+    amount: Decimal
+    through: date
+    estimate: Decimal | None
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The dashboard at one instant. Amounts are US dollars; days and instants are UTC."""
+
+    now: datetime
+    cycle: Cycle
+    stage: Stage
+    connections: tuple[Connection, ...]
+    workers: Workers
+    progress: Progress
+    failure: Failure | None
+    marks: Mapping[date, DayMark]
+    read_at: datetime | None
+    billed_through: date | None
+    month: Sums
+    billed: Billed | None
+    change: Change
+    cells: tuple[Cell, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def complete_days(self) -> int:
+        """How many of the last thirty finished days are complete."""
+        return sum(self.marks[day].complete for day in self.cycle.finished)
+
+    @property
+    def unread_days(self) -> int:
+        """Finished days of the cycle that were not read, or not after they had ended."""
+        return sum(not self.marks[day].complete for day in self.cycle.days[:-1])
+
+    @property
+    def stale(self) -> bool:
+        """Whether nothing was read for a day, so that the figures end in the past."""
+        return self.read_at is not None and self.now - self.read_at > STALE_AFTER
+
+    def week(self, measure: Measure) -> Bars:
+        """The last seven days by model."""
+        return bars(self.cells, self.cycle.week, measure)
+
+
+def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
+    """The workspace's overview at `now` (aware UTC)."""
+    cycle = Cycle(clock.day_of(now))
+    workers = _workers(product, now)
+    with product.database.workspace(workspace_id) as session:
+        keys = _keys(session, workspace_id)
+        ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
+        by_day_and_model = queries.Question(cycle.horizon, cycle.end, ("day", "model"))
+        rows = queries.usage(session, workspace_id, by_day_and_model)
+        progress = days.progress(session, workspace_id, keys, now=now)
+        used = _is_used(session, workspace_id)
+        read_at = days.last_read(session, workspace_id)
+        failure = days.failure(session, workspace_id, keys)
+        last = events.last_events(session, workspace_id)
+    marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
+    cells = tuple(cells_of(rows))
+    through = days.billed_through(ledgers, keys)
+    connections = tuple(_connection(key) for key in keys)
+    all_read = all(marks[day] is not DayMark.MISSING for day in cycle.days)
+    return Overview(
+        now=now,
+        cycle=cycle,
+        stage=stage_of(connections, progress, used=used),
+        connections=connections,
+        workers=workers,
+        progress=progress,
+        failure=failure,
+        marks=marks,
+        read_at=read_at,
+        billed_through=through,
+        month=sums(cells, set(cycle.days), all_read=all_read),
+        billed=_billed(rows, cells, cycle, through),
+        change=change(cells, cycle, marks),
+        cells=cells,
+        events=tuple(last),
+    )
+
+
+def stage_of(connections: Sequence[Connection], progress: Progress, *, used: bool) -> Stage:
+    """The stage, from the connections, how much of their history was read, and whether any usage is stored."""
+    if not connections and not used:
+        return Stage.NO_KEY
+    working = any(connection.read_with for connection in connections)
+    if used:
+        return Stage.READING if progress.pending and working else Stage.READY
+    if progress.pending and not working:
+        return Stage.NO_WORKING_KEY
+    if progress.read == progress.total:
+        return Stage.NOTHING_USED
+    return Stage.READING if progress.read or progress.reading or progress.failed else Stage.WAITING
+
+
+def _keys(session: Session, workspace_id: int) -> list[ProviderKey]:
+    """The connections that ought to be read: a duplicate was set aside for another, a deleted one is history."""
+    statement = (
+        select(ProviderKey)
+        .where(
+            col(ProviderKey.workspace_id) == workspace_id,
+            col(ProviderKey.deleted_at).is_(None),
+            col(ProviderKey.status) != KeyStatus.DUPLICATE,
+        )
+        .order_by(col(ProviderKey.id))
+    )
+    return list(session.execute(statement).scalars())
+
+
+def _connection(row: ProviderKey) -> Connection:
+    return Connection(
+        provider_key_id=row.id or 0,
+        provider=provider_named(row.provider).title,
+        label=row.label,
+        last4=row.last4,
+        status=KeyStatus(row.status),
+        reason=row.status_reason,
+        checked_at=row.checked_at,
+        paused=row.paused_at is not None,
+    )
+
+
+def _workers(product: Product, now: datetime) -> Workers:
+    with product.database.exempt() as session:
+        seen = session.execute(select(WORKERS.c.seen_at).order_by(WORKERS.c.seen_at.desc()).limit(1)).scalar()
+        return Workers(living_workers(session, now=now), seen)
+
+
+def _is_used(session: Session, workspace_id: int) -> bool:
+    statement = select(DAILY.c.day).where(DAILY.c.workspace_id == workspace_id).limit(1)
+    return session.execute(statement).first() is not None
+
+
+def _billed(
+    rows: Sequence[queries.UsageRow], cells: Sequence[Cell], cycle: Cycle, through: date | None
+) -> Billed | None:
+    """None until a day of the cycle has a bill."""
+    if through is None or through < cycle.start:
+        return None
+    end = through + clock.DAY
+    amount = billed_sum(rows, cycle.start, end)
+    if amount is None:
+        return None
+    return Billed(amount, through, sums(cells, set(clock.days(cycle.start, end))).spend)

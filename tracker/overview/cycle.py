@@ -1,0 +1,56 @@
+"""The current cycle: the calendar month to date in UTC, and its twin, the same days of the month before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from tracker import clock
+
+WEEK = 7
+LEDGER_DAYS = 30
+"""Finished days of which the line of truth says how many are complete."""
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """The UTC days from the first of `today`'s month up to and including `today`."""
+
+    today: date
+
+    @property
+    def start(self) -> date:
+        return self.today.replace(day=1)
+
+    @property
+    def end(self) -> date:
+        """Exclusive: the day after today."""
+        return self.today + clock.DAY
+
+    @property
+    def days(self) -> list[date]:
+        return clock.days(self.start, self.end)
+
+    @property
+    def previous_start(self) -> date:
+        return (self.start - clock.DAY).replace(day=1)
+
+    @property
+    def week(self) -> list[date]:
+        """The last seven days, today the last of them."""
+        return clock.days(self.end - timedelta(days=WEEK), self.end)
+
+    @property
+    def finished(self) -> list[date]:
+        """The last thirty days that are over."""
+        return clock.days(self.today - timedelta(days=LEDGER_DAYS), self.today)
+
+    @property
+    def horizon(self) -> date:
+        """The first day that any figure of the page needs."""
+        return min(self.previous_start, self.finished[0])
+
+    def twin(self, day: date) -> date | None:
+        """The day of the same number in the previous month; None where that month is shorter."""
+        last = self.start - clock.DAY
+        return last.replace(day=day.day) if day.day <= last.day else None

@@ -1,0 +1,203 @@
+"""How far each day can be trusted, and how far the reading of a connection's history has come. SQL and pure marks.
+
+A day is complete when every usage endpoint of every connection was read after the day had ended. The bill has its
+own date ("billed through"); a day that the provider cannot tell is not waited for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from sqlalchemy import func, or_, select
+from sqlmodel import Session
+
+from tracker import clock, coverage
+from tracker.coverage import ABSENT, LedgerDay
+from tracker.models import Coverage, DayState, ProviderKey, table_of
+from tracker.providers import provider as provider_named
+from tracker.providers.base import Endpoint
+
+LEDGER = table_of(Coverage)
+
+Ledgers = dict[int, dict[str, dict[date, LedgerDay]]]
+
+
+class DayMark(StrEnum):
+    """What may be said of a day: the weakest of its parts decides."""
+
+    FINAL = "final"
+    PROVISIONAL = "provisional"
+    OPEN = "open"
+    MISSING = "missing"
+
+    @property
+    def complete(self) -> bool:
+        return self in {DayMark.FINAL, DayMark.PROVISIONAL}
+
+
+STRENGTH = {DayMark.MISSING: 0, DayMark.OPEN: 1, DayMark.PROVISIONAL: 2, DayMark.FINAL: 3}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Days of history over all connections: how many there are, were read, and failed and wait for another try.
+
+    `reading` is the earliest day that a worker holds right now.
+    """
+
+    total: int = 0
+    read: int = 0
+    failed: int = 0
+    reading: date | None = None
+
+    @property
+    def pending(self) -> int:
+        """Days that nobody has tried to read yet."""
+        return max(self.total - self.read - self.failed, 0)
+
+    @property
+    def share(self) -> float:
+        return self.read / self.total if self.total else 0.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Days whose last reading failed: how many, why the newest one did, and when the first is tried again."""
+
+    days: int
+    newest: date
+    endpoint: str
+    reason: str | None
+    retry_at: datetime | None
+
+
+def read_ledgers(session: Session, workspace_id: int, start: date, end: date) -> Ledgers:
+    """The ledger of the UTC days [start, end): provider key → endpoint → day → row."""
+    columns = (LEDGER.c.state, LEDGER.c.rows, LEDGER.c.fetched_at, LEDGER.c.retry_at)
+    found = session.execute(
+        select(LEDGER.c.provider_key_id, LEDGER.c.endpoint, LEDGER.c.day, *columns).where(
+            LEDGER.c.workspace_id == workspace_id, LEDGER.c.day >= start, LEDGER.c.day < end
+        )
+    )
+    ledgers: Ledgers = {}
+    for key_id, endpoint, day, state, rows, fetched_at, retry_at in found:
+        row = LedgerDay(DayState(state), rows, fetched_at=fetched_at, retry_at=retry_at)
+        ledgers.setdefault(key_id, {}).setdefault(endpoint, {})[day] = row
+    return ledgers
+
+
+def last_read(session: Session, workspace_id: int) -> datetime | None:
+    """When anything was last read successfully."""
+    statement = select(func.max(LEDGER.c.fetched_at)).where(LEDGER.c.workspace_id == workspace_id)
+    at: datetime | None = session.execute(statement).scalar_one()
+    return at
+
+
+def marks(ledgers: Ledgers, keys: Sequence[ProviderKey], days: Iterable[date]) -> dict[date, DayMark]:
+    """The mark of every day over the usage endpoints of these connections; without any connection, missing."""
+    parts = [
+        ledgers.get(key.id or 0, {}).get(endpoint.name, {})
+        for key in keys
+        for endpoint in provider_named(key.provider).endpoints
+        if not endpoint.bills
+    ]
+    return {day: weakest([mark(day, of_day.get(day, ABSENT)) for of_day in parts]) for day in days}
+
+
+def weakest(found: Sequence[DayMark]) -> DayMark:
+    return min(found, key=STRENGTH.__getitem__) if found else DayMark.MISSING
+
+
+def mark(day: date, row: LedgerDay) -> DayMark:
+    """The mark of one endpoint's day."""
+    if row.state is DayState.UNAVAILABLE or row.state in coverage.COMPLETE:
+        return DayMark.FINAL
+    if row.fetched_at is None or row.state is not DayState.PROVISIONAL:
+        return DayMark.MISSING
+    return DayMark.PROVISIONAL if row.fetched_at >= clock.day_end(day) else DayMark.OPEN
+
+
+def billed_through(ledgers: Ledgers, keys: Sequence[ProviderKey]) -> date | None:
+    """The last day for which every connection has a bill; None while any has none in the days given."""
+    last = [
+        max((day for day, row in _bills(ledgers, key).items() if coverage.is_complete(day, row)), default=None)
+        for key in keys
+    ]
+    known = [day for day in last if day]
+    return min(known) if known and len(known) == len(last) else None
+
+
+def _bills(ledgers: Ledgers, key: ProviderKey) -> Mapping[date, LedgerDay]:
+    endpoints: Sequence[Endpoint] = provider_named(key.provider).endpoints
+    of_key = ledgers.get(key.id or 0, {})
+    return {day: row for each in endpoints if each.bills for day, row in of_key.get(each.name, {}).items()}
+
+
+def progress(session: Session, workspace_id: int, keys: Sequence[ProviderKey], *, now: datetime) -> Progress:
+    """How far the whole history of these connections has been read, today included."""
+    total = read = failed = 0
+    for key in keys:
+        known = provider_named(key.provider)
+        first, end = coverage.horizon(now, history=known.history, history_from=key.history_from)
+        total += (end - first).days
+        read += _read_days(session, workspace_id, key, (first, end))
+        failed += _failed_days(session, workspace_id, key, (first, end))
+    return Progress(total, read, failed, _being_read(session, workspace_id, now) if read + failed < total else None)
+
+
+def _read_days(session: Session, workspace_id: int, key: ProviderKey, period: tuple[date, date]) -> int:
+    """Days of which every usage endpoint was read; the bill comes later and is not waited for."""
+    endpoints = [each.name for each in provider_named(key.provider).endpoints if not each.bills]
+    whole = (
+        select(LEDGER.c.day)
+        .where(
+            LEDGER.c.workspace_id == workspace_id,
+            LEDGER.c.provider_key_id == key.id,
+            LEDGER.c.endpoint.in_(endpoints),
+            LEDGER.c.day >= period[0],
+            LEDGER.c.day < period[1],
+            or_(LEDGER.c.fetched_at.is_not(None), LEDGER.c.state == DayState.UNAVAILABLE),
+        )
+        .group_by(LEDGER.c.day)
+        .having(func.count() >= len(endpoints))
+    )
+    return len(session.execute(whole).all())
+
+
+def _failed_days(session: Session, workspace_id: int, key: ProviderKey, period: tuple[date, date]) -> int:
+    statement = select(func.count(LEDGER.c.day.distinct())).where(
+        LEDGER.c.workspace_id == workspace_id,
+        LEDGER.c.provider_key_id == key.id,
+        LEDGER.c.day >= period[0],
+        LEDGER.c.day < period[1],
+        LEDGER.c.state == DayState.FAILED,
+    )
+    return int(session.execute(statement).scalar_one())
+
+
+def _being_read(session: Session, workspace_id: int, now: datetime) -> date | None:
+    statement = select(func.min(LEDGER.c.day)).where(LEDGER.c.workspace_id == workspace_id, LEDGER.c.lease_until > now)
+    day: date | None = session.execute(statement).scalar_one()
+    return day
+
+
+def failure(session: Session, workspace_id: int, keys: Sequence[ProviderKey]) -> Failure | None:
+    """What last failed and has not been made good since, for the connections given."""
+    statement = (
+        select(LEDGER.c.day, LEDGER.c.endpoint, LEDGER.c.reason, LEDGER.c.retry_at)
+        .where(
+            LEDGER.c.workspace_id == workspace_id,
+            LEDGER.c.provider_key_id.in_([key.id for key in keys]),
+            LEDGER.c.attempts > 0,
+        )
+        .order_by(LEDGER.c.day.desc(), LEDGER.c.endpoint)
+    )
+    rows = session.execute(statement).all()
+    if not rows:
+        return None
+    newest = rows[0]
+    retry_at = min((row.retry_at for row in rows if row.retry_at), default=None)
+    return Failure(len({row.day for row in rows}), newest.day, newest.endpoint, newest.reason, retry_at)

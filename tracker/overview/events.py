@@ -1,0 +1,81 @@
+"""The last usage events as a person reads them: ids by their names where the provider told them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from tracker.models import Name, UsageEvent, UsageSeries, table_of
+from tracker.usage import CostBasis
+
+EVENTS, SERIES, NAMES = table_of(UsageEvent), table_of(UsageSeries), table_of(Name)
+
+LAST = 100
+
+DIMENSIONS = ("provider_key_id", "usage_type", "model", "project_id", "api_key_id")
+COUNTS = ("requests", "input_tokens", "input_cached_tokens", "output_tokens")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of one bucket; `at` is the bucket's start. Unknown counts and costs are None."""
+
+    at: datetime
+    model: str | None
+    usage_type: str
+    project: str | None
+    api_key: str | None
+    requests: int | None
+    input_tokens: int | None
+    cached_tokens: int | None
+    output_tokens: int | None
+    estimate: Decimal | None
+    basis: CostBasis
+
+
+def last_events(session: Session, workspace_id: int, *, count: int = LAST) -> list[Event]:
+    """The newest events, newest first."""
+    statement = (
+        select(
+            EVENTS.c.bucket_start,
+            EVENTS.c.estimated_cost,
+            EVENTS.c.cost_basis,
+            *(EVENTS.c[name] for name in COUNTS),
+            *(SERIES.c[name] for name in DIMENSIONS),
+        )
+        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+        .where(EVENTS.c.workspace_id == workspace_id, SERIES.c.workspace_id == workspace_id)
+        .order_by(EVENTS.c.bucket_start.desc(), EVENTS.c.series_id)
+        .limit(count)
+    )
+    rows = session.execute(statement).all()
+    names = _names(session, workspace_id) if rows else {}
+    return [_event(row, names) for row in rows]
+
+
+def _event(row: Any, names: dict[tuple[int, str, str], str | None]) -> Event:
+    of = row.provider_key_id
+    return Event(
+        at=row.bucket_start,
+        model=row.model,
+        usage_type=row.usage_type,
+        project=names.get((of, "project", row.project_id)) or row.project_id,
+        api_key=names.get((of, "api_key", row.api_key_id)) or row.api_key_id,
+        requests=row.requests,
+        input_tokens=row.input_tokens,
+        cached_tokens=row.input_cached_tokens,
+        output_tokens=row.output_tokens,
+        estimate=row.estimated_cost,
+        basis=row.cost_basis,
+    )
+
+
+def _names(session: Session, workspace_id: int) -> dict[tuple[int, str, str], str | None]:
+    columns = (NAMES.c.provider_key_id, NAMES.c.kind, NAMES.c.ref, NAMES.c.name)
+    found = session.execute(select(*columns).where(NAMES.c.workspace_id == workspace_id))
+    return {(key_id, kind, ref): name for key_id, kind, ref, name in found}

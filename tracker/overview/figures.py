@@ -1,0 +1,182 @@
+"""The figures of the cards, from one day-and-model table. Pure: rows in, values out.
+
+Sums follow the law of the house: None only when every part is unknown, otherwise the sum of the known with the
+unknown counted beside it. Estimated and billed never meet in one sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from tracker.overview.cycle import Cycle
+from tracker.overview.days import DayMark
+from tracker.queries import UsageRow
+
+NO_MODEL = "(no model)"
+
+
+class Measure(StrEnum):
+    SPEND = "spend"
+    TOKENS = "tokens"
+    REQUESTS = "requests"
+
+
+Amount = Decimal | int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one model did on one UTC day. `tokens` is input (with its cached part) and output."""
+
+    day: date
+    model: str
+    spend: Decimal | None
+    tokens: int | None
+    requests: int | None
+    unpriced_requests: int = 0
+    unpriced_rows: int = 0
+
+    def amount(self, measure: Measure) -> Amount | None:
+        return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The sums of a period; `unpriced_models` are those of which some part is in no estimate."""
+
+    spend: Decimal | None
+    tokens: int | None
+    requests: int | None
+    unpriced_requests: int = 0
+    unpriced_rows: int = 0
+    unpriced_models: tuple[str, ...] = ()
+
+    def amount(self, measure: Measure) -> Amount | None:
+        return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
+
+
+@dataclass(frozen=True)
+class Mover:
+    model: str
+    difference: Decimal
+
+
+@dataclass(frozen=True)
+class Change:
+    """The cycle against the same days of the month before, over the days that are complete in both.
+
+    `percent` maps a measure to its change, one decimal, None where there is nothing to compare with.
+    """
+
+    days: tuple[date, ...]
+    left_out: int
+    before: Decimal | None
+    difference: Decimal | None
+    percent: Mapping[Measure, Decimal | None]
+    movers: tuple[Mover, ...]
+
+
+def cells_of(rows: Iterable[UsageRow]) -> list[Cell]:
+    """The usage of rows that were asked for by day and model; rows that hold only a bill are left out."""
+    return [_cell(row) for row in rows if row.unpriced_rows or _is_used(row)]
+
+
+def _is_used(row: UsageRow) -> bool:
+    told = (row.requests, row.input_tokens, row.output_tokens, row.estimated_cost)
+    return any(value is not None for value in told)
+
+
+def _cell(row: UsageRow) -> Cell:
+    day, model = row.dimensions["day"], row.dimensions["model"]
+    assert isinstance(day, date)
+    return Cell(
+        day=day,
+        model=str(model) if model is not None else NO_MODEL,
+        spend=row.estimated_cost,
+        tokens=_whole([row.input_tokens, row.output_tokens]),
+        requests=row.requests,
+        unpriced_requests=row.unpriced_requests,
+        unpriced_rows=row.unpriced_rows,
+    )
+
+
+def _whole(parts: Iterable[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+def _money(parts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [part for part in parts if part is not None]
+    return sum(known, Decimal()) if known else None
+
+
+def sums(cells: Iterable[Cell], days: Collection[date], *, all_read: bool = False) -> Sums:
+    """The sums of these days. With `all_read`, days without any usage are a zero and not an unknown."""
+    of_days = [cell for cell in cells if cell.day in days]
+    if not of_days and all_read:
+        return Sums(Decimal(), 0, 0)
+    return Sums(
+        spend=_money(cell.spend for cell in of_days),
+        tokens=_whole(cell.tokens for cell in of_days),
+        requests=_whole(cell.requests for cell in of_days),
+        unpriced_requests=sum(cell.unpriced_requests for cell in of_days),
+        unpriced_rows=sum(cell.unpriced_rows for cell in of_days),
+        unpriced_models=tuple(sorted({cell.model for cell in of_days if cell.unpriced_rows})),
+    )
+
+
+def billed_sum(rows: Iterable[UsageRow], start: date, end: date) -> Decimal | None:
+    """What was billed for the UTC days [start, end)."""
+    return _money(row.billed_cost for row in rows if start <= _day(row) < end)
+
+
+def _day(row: UsageRow) -> date:
+    day = row.dimensions["day"]
+    assert isinstance(day, date)
+    return day
+
+
+def change(cells: Sequence[Cell], cycle: Cycle, marks: Mapping[date, DayMark]) -> Change:
+    """The change over those days of the cycle that are complete, as are their twins a month ago."""
+    pairs = [
+        (day, twin)
+        for day in cycle.days[:-1]
+        if (twin := cycle.twin(day)) and marks[day].complete and marks[twin].complete
+    ]
+    now = sums(cells, {day for day, _ in pairs}, all_read=True)
+    before = sums(cells, {twin for _, twin in pairs}, all_read=True)
+    return Change(
+        days=tuple(day for day, _ in pairs),
+        left_out=len(cycle.days) - 1 - len(pairs),
+        before=before.spend if pairs else None,
+        difference=_difference(now.spend, before.spend) if pairs else None,
+        percent={measure: percent(now.amount(measure), before.amount(measure)) for measure in Measure},
+        movers=_movers(cells, pairs),
+    )
+
+
+def _difference(now: Decimal | None, before: Decimal | None) -> Decimal | None:
+    return None if now is None or before is None else now - before
+
+
+def percent(now: Amount | None, before: Amount | None) -> Decimal | None:
+    """The change in percent to one decimal; None without a base above zero."""
+    if now is None or before is None or before <= 0:
+        return None
+    return (Decimal(now - before) * 100 / Decimal(before)).quantize(Decimal("0.1"))
+
+
+def _movers(cells: Sequence[Cell], pairs: Sequence[tuple[date, date]]) -> tuple[Mover, ...]:
+    """The models whose estimate changed most, largest first, without those that did not change."""
+    here, there = {day for day, _ in pairs}, {twin for _, twin in pairs}
+    differences: dict[str, Decimal] = {}
+    for cell in cells:
+        sign = (cell.day in here) - (cell.day in there)
+        if sign and cell.spend:
+            differences[cell.model] = differences.get(cell.model, Decimal()) + sign * cell.spend
+    moved = [Mover(model, difference) for model, difference in differences.items() if difference]
+    return tuple(sorted(moved, key=lambda mover: (-abs(mover.difference), mover.model)))

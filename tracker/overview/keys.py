@@ -1,0 +1,118 @@
+"""What Settings shows of each connection and of the worker, read in one go. Frozen values; pages only draw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from tracker.models import Coverage, DailyUsage, FetchRun, KeyStatus, ProviderKey, Worker, table_of
+from tracker.overview import days
+from tracker.overview.days import Progress
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.runs import living_workers
+
+RUNS, LEDGER, DAILY, WORKERS = table_of(FetchRun), table_of(Coverage), table_of(DailyUsage), table_of(Worker)
+
+
+@dataclass(frozen=True)
+class KeyCard:
+    """A connection whose key was not deleted. Instants are UTC; `read_days` counts days of which anything is stored."""
+
+    provider_key_id: int
+    provider: str
+    label: str
+    last4: str
+    status: KeyStatus
+    reason: str | None
+    checked_at: datetime | None
+    paused: bool
+    used: bool
+    read_at: datetime | None
+    retry_at: datetime | None
+    progress: Progress
+    read_days: int
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest finished run in the workspace."""
+
+    finished_at: datetime
+    units_done: int
+    units_failed: int
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The workspace's connections, and what the worker last did and does next."""
+
+    now: datetime
+    keys: tuple[KeyCard, ...]
+    last_run: LastRun | None
+    workers: int
+    seen_at: datetime | None
+    next_run_at: datetime | None
+
+
+def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
+    """How things stand at `now` (aware UTC)."""
+    with product.database.exempt() as session:
+        alive = living_workers(session, now=now)
+        newest = session.execute(select(WORKERS).order_by(WORKERS.c.seen_at.desc()).limit(1)).first()
+    with product.database.workspace(workspace_id) as session:
+        rows = session.execute(
+            select(ProviderKey)
+            .where(col(ProviderKey.workspace_id) == workspace_id, col(ProviderKey.deleted_at).is_(None))
+            .order_by(col(ProviderKey.id))
+        )
+        keys = tuple(_card(session, row, now) for row in rows.scalars())
+        last = _last_run(session, workspace_id)
+    return Standing(
+        now=now,
+        keys=keys,
+        last_run=last,
+        workers=alive,
+        seen_at=newest.seen_at if newest else None,
+        next_run_at=newest.next_run_at if newest and alive else None,
+    )
+
+
+def _card(session: Session, row: ProviderKey, now: datetime) -> KeyCard:
+    key_id = row.id or 0
+    of_key = (LEDGER.c.workspace_id == row.workspace_id, LEDGER.c.provider_key_id == key_id)
+    read_at, read_days = session.execute(
+        select(func.max(LEDGER.c.fetched_at), func.count(LEDGER.c.day.distinct())).where(
+            *of_key, LEDGER.c.fetched_at.is_not(None)
+        )
+    ).one()
+    used = select(DAILY.c.day).where(DAILY.c.workspace_id == row.workspace_id, DAILY.c.provider_key_id == key_id)
+    return KeyCard(
+        provider_key_id=key_id,
+        provider=provider_named(row.provider).title,
+        label=row.label,
+        last4=row.last4,
+        status=KeyStatus(row.status),
+        reason=row.status_reason,
+        checked_at=row.checked_at,
+        paused=row.paused_at is not None,
+        used=session.execute(used.limit(1)).first() is not None,
+        read_at=read_at,
+        retry_at=row.retry_at if row.retry_at and row.retry_at > now else None,
+        progress=days.progress(session, row.workspace_id, [row], now=now),
+        read_days=read_days,
+    )
+
+
+def _last_run(session: Session, workspace_id: int) -> LastRun | None:
+    row = session.execute(
+        select(RUNS.c.finished_at, RUNS.c.units_done, RUNS.c.units_failed, RUNS.c.reason)
+        .where(RUNS.c.workspace_id == workspace_id, RUNS.c.finished_at.is_not(None))
+        .order_by(RUNS.c.finished_at.desc())
+        .limit(1)
+    ).first()
+    return LastRun(*row) if row else None

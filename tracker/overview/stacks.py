@@ -1,0 +1,92 @@
+"""The seven-day chart's bars: each day stacked by model, the five largest by name and the rest as one. Pure.
+
+A model keeps its colour slot whatever is measured, so that switching from spend to tokens recolours nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from tracker.overview.figures import Amount, Cell, Measure, sums
+
+SHOWN_MODELS = 5
+SLOTS = 9
+"""Models with a colour of their own; the slot after them is for all others together."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A model's part of a day's bar; `slot` is its colour."""
+
+    day: date
+    name: str
+    slot: int
+    amount: Amount
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A stack of segments by day, largest model first and the others last, and each day's total (None: unknown)."""
+
+    measure: Measure
+    names: tuple[tuple[str, int], ...]
+    segments: tuple[Segment, ...]
+    totals: Mapping[date, Amount | None]
+
+    @property
+    def highest(self) -> Amount:
+        return max((total for total in self.totals.values() if total is not None), default=0)
+
+
+def slots(cells: Iterable[Cell]) -> dict[str, int]:
+    """A colour slot for each of the first models in order of spend, then tokens, then name."""
+    sizes: dict[str, tuple[Decimal, int]] = {}
+    for cell in cells:
+        spend, tokens = sizes.get(cell.model, (Decimal(), 0))
+        sizes[cell.model] = spend + (cell.spend or 0), tokens + (cell.tokens or 0)
+    ranked = sorted(sizes, key=lambda model: (-sizes[model][0], -sizes[model][1], model))
+    return {model: slot for slot, model in enumerate(ranked[:SLOTS])}
+
+
+def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
+    """The days stacked by model. `cells` may reach further back: colours are given by all of them."""
+    colours = slots(cells)
+    of_days = [cell for cell in cells if cell.day in set(days)]
+    sizes: dict[str, Amount] = {}
+    for cell in of_days:
+        if amount := cell.amount(measure):
+            sizes[cell.model] = _plus(sizes.get(cell.model), amount)
+    shown = sorted(sizes.keys() & colours.keys(), key=lambda model: (-sizes[model], model))[:SHOWN_MODELS]
+    names = {model: (model, colours[model]) for model in shown}
+    others = sizes.keys() - names.keys()
+    rest = (f"Other ({len(others)})", SLOTS)
+    return Bars(
+        measure=measure,
+        names=(*names.values(), rest) if others else tuple(names.values()),
+        segments=tuple(_segments(of_days, measure, names, rest)),
+        totals={day: sums(of_days, {day}).amount(measure) for day in days},
+    )
+
+
+def _segments(
+    cells: Iterable[Cell], measure: Measure, names: Mapping[str, tuple[str, int]], rest: tuple[str, int]
+) -> Iterable[Segment]:
+    """One segment a day and name, in the order of the names within a day."""
+    found: dict[tuple[date, tuple[str, int]], Amount] = {}
+    for cell in cells:
+        if amount := cell.amount(measure):
+            place = cell.day, names.get(cell.model, rest)
+            found[place] = _plus(found.get(place), amount)
+    order = {name: n for n, name in enumerate((*names.values(), rest))}
+    for (day, name), amount in sorted(found.items(), key=lambda item: (item[0][0], order[item[0][1]])):
+        yield Segment(day, *name, amount)
+
+
+def _plus(one: Amount | None, other: Amount) -> Amount:
+    """Both of one measure: two amounts of money, or two counts."""
+    if isinstance(one, Decimal) or isinstance(other, Decimal):
+        return Decimal(one or 0) + Decimal(other)
+    return (one or 0) + other
