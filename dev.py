@@ -97,10 +97,10 @@ def install(uv: str | None) -> None:
     base = os.path.realpath(sys.executable)
     if uv:
         probe, make = ["-c", ""], [uv, "venv", "--quiet", "--clear", "--python", base, str(VENV)]
-        fill = [uv, "pip", "sync", "--python", PYTHON, "--no-build"]
+        fill = [uv, "pip", "sync", "--python", PYTHON, "--no-build", "--compile-bytecode"]
     else:
         probe, make = ["-m", "pip", "--version"], [base, "-m", "venv", "--clear", str(VENV)]
-        fill = [PYTHON, "-m", "pip", "install", "--no-input", "--only-binary=:all:", "-r"]
+        fill = [PYTHON, "-m", "pip", "install", "--no-input", "--only-binary=:all:", "--compile", "-r"]
     if not (LIBRARY.is_dir() and subprocess.run([PYTHON, *probe], capture_output=True, check=False).returncode == 0):
         if not uv and importlib.util.find_spec("ensurepip") is None:
             raise Refused(NO_VENV)
@@ -170,36 +170,45 @@ def setup(_options: argparse.Namespace, _rest: list[str]) -> int:
 def up(options: argparse.Namespace, rest: list[str]) -> int:
     setup(options, rest)
     with Services(os.environ) as services:
-        address = start_product(services)
-        say(f"Open {address}" if address else "The worker runs; there is no dashboard yet.")
+        start_product(services)
+        say(f"Open {address_of(services)}")
         services.wait()
     return 0
 
 
 def demo(_options: argparse.Namespace, _rest: list[str]) -> int:
     env = demo_environment(os.environ)
-    run([PYTHON, "-m", "tracker", "migrate"], env=env)
     with Services(env) as services:
-        prepare_demo_account(env, start_sandbox(services))
-        address = start_product(services)
-        say(f"Open {address} as {DEMO_EMAIL}; password: {DEMO_PASSWORD}" if address else way_to_look(env, time.time()))
+        check_free("127.0.0.1", SANDBOX_PORT)
+        sandbox = services.start("sandbox", "tracker.sandbox", "--port", str(SANDBOX_PORT), output=PIPE)
+        run([PYTHON, "-m", "tracker", "migrate"], env=env)
+        start_product(services)
+        prepare_demo_account(env, key_of(sandbox))  # while the dashboard starts
+        way_in = f'choose "Try the demo", or sign in as {DEMO_EMAIL}; password: {DEMO_PASSWORD}'
+        say(f"Open {address_of(services)} and {way_in}")
         services.wait()
     return 0
 
 
-def start_product(services: Services) -> str | None:
-    """Start the worker and, where there is one, the dashboard; the address at which that answers."""
-    host, port = services.env.get("TRACKER_BIND_HOST", "127.0.0.1"), port_of(services.env)
-    if not (HOME / "app.py").exists():
-        services.start("worker", "jobs")
-        return None
+def start_product(services: Services) -> None:
+    """Start the worker and the dashboard."""
+    host, port = place_of(services.env)
     check_free(host, port, way_out=" or choose another with TRACKER_PORT")
-    services.start("worker", "jobs")
     where = ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
+    services.start("worker", "jobs")
     services.start("dashboard", "streamlit", "run", "app.py", *where)
+
+
+def address_of(services: Services) -> str:
+    """Where the dashboard answers, as soon as it does."""
+    host, port = place_of(services.env)
     while not answers(host, port):
         services.wait(until=time.monotonic() + 0.1)
     return f"http://{host}:{port}"
+
+
+def place_of(env: Mapping[str, str]) -> tuple[str, int]:
+    return env.get("TRACKER_BIND_HOST", "127.0.0.1"), port_of(env)
 
 
 def port_of(env: Mapping[str, str]) -> int:
@@ -218,13 +227,12 @@ def demo_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The demo sees none of the real installation's settings but where to show itself."""
     shown = {name: environ[name] for name in ("TRACKER_PORT", "TRACKER_BIND_HOST") if name in environ}
     folder, address = str(HOME / "data" / "demo"), f"http://127.0.0.1:{SANDBOX_PORT}/v1"
-    return clean_environment(environ, TRACKER_DATA_DIR=folder, TRACKER_OPENAI_BASE_URL=address, **shown)
+    invented = {"TRACKER_DATA_DIR": folder, "TRACKER_OPENAI_BASE_URL": address, "TRACKER_DEMO_ACCOUNT": DEMO_EMAIL}
+    return clean_environment(environ, **invented, **shown)
 
 
-def start_sandbox(services: Services) -> str:
-    """Start the pretended provider; the admin key it accepts, from the line of JSON it prints first."""
-    check_free("127.0.0.1", SANDBOX_PORT)
-    sandbox = services.start("sandbox", "tracker.sandbox", "--port", str(SANDBOX_PORT), output=PIPE)
+def key_of(sandbox: Popen[str]) -> str:
+    """The admin key that the sandbox accepts, from the line of JSON it prints first."""
     if not (line := sandbox.stdout.readline() if sandbox.stdout else ""):
         raise Refused("The sandbox did not start.")
     return str(json.loads(line)["key"])
@@ -239,14 +247,6 @@ def prepare_demo_account(env: Mapping[str, str], sandbox_key: str) -> None:
     if found.returncode or not json.loads(found.stdout):
         add = ["add-key", DEMO_EMAIL, "--provider", "openai", "--label", "Demo"]
         run([PYTHON, "-m", "tracker", *add], env=env, given=sandbox_key)
-
-
-def way_to_look(env: Mapping[str, str], now_s: float) -> str:
-    """The command that shows the last seven whole UTC days, while there is no dashboard."""
-    first, end = (time.strftime("%Y-%m-%d", time.gmtime(at)) for at in (now_s - 7 * 86_400, now_s))
-    settings = " ".join(f"{name}='{env[name]}'" for name in ("TRACKER_DATA_DIR", "TRACKER_OPENAI_BASE_URL"))
-    usage = f"{PYTHON} -m tracker usage {DEMO_EMAIL} --from {first} --to {end} --by day --json"
-    return f"The demo runs. Look at it with:\n{settings} \\\n  {usage}"
 
 
 class Services:

@@ -1,0 +1,26 @@
+"""Every page: one line each, in the order and under the heading of the navigation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pages import dashboard, settings
+from pages.ui.context import Context
+
+
+@dataclass(frozen=True)
+class Page:
+    """`path` is the address below the site's root; the first page is the root itself."""
+
+    group: str
+    path: str
+    title: str
+    icon: str
+    render: Callable[[Context], None]
+
+
+PAGES = (
+    Page("Spend", "dashboard", dashboard.TITLE, dashboard.ICON, dashboard.render),
+    Page("Workspace", "settings", settings.TITLE, settings.ICON, settings.render),
+)

@@ -1,0 +1,273 @@
+"""The workspace's provider keys and the worker that reads with them. A stored key is never opened here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+
+from pages.ui import brand, gate, live, text
+from pages.ui.context import Context
+from tracker import clock, connections
+from tracker.errors import BadInput
+from tracker.models import KeyStatus
+from tracker.overview import keys
+from tracker.overview.keys import KeyCard, LastRun, Standing
+from tracker.providers import PROVIDERS
+
+TITLE = "Settings"
+ICON = ":material/settings:"
+
+ROUND, SAID, ASKING = "settings.round", "settings.said", "settings.asking"
+MOST_KEY = 600
+REPLACE, CHECK, PAUSE, RESUME, DELETE = "Replace the key", "Check again", "Pause", "Resume", "Delete"
+
+GUIDES = {
+    "openai": """\
+1. Open **platform.openai.com → Settings → Organization → Admin keys**. You must be an owner.
+2. Choose **Create new admin key**, permissions **Restricted**.
+3. Set **Usage** to **Read** and **Management** to **Read** (names of projects and keys). Leave the rest at None.
+4. Copy the key, starting with `sk-admin-`, and paste it here."""
+}
+SEALED = (
+    ":material/lock: Sealed with AES-256-GCM and shown as its last four characters. We only send GET requests on a "
+    "fixed list, each of them recorded. Prompts and answers are never read: these APIs do not hold them."
+)
+
+STATES: dict[KeyStatus, tuple[str, str, str]] = {
+    KeyStatus.UNCHECKED: ("Not checked yet", "hourglass", "blue"),
+    KeyStatus.INVALID: ("Refused", "key_off", "red"),
+    KeyStatus.INSUFFICIENT: ("Lacks a permission", "key_off", "red"),
+    KeyStatus.UNREADABLE: ("Cannot be opened", "lock", "red"),
+    KeyStatus.DUPLICATE: ("Set aside", "content_copy", "orange"),
+}
+
+
+def render(ctx: Context) -> None:
+    """Draw the page for one person's workspace."""
+    st.title(TITLE, anchor=False)
+    standing = keys.read(ctx.product, ctx.workspace_id, now=ctx.now)
+    _worker(standing)
+    if said := st.session_state.pop(SAID, None):
+        st.success(text.quoted(said), icon=":material/check_circle:")
+    st.header("Provider keys", anchor=False)
+    if not standing.keys:
+        st.caption("None yet. Paste the first one below; its figures are on the dashboard within a minute.")
+    for card in standing.keys:
+        _card(ctx, card, standing)
+    _add(ctx)
+    if standing.workers and any(map(_under_way, standing.keys)) and not st.session_state.get(ASKING):
+        live.keep_fresh("settings")
+
+
+def _under_way(card: KeyCard) -> bool:
+    waits = card.status is KeyStatus.UNCHECKED and card.retry_at is None
+    return not card.paused and (waits or (card.status is KeyStatus.VALID and card.progress.pending > 0))
+
+
+def _worker(standing: Standing) -> None:
+    """The worker in one line, and a clear word when there is none."""
+    st.markdown(" · ".join([_last_run(standing.last_run, standing), _next_run(standing), _life(standing)]))
+    if not standing.workers:
+        seen = f"The last sign of one was at {_instant(standing.seen_at, standing)}. " if standing.seen_at else ""
+        st.warning(
+            f"{seen}Keys are safe and everything read is kept, but nothing new is read. {text.START_WORKER}",
+            icon=":material/pause_circle:",
+            title="No worker is running",
+        )
+
+
+def _last_run(run: LastRun | None, standing: Standing) -> str:
+    if run is None:
+        return "No run yet"
+    when = f"Last run **{_instant(run.finished_at, standing)}**"
+    if run.units_failed:
+        reason = text.quoted(run.reason or "no reason told")
+        return f"{when}, **{run.units_failed:,} of {run.units_done + run.units_failed:,} reads failed**: {reason}"
+    return (
+        f"{when}, {text.several(run.units_done, 'read')}, none failed" if run.units_done else f"{when}, nothing was due"
+    )
+
+
+def _next_run(standing: Standing) -> str:
+    return f"next run **{_instant(standing.next_run_at, standing)}**" if standing.next_run_at else "no next run"
+
+
+def _life(standing: Standing) -> str:
+    return "worker **running**" if standing.workers else "worker **not running**"
+
+
+def _instant(at: datetime | None, standing: Standing) -> str:
+    return text.instant(at, today=clock.day_of(standing.now)) if at else text.UNKNOWN
+
+
+def _card(ctx: Context, card: KeyCard, standing: Standing) -> None:
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(f"**{text.quoted(card.label)}**  \n:gray[{card.provider} · ends] `{card.last4}`", width=210)
+            with st.container(width=170, gap="xsmall"):
+                _badge(card)
+            st.markdown(f":gray[Last read]  \n{_instant(card.read_at, standing)}", width=130)
+            _progress(card)
+            _menu(ctx, card)
+        if words := _words(card, standing):
+            st.markdown(words)
+
+
+def _badge(card: KeyCard) -> None:
+    label, icon, colour = STATES.get(card.status, ("Reading", "check_circle", "green"))
+    if card.paused:
+        label, icon, colour = "Paused", "pause_circle", "gray"
+    elif card.status is KeyStatus.VALID and not card.progress.pending:
+        label = "Up to date" if card.used else "Nothing used"
+    st.badge(label, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
+
+
+def _progress(card: KeyCard) -> None:
+    done = card.progress
+    st.progress(done.share, text=f"{done.read:,} of {text.several(done.total, 'day')}", width=180)
+
+
+def _words(card: KeyCard, standing: Standing) -> str:
+    """What is to be known or done beyond the badge."""
+    if card.paused:
+        return ":gray[Nothing is read. Days missed meanwhile are read when you resume.]"
+    retry = f" Next try {_instant(card.retry_at, standing)}." if card.retry_at else ""
+    if card.status is KeyStatus.VALID and not card.used and not card.progress.pending:
+        return "The organisation shows no usage in the last 12 months. Is it the right organisation?"
+    if card.status is not KeyStatus.VALID and card.reason:
+        return text.quoted(card.reason) + retry
+    return retry.strip()
+
+
+def _menu(ctx: Context, card: KeyCard) -> None:
+    options = [REPLACE, CHECK, RESUME if card.paused else PAUSE, DELETE]
+    chosen = st.menu_button("Manage", options, key=f"manage-{card.provider_key_id}")
+    if chosen in ACTIONS:
+        ACTIONS[chosen](ctx, card)
+
+
+def _check(ctx: Context, card: KeyCard) -> None:
+    connections.ask_check(ctx.product, ctx.workspace_id, card.provider_key_id)
+    _say(f"“{card.label}” is checked again by the worker, within two seconds while one runs.")
+
+
+def _pause(ctx: Context, card: KeyCard) -> None:
+    connections.pause(ctx.product, ctx.workspace_id, card.provider_key_id, paused=True)
+    _say(f"“{card.label}” is paused. What was read stays.")
+
+
+def _resume(ctx: Context, card: KeyCard) -> None:
+    connections.pause(ctx.product, ctx.workspace_id, card.provider_key_id, paused=False)
+    _say(f"“{card.label}” is read again, the days missed meanwhile included.")
+
+
+def _replace(ctx: Context, card: KeyCard) -> None:
+    @st.dialog(f"Replace the key of “{text.quoted(card.label)}”", on_dismiss=_stop_asking)
+    def ask() -> None:
+        gate.recheck(ctx)
+        st.markdown("The new key must belong to the same organisation. History is kept.")
+        with st.form("replace", border=False):
+            typed = st.text_input("New admin key", type="password", max_chars=MOST_KEY, autocomplete="off")
+            sent = st.form_submit_button("Check and replace", type=brand.main_button())
+        st.caption("Checked with read-only requests before anything is stored.")
+        if sent and _tried(
+            lambda: connections.replace(ctx.product, ctx.workspace_id, card.provider_key_id, text=typed)
+        ):
+            _stop_asking()
+            st.rerun()
+
+    st.session_state[ASKING] = True
+    ask()
+
+
+def _delete(ctx: Context, card: KeyCard) -> None:
+    @st.dialog(f"Delete “{text.quoted(card.label)}”?", on_dismiss=_stop_asking)
+    def ask() -> None:
+        gate.recheck(ctx)
+        st.markdown(
+            f"The key is destroyed at once and cannot be brought back. **The {text.several(card.read_days, 'day')} "
+            "already read stay** in every figure and download, and no newer ones arrive."
+        )
+        st.caption("The key itself goes on working at the provider: revoke it there if nobody else uses it.")
+        if st.button("Delete the key", icon=":material/delete:", type=brand.main_button()):
+            connections.delete(ctx.product, ctx.workspace_id, card.provider_key_id)
+            _stop_asking()
+            _say(f"The key of “{card.label}” is destroyed. Its history stays.")
+
+    st.session_state[ASKING] = True
+    ask()
+
+
+def _stop_asking() -> None:
+    """A page that keeps itself fresh would close an open question."""
+    st.session_state[ASKING] = False
+
+
+ACTIONS: dict[str, Callable[[Context, KeyCard], None]] = {
+    REPLACE: _replace,
+    CHECK: _check,
+    PAUSE: _pause,
+    RESUME: _resume,
+    DELETE: _delete,
+}
+
+
+def _add(ctx: Context) -> None:
+    st.header("Add a provider key", anchor=False)
+    with st.container(border=True):
+        grid = st.grid(2, min_column_width=320, gap="large")
+        with grid.cell():
+            provider = _provider()
+            _form(ctx, provider)
+        with grid.cell():
+            st.markdown("**Where to get it**")
+            st.markdown(GUIDES[provider])
+            st.caption(SEALED)
+
+
+def _provider() -> str:
+    """The chosen provider's name; not asked while there is only one."""
+    if len(PROVIDERS) == 1:
+        return next(iter(PROVIDERS))
+    chosen = st.segmented_control(
+        "Provider", list(PROVIDERS), format_func=lambda name: PROVIDERS[name].title, default="openai", required=True
+    )
+    return str(chosen)
+
+
+def _form(ctx: Context, provider: str) -> None:
+    """The fields are new ones after each key that was stored, so that none stays in the browser."""
+    number = st.session_state.get(ROUND, 0)
+    title = PROVIDERS[provider].title
+    with st.form(f"add-{number}", border=False):
+        label = st.text_input("Label", placeholder="for example: Acme production", max_chars=80, autocomplete="off")
+        typed = st.text_input(
+            f"{title} admin key", type="password", placeholder="sk-admin-…", max_chars=MOST_KEY, autocomplete="off"
+        )
+        sent = st.form_submit_button("Check and save", type=brand.main_button(), icon=":material/key:")
+    st.caption("Checked with read-only requests before anything is stored.")
+    name = label.strip() or title
+    if sent and _tried(
+        lambda: connections.add(ctx.product, ctx.workspace_id, provider=provider, label=name, text=typed)
+    ):
+        st.session_state[ROUND] = number + 1
+        st.rerun()
+
+
+def _tried(store: Callable[[], connections.Added]) -> bool:
+    """Whether the key was stored; if not, the reason stands below the field."""
+    try:
+        with st.spinner("Asking the provider …"):
+            added = store()
+    except BadInput as error:
+        st.error(text.quoted(str(error)), icon=":material/key_off:")
+        return False
+    st.session_state[SAID] = f"{added.sentence} The key is sealed, and reading starts now."
+    return True
+
+
+def _say(words: str) -> None:
+    st.session_state[SAID] = words
+    st.rerun()

@@ -1,0 +1,90 @@
+"""What a stranger sees, whatever address was asked for: the way in, and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import streamlit as st
+
+from pages.ui import brand, gate, text
+from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
+from tracker import access
+from tracker.errors import BadInput, Conflict
+from tracker.product import Product
+
+TITLE = "Sign in"
+WIDTH_PX = 400
+NEW, ANSWER = "sign_in.new", "sign_in.answer"
+
+WRONG = "E-mail or password is not right."
+MADE = "If this address is new, your account is ready: sign in. If not, sign in with the password you have."
+DIFFERENT = "The two passwords differ. Please type the same one twice."
+
+
+def render(product: Product) -> None:
+    """Draw the form that was chosen; an account can be made or entered, and a demo looked at."""
+    with st.container(horizontal_alignment="center"), st.container(width=WIDTH_PX, gap="medium"):
+        brand.draw_glyph()
+        st.title("See what your LLM APIs cost", anchor=False)
+        st.markdown(":gray[Billed and estimated side by side, with every number traceable to its source.]")
+        if told := gate.notice():
+            st.info(told, icon=":material/logout:")
+        _form(product)
+        if product.settings.demo_account:
+            _demo(product, product.settings.demo_account)
+
+
+def _form(product: Product) -> None:
+    if answer := st.session_state.pop(ANSWER, None):
+        words, good = answer
+        (st.success if good else st.error)(text.quoted(words))
+    forms = Forms(Door(sign_in=lambda typed: _sign_in(product, typed), sign_up=lambda typed: _sign_up(product, typed)))
+    if st.session_state.get(NEW):
+        forms.draw_sign_up()
+        st.caption(PASSWORD_RULE)
+        _other("I already have an account", new=False)
+    else:
+        forms.draw_sign_in()
+        _other("Create an account", new=True)
+    if ANSWER in st.session_state or gate.SESSION in st.session_state:
+        st.rerun()
+
+
+def _other(label: str, *, new: bool) -> None:
+    if st.button(label, type="tertiary"):
+        st.session_state[NEW] = new
+        st.rerun()
+
+
+def _sign_in(product: Product, typed: Typed) -> bool:
+    user_id = access.authenticate(product.database, typed.email, typed.password)
+    if user_id is None:
+        st.session_state[ANSWER] = (WRONG, False)
+        return False
+    gate.enter(product, user_id)
+    return True
+
+
+def _sign_up(product: Product, typed: Typed) -> bool:
+    """Make the account. Whether the address has one already is never told."""
+    if typed.password != typed.repeated:
+        st.session_state[ANSWER] = (DIFFERENT, False)
+        return False
+    try:
+        with suppress(Conflict):
+            access.add_user(product.database, typed.email, typed.password, name=typed.name)
+    except BadInput as error:
+        st.session_state[ANSWER] = (str(error), False)
+        return False
+    st.session_state[NEW] = False
+    st.session_state[ANSWER] = (MADE, True)
+    return True
+
+
+def _demo(product: Product, email: str) -> None:
+    st.divider()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown("**Just looking?** :gray-badge[Demo data]  \n:gray[A year of made-up data.]")
+        if st.button("Try the demo", icon=":material/play_arrow:"):
+            gate.enter(product, access.user_of(product.database, email))
+            st.rerun()

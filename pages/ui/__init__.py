@@ -1,0 +1,1 @@
+"""What pages are drawn with: their context, words, colours and charts."""

@@ -1,0 +1,57 @@
+"""Lets the browser call one of our routes, because only an answer over HTTP can set or take back a cookie.
+
+The script names an errand; a few lines in the page carry it out once and say so. Nothing of it is shown.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
+
+ERRAND, COUNT = "bridge.errand", "bridge.count"
+
+SCRIPT = """
+let last = 0;
+export default function ({ data, setTriggerValue }) {
+  if (!data || data.number <= last) { return; }
+  last = data.number;
+  fetch(data.address, {
+    method: "POST",
+    credentials: "same-origin",
+    headers: { "Content-Type": "application/json", "X-Requested-With": "tracker" },
+    body: JSON.stringify({ ticket: data.ticket }),
+  }).then((answer) => setTriggerValue("answered", answer.status), () => setTriggerValue("answered", 0));
+}
+"""
+
+
+def open_session(ticket: str) -> None:
+    """Have the browser fetch the cookie for this ticket."""
+    _send("/auth/session", ticket)
+
+
+def close_session() -> None:
+    """Have the browser give the cookie back."""
+    _send("/auth/logout", "")
+
+
+def draw() -> None:
+    """Keep the errand mounted until the browser has done it."""
+    errand = st.session_state.get(ERRAND)
+    if errand:
+        answer = _component()(data=errand, key=f"bridge-{errand['number']}", on_answered_change=lambda: None)
+        if answer.get("answered") is not None:
+            del st.session_state[ERRAND]
+
+
+def _send(address: str, ticket: str) -> None:
+    number = st.session_state.get(COUNT, 0) + 1
+    st.session_state[COUNT] = number
+    st.session_state[ERRAND] = {"address": address, "ticket": ticket, "number": number}
+
+
+@lru_cache(maxsize=1)
+def _component() -> ComponentRenderer:
+    return st.components.v2.component("tracker_bridge", js=SCRIPT)

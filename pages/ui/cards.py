@@ -1,0 +1,121 @@
+"""The dashboard's cards: each number with what it is, which days it covers and what it leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.ui import text
+from tracker.overview import DayMark, Measure, Overview, Stage
+
+ESTIMATE = ":gray-badge[estimate]"
+CARD_PX = 190
+
+
+def draw(seen: Overview) -> None:
+    """Five cards in a row, one below the other on a phone."""
+    grid = st.grid(5, border=True, min_column_width=CARD_PX)
+    for card in CARDS:
+        with grid.cell():
+            card(seen)
+
+
+def _card(label: str, value: str, lines: Sequence[str], *, explained: str) -> None:
+    st.metric(label, text.dollars(value), help=explained)
+    st.caption("  \n".join(text.dollars(line) for line in lines if line))
+
+
+def _spend(seen: Overview) -> None:
+    _card(
+        f"Month to date {ESTIMATE}",
+        text.money(seen.month.spend),
+        [f"Estimated spend, {period(seen)}", _as_of(seen), *unread(seen), unpriced(seen)],
+        explained="Tokens × list price of every event of the calendar month so far, in UTC days. Not an invoice.",
+    )
+
+
+def _billed(seen: Overview) -> None:
+    explained = "What the provider charged. It comes a day or more later and is never added to an estimate."
+    if seen.billed is None:
+        _card("Billed", text.UNKNOWN, [f"No bill for {seen.cycle.start:%B} yet"], explained=explained)
+        return
+    days = text.day_range(seen.cycle.start, seen.billed.through, today=seen.cycle.today)
+    lines = [f"By the provider, {days}", f"Estimate of these days: {text.money(seen.billed.estimate)}"]
+    _card("Billed", text.money(seen.billed.amount), lines, explained=explained)
+
+
+def _against(seen: Overview) -> None:
+    before = f"{seen.cycle.previous_start:%B}"
+    change = seen.change
+    explained = (
+        f"Estimated spend minus that of the same days of {before}. "
+        "Only days count that are complete in both months; today is not."
+    )
+    label = f"Against {before} {ESTIMATE}"
+    if not change.days:
+        _card(label, text.UNKNOWN, [_no_comparison(seen, before)], explained=explained)
+        return
+    days = text.day_range(change.days[0], change.days[-1], today=seen.cycle.today)
+    left_out = f", {text.several(change.left_out, 'day')} left out" if change.left_out else ""
+    lines = [f"{text.percent_change(change.percent[Measure.SPEND])} on {text.money(change.before)}", days + left_out]
+    if change.movers:
+        mover = change.movers[0]
+        lines.append(f"Most: {text.quoted(mover.model)} {text.money_change(mover.difference)}")
+    _card(label, text.money_change(change.difference), lines, explained=explained)
+
+
+def _no_comparison(seen: Overview, before: str) -> str:
+    if seen.cycle.today == seen.cycle.start:
+        return f"{seen.cycle.start:%B} began today"
+    return f"After {before} is read" if seen.stage is Stage.READING else "No day is complete in both months"
+
+
+def _tokens(seen: Overview) -> None:
+    explained = "Input (with its cached part) and output. Calls without a token count are not in it."
+    _card("Tokens", text.count(seen.month.tokens), [period(seen), _trend(seen, Measure.TOKENS)], explained=explained)
+
+
+def _requests(seen: Overview) -> None:
+    explained = "Calls of models and tools, as the provider counts them."
+    lines = [period(seen), _trend(seen, Measure.REQUESTS)]
+    _card("Requests", text.count(seen.month.requests), lines, explained=explained)
+
+
+CARDS: tuple[Callable[[Overview], None], ...] = (_spend, _billed, _against, _tokens, _requests)
+
+
+def period(seen: Overview) -> str:
+    """The cycle's days in words."""
+    return f"{text.day_range(seen.cycle.start, seen.cycle.today, today=seen.cycle.today)} UTC"
+
+
+def unread(seen: Overview) -> list[str]:
+    """That days are missing in the sum, when there are any."""
+    missing = [day for day in seen.cycle.days if seen.marks[day] is DayMark.MISSING]
+    if not missing:
+        return []
+    days = text.several(len(seen.cycle.days), "day")
+    return [f"**{len(missing)} of {days} not read yet**, so this is too low"]
+
+
+def unpriced(seen: Overview) -> str:
+    """The part that the estimate lacks, or that it lacks none."""
+    month = seen.month
+    if not month.unpriced_rows:
+        return "Every request has a price" if month.spend is not None else ""
+    models = text.several(len(month.unpriced_models), "model")
+    if month.unpriced_requests:
+        return f"{text.count(month.unpriced_requests)} requests of {models} are unpriced and not in it"
+    return f"{text.several(month.unpriced_rows, 'event')} of {models} are unpriced and not in it"
+
+
+def _trend(seen: Overview, measure: Measure) -> str:
+    change = seen.change.percent[measure]
+    return f"{text.percent_change(change)} against {seen.cycle.previous_start:%B}" if change is not None else ""
+
+
+def _as_of(seen: Overview) -> str:
+    if not seen.stale or seen.read_at is None:
+        return ""
+    return f"**As of {text.day(seen.read_at.date(), today=seen.cycle.today)}**"

@@ -1,0 +1,236 @@
+"""Charts as Vega-Lite dicts. Pure: values in, spec out; the only place where an amount becomes a float.
+
+The shape of a chart is built by Altair once for each theme and kept; data, colours and labels are put into a copy.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import altair as alt
+
+from pages.ui import text
+from pages.ui.palette import Palette, palette
+from tracker.overview.days import DayMark
+from tracker.overview.figures import Amount, Measure
+from tracker.overview.stacks import Bars
+
+Spec = dict[str, Any]
+Row = dict[str, object]
+
+HEIGHT = 300
+EDGE = 0.14
+"""A bar covers a day from here to the same distance from its end."""
+
+STRIPE_RISE, STRIPE_GAP = 0.09, 0.05
+"""Of a provisional bar's stripes: rise across the bar and distance, as parts of the highest day."""
+
+STATES = {
+    DayMark.FINAL: "final",
+    DayMark.PROVISIONAL: "provisional",
+    DayMark.OPEN: "provisional, not over when it was read",
+    DayMark.MISSING: "not read completely",
+}
+
+
+def week_chart(bars: Bars, marks: Mapping[date, DayMark], *, dark: bool) -> Spec:
+    """Seven days of stacked bars (x: number of the day, y: US dollars or a count), with its data inside."""
+    spec = copy.deepcopy(_template(dark=dark))
+    days = sorted(bars.totals)
+    colours = palette(dark=dark)
+    spec["data"] = {"values": [*_bar_rows(bars, marks), *_stripe_rows(bars, marks), *_gap_rows(bars, marks)]}
+    first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
+    first["x"]["axis"]["labelExpr"] = _day_labels(days)
+    first["y"]["axis"]["labelExpr"] = _amount_labels(bars)
+    first["y"]["scale"]["domain"] = [0, top_of(bars)]
+    for layer in parts:
+        if "color" in layer["encoding"]:
+            scale = layer["encoding"]["color"]["scale"]
+            scale["domain"] = [name for name, _ in bars.names]
+            scale["range"] = [colours.slots[slot] for _, slot in bars.names]
+    return spec
+
+
+def top_of(bars: Bars) -> float:
+    """The height of the chart: a little above the highest day, one unit when there is nothing."""
+    return float(bars.highest) * 1.06 or 1.0
+
+
+def _bar_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
+    places = {day: n for n, day in enumerate(sorted(bars.totals))}
+    last = {segment.day: segment for segment in bars.segments}
+    reached = dict.fromkeys(places, 0.0)
+    for segment in bars.segments:
+        low, n = reached[segment.day], places[segment.day]
+        reached[segment.day] = high = low + float(segment.amount)
+        yield {
+            "part": "top" if last[segment.day] is segment else "bar",
+            "x": n + EDGE,
+            "x2": n + 1 - EDGE,
+            "y": low,
+            "y2": high,
+            "Model": segment.name,
+            "Day": f"{segment.day:%a %-d %b}",
+            "Amount": amount_text(segment.amount, bars.measure),
+            "Day in total": amount_text(bars.totals[segment.day], bars.measure),
+            "State": STATES[marks[segment.day]],
+            "solid": marks[segment.day] is DayMark.FINAL,
+        }
+
+
+def _stripe_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
+    """The stripes of provisional days, each cut off at the edges of its bar."""
+    rise, gap = top_of(bars) * STRIPE_RISE, top_of(bars) * STRIPE_GAP
+    for n, day in enumerate(sorted(bars.totals)):
+        height = float(bars.totals[day] or 0)
+        if marks[day] in {DayMark.FINAL, DayMark.MISSING} or not height:
+            continue
+        left, width = n + EDGE, 1 - 2 * EDGE
+        for step in range(int((height + rise) / gap) + 1):
+            start = step * gap - rise
+            low, high = max(start, 0.0), min(start + rise, height)
+            if low < high:
+                x, x2 = (left + width * (y - start) / rise for y in (low, high))
+                yield {"part": "stripe", "x": x, "x2": x2, "y": low, "y2": high}
+
+
+def _gap_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
+    """A dashed outline over what is missing of a day."""
+    for n, day in enumerate(sorted(bars.totals)):
+        if marks[day] is DayMark.MISSING:
+            low = float(bars.totals[day] or 0)
+            yield {
+                "part": "gap",
+                "x": n + EDGE,
+                "x2": n + 1 - EDGE,
+                "middle": n + 0.5,
+                "y": low,
+                "y2": top_of(bars),
+                "Day": f"{day:%a %-d %b}",
+                "State": STATES[DayMark.MISSING],
+            }
+
+
+@lru_cache(maxsize=2)
+def _template(*, dark: bool) -> Spec:
+    """The chart without data, colours of models, labels and heights."""
+    colours = palette(dark=dark)
+    layers = alt.layer(_axes(colours), _bars("bar", colours), _bars("top", colours), _stripes(colours), *_gaps(colours))
+    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None)
+    spec: Spec = chart.to_dict()
+    # Named data that no layer uses is a mistake to the browser.
+    return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
+
+
+def _axes(colours: Palette) -> alt.Chart:
+    """An invisible point that carries the scales and axes for all layers."""
+    x = alt.Axis(
+        values=[n + 0.5 for n in range(7)],
+        labelExpr="''",
+        grid=False,
+        ticks=False,
+        domainColor=colours.grid,
+        title=None,
+        labelColor=colours.grey,
+        labelFontSize=12,
+        labelPadding=8,
+    )
+    y = alt.Axis(
+        tickCount=4,
+        labelExpr="''",
+        title=None,
+        domain=False,
+        ticks=False,
+        gridColor=colours.grid,
+        labelColor=colours.grey,
+        labelFontSize=12,
+    )
+    chart: alt.Chart = (
+        alt.Chart()
+        .mark_point(opacity=0)
+        .encode(
+            x=alt.X("x:Q", axis=x, scale=alt.Scale(domain=[0, 7], nice=False)),
+            y=alt.Y("y:Q", axis=y, scale=alt.Scale(domain=[0, 1], nice=False)),
+        )
+    )
+    return chart
+
+
+def _bars(part: str, colours: Palette) -> alt.Chart:
+    """Segments, a line of background apart; the topmost of each day is rounded."""
+    legend = alt.Legend(
+        orient="top",
+        title=None,
+        symbolType="square",
+        labelColor=colours.text,
+        labelFontSize=13,
+        labelLimit=180,
+        columns=alt.ExprRef("width<520?2:6"),
+    )
+    chart: alt.Chart = (
+        _part(part)
+        .mark_rect(
+            stroke=colours.background,
+            strokeWidth=1,
+            cornerRadiusTopLeft=3 if part == "top" else 0,
+            cornerRadiusTopRight=3 if part == "top" else 0,
+        )
+        .encode(
+            x="x:Q",
+            x2="x2:Q",
+            y="y:Q",
+            y2="y2:Q",
+            color=alt.Color("Model:N", sort=None, legend=legend, scale=alt.Scale(domain=[""], range=["#000000"])),
+            opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
+            tooltip=[f"{name}:N" for name in ("Day", "Model", "Amount", "Day in total", "State")],
+        )
+    )
+    return chart
+
+
+def _stripes(colours: Palette) -> alt.Chart:
+    mark = _part("stripe").mark_rule(color=colours.background, strokeWidth=1.6, tooltip=None)
+    chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
+    return chart
+
+
+def _gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
+    outline = _part("gap").mark_rect(fill=None, stroke=colours.grey, strokeDash=[3, 3], strokeWidth=1)
+    words = _part("gap").mark_text(text="not read", angle=270, color=colours.grey, align="right", dx=-8, fontSize=12)
+    tooltip = ["Day:N", "State:N"]
+    return (
+        outline.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q", tooltip=tooltip),
+        words.encode(x="middle:Q", y="y2:Q", opacity=alt.value(1)),
+    )
+
+
+def _part(name: str) -> alt.Chart:
+    return alt.Chart().transform_filter(f"datum.part === '{name}'")
+
+
+def _day_labels(days: Sequence[date]) -> str:
+    """A Vega expression: weekday and day, with the month at the first and where one begins. Letters of ours only."""
+    labels = [f"{day:%a %-d}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
+    short = [f"{day.day}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
+    return f"(width<520?{short!r}:{labels!r})[floor(datum.value)]"
+
+
+def _amount_labels(bars: Bars) -> str:
+    """A Vega expression: whole dollars or k, cents for small amounts; counts with k, M and B."""
+    if bars.measure is not Measure.SPEND:
+        return "replace(format(datum.value, '~s'), 'G', 'B')"
+    if bars.highest >= 10_000:
+        return "'$' + replace(format(datum.value, '~s'), 'G', 'B')"
+    return "'$' + format(datum.value, ',.0f')" if bars.highest >= 4 else "'$' + format(datum.value, '.2f')"
+
+
+def amount_text(amount: Amount | None, measure: Measure) -> str:
+    """An amount of this measure as text."""
+    if measure is Measure.SPEND:
+        return text.money(Decimal(amount)) if amount is not None else text.UNKNOWN
+    return text.count(int(amount)) if amount is not None else text.UNKNOWN

@@ -1,0 +1,81 @@
+"""streamlit-authenticator's sign-in and sign-up forms in front of our own accounts.
+
+Only its widgets are used: they hand what was typed to a `Door`. Its cookie, its hashing, its user list and its other
+features are never built (they cannot end a session, and run on a password without its surrounding spaces).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from streamlit_authenticator.views import Authenticate
+
+from tracker.access import MIN_PASSWORD
+
+PASSWORD_RULE = f"At least {MIN_PASSWORD} characters. A sentence is fine; spaces count. No rules about symbols."
+
+SIGN_IN = {"Form name": "Sign in", "Username": "E-mail", "Password": "Password", "Login": "Sign in"}
+SIGN_UP = {
+    "Form name": "Create your account",
+    "First name": "First name (optional)",
+    "Last name": "Last name (optional)",
+    "Email": "E-mail",
+    "Password": "Password",
+    "Repeat password": "Repeat the password",
+    "Register": "Create account",
+}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What somebody entered, exactly as typed."""
+
+    email: str
+    password: str
+    repeated: str = ""
+    name: str = ""
+
+
+class Door:
+    """Takes the place of the package's controller: hands on what was typed."""
+
+    def __init__(self, *, sign_in: Callable[[Typed], bool], sign_up: Callable[[Typed], bool]) -> None:
+        self._sign_in, self._sign_up = sign_in, sign_up
+
+    def login(self, username: str = "", password: str = "", *_: Any, **_options: Any) -> bool:
+        return self._sign_in(Typed(username, password))
+
+    def register_user(
+        self, first_name: str, last_name: str, email: str, _username: str, password: str, repeated: str, *_: Any
+    ) -> tuple[str | None, str | None, str | None]:
+        made = self._sign_up(Typed(email, password, repeated, f"{first_name} {last_name}"))
+        return (email, email, first_name) if made else (None, None, None)
+
+
+class NoCookie:
+    """Takes the place of the package's cookie, which a script could read and nobody could take back."""
+
+    def get_cookie(self) -> None:
+        """There is none."""
+
+    def set_cookie(self) -> None:
+        """Ours is set by a route."""
+
+
+class Forms(Authenticate):  # type: ignore[misc]  # the package ships no types
+    """The two forms. The package's own constructor is left out: it would mount its cookie's frame."""
+
+    def __init__(self, door: Door) -> None:  # the parent's sets what is not used here
+        self.api_key = self.path = None
+        self.secret_key = ""
+        self.attrs = {"login_sleep_time": 0, "password_instructions": PASSWORD_RULE}
+        self.authentication_controller = door
+        self.cookie_controller = NoCookie()
+
+    def draw_sign_in(self) -> None:
+        self.login(fields=SIGN_IN, key="sign-in")
+
+    def draw_sign_up(self) -> None:
+        self.register_user(fields=SIGN_UP, key="sign-up", captcha=False, password_hint=False, merge_username_email=True)

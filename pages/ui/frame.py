@@ -1,0 +1,69 @@
+"""The frame around every page: the sign-in gate first, then the navigation. Nothing is reachable around it.
+
+A stranger gets the same addresses with the sign-in form behind each, so that a deep link survives signing in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from pages import sign_in
+from pages.registry import PAGES, Page
+from pages.ui import brand, bridge, gate, text
+from pages.ui.context import Context
+from pages.web.running import the_product
+from tracker.product import Product
+
+SIDEBAR_PX = 232
+
+
+def draw() -> None:
+    """One run of the script for one browser tab."""
+    product = the_product()
+    ctx = gate.context(product)
+    st.set_page_config(
+        page_title=brand.NAME,
+        page_icon=brand.FAVICON,
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_PX if ctx else "collapsed",
+    )
+    if ctx is None:
+        st.navigation([_page(page, _sign_in(product)) for page in PAGES], position="hidden").run()
+    else:
+        _draw_signed_in(ctx)
+    bridge.draw()
+
+
+def _draw_signed_in(ctx: Context) -> None:
+    groups: dict[str, list[StreamlitPage]] = {}
+    for page in PAGES:
+        groups.setdefault(page.group, []).append(_page(page, _render(page, ctx)))
+    chosen = st.navigation(groups)
+    brand.draw_logo()
+    with st.sidebar:
+        _account(ctx)
+    chosen.run()
+
+
+def _account(ctx: Context) -> None:
+    if ctx.email == ctx.product.settings.demo_account:
+        st.badge("Demo data", icon=":material/science:", color="gray")
+    st.caption(f"Signed in as  \n{text.quoted(ctx.email)}")
+    if st.button("Sign out", icon=":material/logout:", type="tertiary"):
+        gate.leave(ctx)
+        st.rerun()
+
+
+def _page(page: Page, draw_it: Callable[[], None]) -> StreamlitPage:
+    return st.Page(draw_it, title=page.title, icon=page.icon, url_path=page.path, default=page is PAGES[0])
+
+
+def _render(page: Page, ctx: Context) -> Callable[[], None]:
+    return lambda: page.render(ctx)
+
+
+def _sign_in(product: Product) -> Callable[[], None]:
+    return lambda: sign_in.render(product)

@@ -1,0 +1,210 @@
+"""What the dashboard says of itself: one line of truth, and a notice for each state in which something is to be known.
+
+Every notice ends with the next step: a button, the time of the next try, or that nothing is to be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.ui import text
+from tracker.models import KeyStatus
+from tracker.overview import Connection, Measure, Overview, Stage
+from tracker.overview.cycle import LEDGER_DAYS
+
+SETTINGS = "settings"
+PROMISE = "We never read prompts or answers, send only GET requests on a fixed list, and never show a key again."
+
+STEPS = (
+    ("Connect a key", "Paste a read-only admin key of OpenAI. We show which page and which button."),
+    (
+        "We read your last 12 months",
+        "Newest days first: this month is there within a minute. You can leave; it goes on.",
+    ),
+    ("See what it costs", "By model and day, beside what the provider billed, every day known to be complete or not."),
+)
+
+
+def draw(seen: Overview) -> None:
+    """The notices of this overview, the gravest first."""
+    for connection in seen.connections:
+        if connection.refused:
+            _refused(connection, seen)
+    if unchecked := [each for each in seen.connections if each.status is KeyStatus.UNCHECKED and each.reason]:
+        _unchecked(unchecked[0])
+    _worker(seen)
+    if notice := STAGES.get(seen.stage):
+        notice(seen)
+    _failure(seen)
+    _set_aside(seen)
+
+
+def line_of_truth(seen: Overview) -> str:
+    """How far the figures can be trusted, in one line of Markdown."""
+    today = seen.cycle.today
+    complete = f"**{seen.complete_days} of {LEDGER_DAYS}** days complete"
+    billed = (
+        f"Billed through **{text.day(seen.billed_through, today=today)} UTC**" if seen.billed_through else "No bill yet"
+    )
+    read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
+    worker = "worker running" if seen.workers.alive else "**no worker running**"
+    return f"{complete} · {billed} · {read} · {worker}"
+
+
+def unpriced_week(seen: Overview, measure: Measure) -> str:
+    """That unpriced usage of the week is in no bar of money."""
+    days = set(seen.cycle.week)
+    models = {cell.model for cell in seen.cells if cell.day in days and cell.unpriced_rows}
+    if measure is not Measure.SPEND or not models:
+        return ""
+    named = ", ".join(text.quoted(model) for model in sorted(models)[:3])
+    more = f" and {len(models) - 3} more" if len(models) > 3 else ""
+    return f"Without a price, and so in no bar: {named}{more}."
+
+
+def _no_key(_seen: Overview) -> None:
+    st.markdown("No provider is connected yet. Three steps, about a minute.")
+    grid = st.grid(3, border=True, min_column_width=280)
+    for number, (title, words) in enumerate(STEPS, start=1):
+        with grid.cell():
+            st.markdown(f":{'primary' if number == 1 else 'gray'}-badge[{number}] **{title}**")
+            st.caption(words)
+            if number == 1:
+                to_settings("Connect a key", icon=":material/key:", main=True)
+    st.caption(PROMISE)
+
+
+def _waiting(seen: Overview) -> None:
+    if seen.workers.alive:
+        st.info(
+            "Your key is sealed. The worker picks it up within two seconds.",
+            icon="spinner",
+            title="Waiting for the first read",
+        )
+
+
+def _reading(seen: Overview) -> None:
+    progress = seen.progress
+    now_at = f", now at {text.day(progress.reading, today=seen.cycle.today)}" if progress.reading else ""
+    words = f"Reading newest days first: **{progress.read:,} of {text.several(progress.total, 'day')}**{now_at}. "
+    after = "You can leave this page; it goes on." if seen.workers.alive else "Nothing is being read right now."
+    st.progress(progress.share, text=words + after)
+
+
+def _nothing_used(seen: Overview) -> None:
+    with st.container(border=True):
+        st.header("The provider reports no usage in the last 12 months", anchor=False)
+        st.markdown(
+            f"The key works and all {text.several(seen.progress.total, 'day')} were read: **verified zero**, not "
+            "missing. Is it the right organisation? The usual reason is that your traffic runs in another one."
+        )
+        st.markdown(
+            "1. Open **platform.openai.com** and look at the organisation's name at the top left.\n"
+            "2. Switch to the one your applications use.\n"
+            "3. Create the admin key there and replace this one."
+        )
+        to_settings("Replace the key", icon=":material/key:", main=True)
+        st.caption("If it is the right one, there is nothing to do: usage appears here within the hour.")
+
+
+STAGES: dict[Stage, Callable[[Overview], None]] = {
+    Stage.NO_KEY: _no_key,
+    Stage.WAITING: _waiting,
+    Stage.READING: _reading,
+    Stage.NOTHING_USED: _nothing_used,
+}
+
+
+def _refused(connection: Connection, seen: Overview) -> None:
+    when = f" at {text.instant(connection.checked_at, today=seen.cycle.today)}" if connection.checked_at else ""
+    reason = text.quoted(connection.reason) if connection.reason else "It can no longer be used."
+    st.error(
+        f"**{text.quoted(connection.label)}** ({connection.provider}, ends {text.quoted(connection.last4)}){when}: "
+        f"{reason} What was read before is kept and shown; nothing newer arrives from this key.",
+        icon=":material/key_off:",
+        title=REFUSALS.get(connection.status, "A key was refused"),
+    )
+    with st.container(horizontal=True):
+        to_settings(
+            "Replace the key or check it again", icon=":material/key:", key=f"refused-{connection.provider_key_id}"
+        )
+
+
+REFUSALS = {
+    KeyStatus.INSUFFICIENT: "A key may not read everything it needs",
+    KeyStatus.UNREADABLE: "A stored key cannot be opened",
+}
+
+
+def _unchecked(connection: Connection) -> None:
+    st.info(
+        f"**{text.quoted(connection.label)}**: {text.quoted(connection.reason or '')} "
+        "The worker tries again by itself; nothing to do.",
+        icon=":material/hourglass:",
+        title="A key is not checked yet",
+    )
+
+
+def _worker(seen: Overview) -> None:
+    """Stale figures, or nobody who could read newer ones."""
+    if seen.stage is Stage.NO_KEY:
+        return
+    today = seen.cycle.today
+    if seen.stale and seen.read_at:
+        why = "The worker runs, so newer ones are on their way." if seen.workers.alive else text.START_WORKER
+        st.warning(
+            f"Nothing was read since {text.instant(seen.read_at, today=today)}. The figures below are true "
+            f"for what was read, and end there. {why}",
+            icon=":material/schedule:",
+            title=f"These numbers are from {text.age(seen.now - seen.read_at)}",
+        )
+    elif not seen.workers.alive:
+        last = (
+            f" The last sign of one was at {text.instant(seen.workers.seen_at, today=today)}."
+            if seen.workers.seen_at
+            else ""
+        )
+        st.warning(
+            f"Your key is safe, but nothing new is being read.{last} {text.START_WORKER}",
+            icon=":material/pause_circle:",
+            title="No worker is running",
+        )
+
+
+def _failure(seen: Overview) -> None:
+    failure = seen.failure
+    if failure is None:
+        return
+    today = seen.cycle.today
+    retry = f"Next try {text.instant(failure.retry_at, today=today)}; nothing to do." if failure.retry_at else ""
+    others = f" and {text.several(failure.days - 1, 'other day')}" if failure.days > 1 else ""
+    st.warning(
+        f"The newest: {failure.endpoint.replace('_', ' ')}. {text.quoted(failure.reason or '')} {retry}",
+        icon=":material/event_busy:",
+        title=f"{text.day(failure.newest, today=today)}{others} could not be read",
+    )
+
+
+def _set_aside(seen: Overview) -> None:
+    """That reading has been stopped on purpose."""
+    if paused := [each for each in seen.connections if each.paused and not each.refused]:
+        names = ", ".join(text.quoted(each.label) for each in paused)
+        st.info(f"**{names}** is paused. Days missed meanwhile are read when you resume it.", icon=":material/pause:")
+        to_settings("Resume", icon=":material/play_arrow:", key="paused")
+    if not seen.connections and seen.stage is not Stage.NO_KEY:
+        st.info("No key is connected any more. What was read is kept and shown.", icon=":material/key_off:")
+        to_settings("Connect a key", icon=":material/key:", key="none-left")
+
+
+def to_settings(label: str, *, icon: str, key: str | None = None, main: bool = False) -> None:
+    """A button to the settings page. White on the dark theme's primary colour is unreadable, so it is plain there."""
+    bright = main and st.context.theme.type != "dark"
+    if st.button(label, icon=icon, type="primary" if bright else "secondary", key=key):
+        # A page is known by its address; what is drawn there is the registry's.
+        st.switch_page(st.Page(_elsewhere, title="Settings", url_path=SETTINGS))
+
+
+def _elsewhere() -> None:
+    """Stands for a page that another module draws."""

@@ -1,0 +1,68 @@
+"""Tables as pandas frames. Pure: values in, frame out; amounts become floats only here and in charts.
+
+A cell that a spreadsheet would take for a formula is made harmless, because a table on screen can be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pandas as pd
+
+from pages.ui import text
+from tracker.export import cell
+from tracker.overview.days import DayMark
+from tracker.overview.events import Event
+from tracker.overview.figures import Amount
+from tracker.overview.stacks import Bars
+from tracker.usage import CostBasis
+
+STATES = {
+    DayMark.FINAL: "final",
+    DayMark.PROVISIONAL: "provisional",
+    DayMark.OPEN: "not over",
+    DayMark.MISSING: "not read",
+}
+
+
+def week_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.DataFrame:
+    """The chart's twin: one row a UTC day, a column for its state, the total and each model in the chart's order."""
+    amounts = {(segment.day, segment.name): segment.amount for segment in bars.segments}
+    return pd.DataFrame(
+        [
+            {
+                "Day": f"{day:%a} {text.day(day, today=today)}",
+                "State": STATES[marks[day]],
+                "Total": _number(bars.totals[day]),
+                **{cell(name): _number(amounts.get((day, name))) for name, _ in bars.names},
+            }
+            for day in sorted(bars.totals)
+        ]
+    )
+
+
+def events_frame(events: Sequence[Event]) -> pd.DataFrame:
+    """One row an event, newest first; `Estimate` in US dollars, None where it is unpriced or a count is not told."""
+    return pd.DataFrame(
+        [
+            {
+                "Hour (UTC)": event.at,
+                "Model": cell(event.model),
+                "Estimate": _number(event.estimate),
+                "Price": "" if event.basis is CostBasis.ESTIMATED else event.basis.value,
+                "Requests": event.requests,
+                "Input tokens": event.input_tokens,
+                "of it cached": event.cached_tokens,
+                "Output tokens": event.output_tokens,
+                "Type": event.usage_type,
+                "Project": cell(event.project),
+                "API key": cell(event.api_key),
+            }
+            for event in events
+        ]
+    ).astype(dict.fromkeys(("Requests", "Input tokens", "of it cached", "Output tokens"), "Int64"))
+
+
+def _number(amount: Amount | None) -> float | None:
+    return None if amount is None else float(amount)

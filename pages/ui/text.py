@@ -1,0 +1,125 @@
+"""Values as a person reads them: money, counts, days, instants; and the sentences of every state of the dashboard.
+
+What comes from outside is quoted with `quoted` before it stands in Markdown: a name must never become a link.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+
+MINUS = "\N{MINUS SIGN}"
+UNKNOWN = "\N{EN DASH}"
+CENT = Decimal("0.01")
+MILLION = Decimal(1_000_000)
+PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+
+DISCLAIMER = (
+    "Estimates are tokens × list price and may differ from the invoice: credits, taxes, contract prices and fees "
+    "without a token count are only in billed amounts."
+)
+START_WORKER = "Start it with `python -m jobs`; the page then goes on by itself."
+
+
+def money(usd: Decimal | None) -> str:
+    """Cents up to a million, then two decimals and M; an amount below a cent is never shown as nothing."""
+    if usd is None:
+        return UNKNOWN
+    size, sign = abs(usd), MINUS if usd < 0 else ""
+    if 0 < size < CENT:
+        return f"{sign}<$0.01"
+    if size >= MILLION:
+        return f"{sign}${(size / MILLION).quantize(CENT, ROUND_HALF_EVEN):,}M"
+    return f"{sign}${size.quantize(CENT, ROUND_HALF_EVEN):,}"
+
+
+def money_change(usd: Decimal | None) -> str:
+    """As `money`, always with a sign unless it is nothing."""
+    return f"+{money(usd)}" if usd is not None and usd > 0 else money(usd)
+
+
+def event_money(usd: Decimal | None) -> str:
+    """Four decimals, for the cost of one event."""
+    if usd is None:
+        return UNKNOWN
+    smallest = Decimal("0.0001")
+    return f"<${smallest}" if 0 < usd < smallest else f"${usd.quantize(smallest, ROUND_HALF_EVEN):,}"
+
+
+def count(number: int | None) -> str:
+    """Thousands, millions and billions as k, M and B: one decimal below a hundred of them, none from there on."""
+    if number is None:
+        return UNKNOWN
+    if number < 1_000:
+        return str(number)
+    for size, letter in ((10**3, "k"), (10**6, "M")):
+        if (scaled := _rounded(Decimal(number) / size)) < 1_000:
+            return f"{scaled}{letter}"
+    return f"{_rounded(Decimal(number) / 10**9):,}B"
+
+
+def _rounded(scaled: Decimal) -> Decimal:
+    return scaled.quantize(Decimal("0.1") if scaled < Decimal("99.95") else Decimal(1), ROUND_HALF_EVEN)
+
+
+def percent_change(percent: Decimal | None) -> str:
+    """One decimal and always a sign: +16.2 %."""
+    if percent is None:
+        return UNKNOWN
+    sign = "+" if percent > 0 else MINUS if percent < 0 else ""
+    return f"{sign}{abs(percent):,.1f} %"
+
+
+def day(value: date, *, today: date) -> str:
+    """9 Nov; with the year when it is not this one."""
+    year = "" if value.year == today.year else f" {value.year}"
+    return f"{value.day} {value:%b}{year}"
+
+
+def day_range(first: date, last: date, *, today: date) -> str:
+    """The days from first to last, both inclusive: 1–21 Nov, 30 Oct – 2 Nov."""
+    if first == last:
+        return day(last, today=today)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{day(last, today=today)}"
+    return f"{day(first, today=today)} – {day(last, today=today)}"
+
+
+def age(since: timedelta) -> str:
+    """How long ago in the largest unit that fits: just now, 12 min ago, 3 h ago, 4 days ago."""
+    minutes = int(since.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{minutes // 1440} days ago"
+
+
+def instant(at: datetime, *, today: date) -> str:
+    """20 Nov 04:02 UTC; the time alone on the same day. `at` is aware UTC."""
+    clock = f"{at:%H:%M} UTC"
+    return clock if at.date() == today else f"{day(at.date(), today=today)} {clock}"
+
+
+def several(number: int, one: str, many: str | None = None) -> str:
+    """1 day, 2 days, 1,204 days."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def dollars(text: str) -> str:
+    """Text of ours for Markdown: two bare dollar signs would be read as a formula."""
+    return re.sub(r"(?<!\\)\$", r"\\$", text)
+
+
+def quoted(foreign: str) -> str:
+    """Text from outside for Markdown, to be read as it is: no markup, link, address, icon or emoji comes of it.
+
+    Addresses and short codes are recognised even when escaped, so a word joiner breaks them without being seen.
+    """
+    flat = " ".join(foreign.split())
+    escaped = "".join(f"\\{char}" if char in PUNCTUATION else char for char in flat)
+    # Before a space a mark begins nothing, and stays as it was for whoever copies the text.
+    return re.sub(r"(\\[:@./])(?=\S)", "\\1\N{WORD JOINER}", escaped)

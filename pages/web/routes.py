@@ -1,0 +1,137 @@
+"""Addresses beside the pages. Each checks the session itself: nothing here trusts that a page was seen before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from pages.web import cookie
+from pages.web.running import the_product
+from tracker import access, clock, downloads, report, sessions
+from tracker.clock import utc_now
+from tracker.errors import BadInput
+from tracker.sessions import SignedIn
+
+MOST_BYTES = 1_000
+OURS = "X-Requested-With"
+"""A header that another site's form cannot send."""
+
+NO_STORE = {"Cache-Control": "no-store"}
+STRANGER = "Sign in first, then open this address again.\n"
+
+
+async def open_session(request: Request) -> Response:
+    """POST /auth/session: give the cookie for a one-shot ticket."""
+    ticket = await _ticket(request)
+    if ticket is None:
+        return _refused()
+    product = the_product()
+    token = await run_in_threadpool(sessions.redeem, product.database, ticket, now=utc_now())
+    if token is None:
+        return _refused()
+    response = Response(status_code=204, headers=NO_STORE)
+    cookie.give(response, token, product.settings)
+    return response
+
+
+async def close_session(request: Request) -> Response:
+    """POST /auth/logout: end the session of this cookie and take the cookie back."""
+    if not _is_ours(request):
+        return _refused()
+    product = the_product()
+    if signed := await run_in_threadpool(_signed_in, request):
+        await run_in_threadpool(sessions.end, product.database, signed.session_id, now=utc_now())
+    response = Response(status_code=204, headers=NO_STORE)
+    cookie.take_back(response, product.settings)
+    return response
+
+
+def download(request: Request) -> Response:
+    """GET /export/usage.csv and /export/billed.csv: `?from=DAY&to=DAY` (UTC, `to` exclusive) or `?last=COUNT`."""
+    signed = _signed_in(request)
+    if signed is None:
+        return PlainTextResponse(STRANGER, 401, headers=NO_STORE)
+    try:
+        period = downloads.period_of(request.query_params, today=clock.day_of(utc_now()))
+        downloads.check_file(request.path_params["file"], period)
+    except BadInput as error:
+        return PlainTextResponse(f"{error}\n", 400, headers=NO_STORE)
+    database, file = the_product().database, request.path_params["file"]
+    workspace_id = access.workspaces_of(database, signed.user_id)[0]
+    name = f"{file.removesuffix('.csv')}-{period.text}.csv"
+    return StreamingResponse(
+        downloads.chunks(database, workspace_id, file, period),
+        media_type="text/csv; charset=utf-8",
+        headers={**NO_STORE, "Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def healthz(_request: Request) -> Response:
+    """GET /healthz: 200 while the database answers."""
+    well = report.answers(the_product().database)
+    return PlainTextResponse("ok\n" if well else "the database does not answer\n", 200 if well else 503)
+
+
+def metrics(_request: Request) -> Response:
+    """GET /metrics, from this machine only: Prometheus' text form."""
+    lines = [f"# TYPE tracker_web_{name} gauge\ntracker_web_{name} {value:g}\n" for name, value in _figures()]
+    return PlainTextResponse("".join(lines), media_type="text/plain; version=0.0.4")
+
+
+ROUTES = (
+    Route("/auth/session", open_session, methods=["POST"]),
+    Route("/auth/logout", close_session, methods=["POST"]),
+    Route("/export/{file}", download, methods=["GET"]),
+    Route("/healthz", healthz, methods=["GET"]),
+    Route("/metrics", metrics, methods=["GET"]),
+)
+
+
+def _figures() -> Iterator[tuple[str, float]]:
+    database = the_product().database
+    yield "database_answers", float(report.answers(database))
+    yield "sessions", float(sessions.count(database, now=utc_now()))
+
+
+def _signed_in(request: Request) -> SignedIn | None:
+    product = the_product()
+    token = request.cookies.get(cookie.name(product.settings), "")
+    return sessions.recognise(product.database, token, now=utc_now()) if token else None
+
+
+async def _ticket(request: Request) -> str | None:
+    """The ticket in a request of our own page; None for anything else."""
+    if not _is_ours(request):
+        return None
+    try:
+        told = json.loads(await _body(request))
+    except ValueError:
+        return None
+    ticket = told.get("ticket") if isinstance(told, dict) else None
+    return ticket if isinstance(ticket, str) else None
+
+
+async def _body(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise ValueError("the body is too long")
+    return body
+
+
+def _is_ours(request: Request) -> bool:
+    """Whether it was sent by a page of this very site."""
+    origin = urlsplit(request.headers.get("origin", ""))
+    same = bool(origin.netloc) and origin.netloc == request.headers.get("host")
+    return same and request.headers.get(OURS) == "tracker"
+
+
+def _refused() -> Response:
+    return PlainTextResponse("Reload the page and try again.\n", 403, headers=NO_STORE)

@@ -1,0 +1,61 @@
+"""A running site for the tests of a module, and a real Chromium to look at it with.
+
+Without a Chromium the browser tests are left out, and dev.py says so; where one is required, that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from dev import find_chromium
+from tests import site
+from tests.site import Site
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if find_chromium() or os.environ.get("TRACKER_TEST_BROWSER") == "required":
+        return
+    left_out = [item for item in items if item.get_closest_marker("browser")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="module")
+def own_site(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """On SQLite, with a worker, one account and no key."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copyfile(migrated_file, folder / "tracker.db")
+    with site.running(f"sqlite:///{folder / 'tracker.db'}", folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = find_chromium()
+    assert path, "No Chromium was found, and TRACKER_TEST_BROWSER requires one (Debian: install chromium)."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """A browser profile of this test's own: no cookie, no cache."""
+    opened = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    opened.set_default_timeout(20_000)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()

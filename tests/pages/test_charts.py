@@ -1,0 +1,105 @@
+"""The chart and its table twin say the same, in colours that can be told from their background."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import altair as alt
+import pytest
+
+from pages.ui import charts, tables
+from pages.ui.palette import Palette, palette
+from tracker.overview import stacks
+from tracker.overview.cycle import Cycle
+from tracker.overview.days import DayMark
+from tracker.overview.figures import Cell, Measure
+
+TODAY = date(2026, 11, 23)
+WEEK = Cycle(TODAY).week
+HOSTILE = "=cmd|'/c calc'!A1 <script>:material/x:"
+CELLS = [
+    Cell(WEEK[0], "gpt-5.4", Decimal("12.50"), 1_000, 3),
+    Cell(WEEK[0], HOSTILE, Decimal("0.25"), 50, 1),
+    Cell(WEEK[1], "gpt-5.4", None, 7, 1, 1, 1),
+]
+MARKS = dict(zip(WEEK, [DayMark.FINAL, DayMark.PROVISIONAL, *[DayMark.MISSING] * 4, DayMark.OPEN], strict=True))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("measure", list(Measure))
+def test_the_specification_is_one_that_altair_accepts_and_holds_every_amount(measure: Measure, dark: bool) -> None:
+    bars = stacks.bars(CELLS, WEEK, measure)
+    spec = charts.week_chart(bars, MARKS, dark=dark)
+
+    alt.LayerChart.from_dict(spec)
+    drawn = [row for row in spec["data"]["values"] if row["part"] in {"bar", "top"}]
+    assert sum(row["y2"] - row["y"] for row in drawn) == pytest.approx(float(sum(s.amount for s in bars.segments)))
+
+
+def test_unread_days_are_outlined_and_provisional_ones_striped() -> None:
+    spec = charts.week_chart(stacks.bars(CELLS, WEEK, Measure.TOKENS), MARKS, dark=False)
+    parts = [row["part"] for row in spec["data"]["values"]]
+
+    assert parts.count("gap") == 4
+    assert "stripe" in parts
+    assert {row["Day"] for row in spec["data"]["values"] if row["part"] == "gap"} == {
+        f"{day:%a %-d %b}" for day in WEEK[2:6]
+    }
+
+
+def test_a_foreign_name_stays_data() -> None:
+    spec = charts.week_chart(stacks.bars(CELLS, WEEK, Measure.SPEND), MARKS, dark=False)
+    spec.pop("data")
+    told = repr({**spec, "layer": [layer for layer in spec["layer"] if "color" not in layer["encoding"]]})
+
+    assert HOSTILE not in told
+
+
+def test_the_table_holds_what_the_chart_holds() -> None:
+    bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
+    frame = tables.week_frame(bars, MARKS, today=TODAY)
+
+    assert list(frame["State"]) == ["final", "provisional", *["not read"] * 4, "not over"]
+    assert frame["Total"][0] == 12.75 and frame["gpt-5.4"][0] == 12.5
+    assert frame["Total"][1:].isna().all()
+    assert [name for name in frame.columns if name.startswith("'=")] == ["'" + HOSTILE]
+
+
+def test_a_week_without_anything_still_has_its_axes() -> None:
+    bars = stacks.bars([], WEEK, Measure.SPEND)
+
+    assert charts.top_of(bars) == 1.0
+    assert charts.week_chart(bars, dict.fromkeys(WEEK, DayMark.FINAL), dark=False)["data"]["values"] == []
+
+
+@pytest.mark.parametrize("colours", [palette(dark=False), palette(dark=True)])
+def test_every_data_colour_stands_out_from_its_background(colours: Palette) -> None:
+    assert len(set(colours.slots)) == stacks.SLOTS + 1
+    assert min(contrast(slot, colours.background) for slot in colours.slots) >= 3.0
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG 2.2, 1.4.11: the ratio of the relative luminances."""
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_the_themes_palette_is_the_charts() -> None:
+    config = tomllib.loads((Path(__file__).parents[2] / ".streamlit" / "config.toml").read_text())
+    for name, dark in (("light", False), ("dark", True)):
+        theme, colours = config["theme"][name], palette(dark=dark)
+        assert theme["chartCategoricalColors"] == list(colours.slots)
+        assert (theme["backgroundColor"], theme["textColor"], theme["primaryColor"]) == (
+            colours.background,
+            colours.text,
+            colours.accent,
+        )

@@ -1,0 +1,77 @@
+"""Keys from the owner's side: each wrong one gets its own sentence, and what was read survives whatever is done."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.installation import EMAIL
+from tests.pages import steps
+from tests.site import Site
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("project_key", "This is a project key"),
+        ("missing_scope_403", "lacks the permission"),
+        ("revoked", "mistyped, revoked or expired"),
+    ],
+)
+def test_a_refused_key_is_told_apart_and_not_stored(own_site: Site, page: Page, kind: str, sentence: str) -> None:
+    steps.open_signed_in(page, own_site, "/settings")
+    steps.add_key(page, own_site.server.world.keys[kind])
+
+    expect(page.get_by_text(sentence)).to_be_visible()
+    assert own_site.command("keys", EMAIL, "--json").strip() == "[]"
+
+
+def test_a_typing_error_is_told(own_site: Site, page: Page) -> None:
+    steps.open_signed_in(page, own_site, "/settings")
+    steps.add_key(page, "sk-adm in")
+
+    expect(page.get_by_role("alert")).to_contain_text("The key")
+
+
+def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page: Page) -> None:
+    steps.open_signed_in(page, own_site, "/settings")
+    steps.add_key(page, own_site.key, "Acme **production**")
+    expect(page.get_by_text("The key works.")).to_be_visible()
+    expect(page.get_by_text("Acme **production**")).to_be_visible()
+
+    _choose(page, "Pause")
+    expect(page.get_by_text("is paused. What was read stays.")).to_be_visible()
+    _choose(page, "Resume")
+    expect(page.get_by_text("is read again")).to_be_visible()
+    _choose(page, "Check again")
+    expect(page.get_by_text("is checked again by the worker")).to_be_visible()
+
+    other = own_site.server.world.another_key("next")
+    _choose(page, "Replace the key")
+    page.get_by_label("New admin key").fill(own_site.server.world.keys["globex"])
+    page.get_by_role("button", name="Check and replace").click()
+    expect(page.get_by_text("belongs to another organisation")).to_be_visible()
+    page.get_by_label("New admin key").fill(other)
+    page.get_by_role("button", name="Check and replace").click()
+    expect(page.get_by_text(f"ends {other[-4:]}")).to_be_visible()
+
+    _choose(page, "Delete")
+    expect(page.get_by_text("already read stay")).to_be_visible()
+    page.get_by_role("button", name="Delete the key").click()
+    expect(page.get_by_text("is destroyed. Its history stays.")).to_be_visible()
+    expect(page.get_by_text("None yet.")).to_be_visible()
+
+
+def test_the_page_says_when_no_worker_runs(own_site: Site, page: Page) -> None:
+    own_site.stop("worker")
+    steps.open_signed_in(page, own_site, "/settings")
+
+    expect(page.get_by_text("No worker is running")).to_be_visible()
+    own_site.start_worker()
+
+
+def _choose(page: Page, action: str) -> None:
+    page.get_by_role("button", name="Manage").click()
+    page.get_by_role("option", name=action).or_(page.get_by_role("menuitem", name=action)).click()

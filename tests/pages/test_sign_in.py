@@ -1,0 +1,110 @@
+"""Nobody but the signed-in person sees anything, in any tab, at any address, at any moment."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from pages.registry import PAGES
+from tests.installation import EMAIL, PASSWORD
+from tests.pages import steps
+from tests.site import Site
+from tracker import access, sessions
+from tracker.clock import utc_now
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_reload_stays_signed_in_and_no_script_sees_the_cookie(own_site: Site, page: Page) -> None:
+    steps.open_signed_in(page, own_site)
+    page.reload()
+
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert "sid" not in str(page.evaluate("document.cookie"))
+    kept = {cookie["name"]: cookie for cookie in page.context.cookies()}
+    assert kept["sid"]["httpOnly"] and kept["sid"]["sameSite"] == "Lax"
+
+
+def test_a_deep_link_survives_signing_in(own_site: Site, page: Page) -> None:
+    steps.open_signed_in(page, own_site, "/settings")
+
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+
+
+def test_signing_out_ends_the_session_in_every_tab_and_for_every_copy(own_site: Site, context: BrowserContext) -> None:
+    first, second = context.new_page(), context.new_page()
+    steps.open_signed_in(first, own_site)
+    second.goto(f"{own_site.base_url}/settings")
+    expect(second.get_by_role("heading", name="Settings")).to_be_visible()
+    copy = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
+    export = f"{own_site.base_url}/export/usage.csv?from=2026-11-01&to=2026-11-02"
+    assert httpx.get(export, cookies=copy).status_code == 200
+
+    first.get_by_role("button", name="Sign out").click()
+    expect(first.get_by_text("You are signed out, in every tab.")).to_be_visible()
+    second.get_by_role("link", name="Dashboard").click()
+
+    steps.sees_only_the_way_in(second)
+    assert httpx.get(export, cookies=copy).status_code == 401
+    second.reload()
+    steps.sees_only_the_way_in(second)
+
+
+def test_a_session_ended_elsewhere_shows_nothing_at_the_next_click(own_site: Site, page: Page) -> None:
+    steps.open_signed_in(page, own_site, "/settings")
+    here = own_site.product()
+    sessions.end_all(here.database, access.user_of(here.database, EMAIL), now=utc_now())
+    here.close()
+
+    page.get_by_label("Label").fill("anything")
+    page.get_by_role("button", name="Check and save").click()
+
+    steps.sees_only_the_way_in(page)
+    expect(page.get_by_text("You were signed out")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", [f"/{page.path}" for page in PAGES] + ["/", "/main", "/sign_in", "/registry"])
+def test_a_cold_server_shows_a_stranger_the_way_in_whatever_is_asked(own_site: Site, page: Page, path: str) -> None:
+    own_site.stop("dashboard")
+    own_site.start_dashboard()
+
+    page.goto(own_site.base_url + path)
+
+    steps.sees_only_the_way_in(page)
+
+
+@pytest.mark.parametrize(("email", "password"), [(EMAIL, PASSWORD + "!"), ("nobody@acme.example", PASSWORD), ("", "")])
+def test_a_wrong_pair_is_refused_with_the_same_words(own_site: Site, page: Page, email: str, password: str) -> None:
+    page.goto(own_site.base_url)
+    steps.sign_in(page, email, password)
+
+    expect(page.get_by_text("E-mail or password is not right.")).to_be_visible()
+    steps.sees_only_the_way_in(page)
+
+
+@pytest.mark.parametrize("email", [EMAIL, "new@acme.example"])
+def test_signing_up_does_not_tell_whether_there_is_an_account(own_site: Site, page: Page, email: str) -> None:
+    page.goto(own_site.base_url)
+    steps.sign_up(page, email, "another long password")
+
+    expect(page.get_by_text("If this address is new, your account is ready: sign in.")).to_be_visible()
+    page.reload()
+    steps.sign_in(page, EMAIL, PASSWORD)
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "told"),
+    [
+        ("no address", "a long enough password", "That is not an e-mail address"),
+        ("short@acme.example", "too short", "15 to 128 are expected"),
+    ],
+)
+def test_an_account_that_cannot_be_made_says_why(
+    own_site: Site, page: Page, email: str, password: str, told: str
+) -> None:
+    page.goto(own_site.base_url)
+    steps.sign_up(page, email, password)
+
+    expect(page.get_by_text(told)).to_be_visible()

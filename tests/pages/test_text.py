@@ -1,0 +1,123 @@
+"""Numbers and days as a person reads them, and foreign words that stay words."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from pages.ui import text
+
+TODAY = date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("usd", "told"),
+    [
+        (None, "–"),
+        ("0", "$0.00"),
+        ("0.000000001", "<$0.01"),
+        ("-0.009", "−<$0.01"),
+        ("0.01", "$0.01"),
+        ("0.125", "$0.12"),
+        ("4310.27", "$4,310.27"),
+        ("-12.5", "−$12.50"),
+        ("999999.99", "$999,999.99"),
+        ("1000000", "$1.00M"),
+        ("1239999.9", "$1.24M"),
+    ],
+)
+def test_money_has_cents_and_is_never_rounded_to_nothing(usd: str | None, told: str) -> None:
+    assert text.money(Decimal(usd) if usd else None) == told
+
+
+@pytest.mark.parametrize(
+    ("usd", "told"), [("62.18", "+$62.18"), ("-26.79", "−$26.79"), ("0", "$0.00"), (None, "–"), ("0.001", "+<$0.01")]
+)
+def test_a_difference_has_its_sign(usd: str | None, told: str) -> None:
+    assert text.money_change(Decimal(usd) if usd else None) == told
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (None, "–"),
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1.0k"),
+        (99_949, "99.9k"),
+        (99_950, "100k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (20_200_000, "20.2M"),
+        (430_000_000, "430M"),
+        (999_999_999, "1.0B"),
+        (12_345_000_000_000, "12,345B"),
+    ],
+)
+def test_counts_are_short(number: int | None, told: str) -> None:
+    assert text.count(number) == told
+
+
+@pytest.mark.parametrize(("percent", "told"), [("16.2", "+16.2 %"), ("-0.1", "−0.1 %"), ("0", "0.0 %"), (None, "–")])
+def test_a_change_in_percent(percent: str | None, told: str) -> None:
+    assert text.percent_change(Decimal(percent) if percent else None) == told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "told"),
+    [
+        (date(2026, 11, 9), date(2026, 11, 9), "9 Nov"),
+        (date(2026, 11, 1), date(2026, 11, 21), "1–21 Nov"),
+        (date(2026, 10, 30), date(2026, 11, 2), "30 Oct – 2 Nov"),
+        (date(2025, 12, 30), date(2026, 1, 2), "30 Dec 2025 – 2 Jan"),
+    ],
+)
+def test_days_are_short_and_name_another_year(first: date, last: date, told: str) -> None:
+    assert text.day_range(first, last, today=TODAY) == told
+
+
+@pytest.mark.parametrize(
+    ("since", "told"),
+    [
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=1), "1 min ago"),
+        (timedelta(minutes=59, seconds=59), "59 min ago"),
+        (timedelta(hours=1), "1 h ago"),
+        (timedelta(hours=47, minutes=59), "47 h ago"),
+        (timedelta(hours=48), "2 days ago"),
+    ],
+)
+def test_an_age_is_in_the_largest_unit_that_fits(since: timedelta, told: str) -> None:
+    assert text.age(since) == told
+
+
+def test_an_instant_has_its_zone_and_another_day_its_date() -> None:
+    assert text.instant(datetime(2026, 11, 23, 15, 30, tzinfo=UTC), today=TODAY) == "15:30 UTC"
+    assert text.instant(datetime(2026, 11, 20, 4, 2, tzinfo=UTC), today=TODAY) == "20 Nov 04:02 UTC"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "kept"),
+    [
+        ("**bold**", "\\*\\*bold\\*\\*"),
+        ("a\n# b", "a \\# b"),
+        ("$x$", "\\$x\\$"),
+        ("![x](y)", "\\!\\[x\\]\\(y\\)"),
+        ("<b>", "\\<b\\>"),
+    ],
+)
+def test_markup_in_a_name_is_read_as_it_is(foreign: str, kept: str) -> None:
+    assert text.quoted(foreign) == kept
+
+
+@pytest.mark.parametrize("foreign", [":material/bolt:", ":red[x]", "https://a.example", "a@b.example", "www.a.example"])
+def test_no_code_and_no_address_in_a_name_is_recognised(foreign: str) -> None:
+    for mark in (":m", ":r", "://", "@b", ".e"):
+        assert mark not in text.quoted(foreign)
+
+
+def test_our_own_amounts_make_no_formula() -> None:
+    assert text.dollars("$1 and $2") == "\\$1 and \\$2"
+    assert text.dollars(text.dollars("$1")) == "\\$1"

@@ -1,0 +1,81 @@
+"""The whole path of a new person, in a real browser, on both databases."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import site
+from tests.installation import TODAY, TOMORROW
+from tests.pages import steps
+from tests.site import Site
+
+pytestmark = pytest.mark.browser
+
+NEW, NEW_PASSWORD = "grace@acme.example", "  eine ganz eigene Parole ✓ "
+MONTH = TODAY.replace(day=1)
+
+
+@pytest.fixture
+def fresh_site(migrated_url: str, tmp_path: Path) -> Iterator[Site]:
+    with site.running(migrated_url, tmp_path) as running:
+        yield running
+
+
+def card(page: Page, label: str) -> str:
+    metric = page.get_by_test_id("stMetric").filter(has_text=label)
+    return metric.get_by_test_id("stMetricValue").inner_text()
+
+
+def downloaded(page: Page, link: str, to: Path) -> list[dict[str, str]]:
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=link).click()
+    waiting.value.save_as(to)
+    return list(csv.DictReader(to.read_text(encoding="utf-8").splitlines()))
+
+
+def estimate(rows: list[dict[str, str]]) -> Decimal:
+    return sum((Decimal(row["estimated_cost_usd"] or 0) for row in rows), Decimal())
+
+
+def cents(amount: Decimal) -> str:
+    return f"${amount.quantize(Decimal('0.01')):,}"
+
+
+def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_path: Path) -> None:
+    page.goto(fresh_site.base_url)
+    steps.sign_up(page, NEW, NEW_PASSWORD)
+    expect(page.get_by_text("your account is ready")).to_be_visible()
+    with page.expect_response("**/auth/session"):
+        steps.sign_in(page, NEW, NEW_PASSWORD)
+    expect(page.get_by_text("No provider is connected yet")).to_be_visible()
+
+    page.get_by_role("button", name="Connect a key").click()
+    steps.add_key(page, fresh_site.key)
+    expect(page.get_by_text("The key works.")).to_be_visible()
+    expect(page.get_by_text(f"ends {fresh_site.key[-4:]}")).to_be_visible()
+    expect(page.get_by_label("OpenAI admin key")).to_have_value("")
+
+    page.get_by_role("link", name="Dashboard").click()
+    expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Reading newest days first")).to_have_count(0, timeout=120_000)
+
+    page.get_by_role("button", name="A range as CSV").click()
+    rows = downloaded(page, "Usage of 1–23 Nov", tmp_path / "usage.csv")
+    assert card(page, "Month to date") == cents(estimate(rows))
+    told = json.loads(
+        fresh_site.command("usage", NEW, "--from", f"{MONTH}", "--to", f"{TOMORROW}", "--json", "--by", "day")
+    )
+    assert sum(Decimal(row["estimated_cost_usd"] or 0) for row in told) == estimate(rows)
+    assert len(downloaded(page, "These 100 as CSV", tmp_path / "last.csv")) == 100
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out, in every tab.")).to_be_visible()
+    page.goto(f"{fresh_site.base_url}/settings")
+    steps.sees_only_the_way_in(page)
