@@ -9,9 +9,13 @@ import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 
-from bench import year
+from bench import browser, year
 
-BENCHES: dict[str, Callable[[], dict[str, object]]] = {"year": year.run}
+BENCHES: dict[str, Callable[[], dict[str, object]]] = {
+    "browser": browser.run,
+    "picture": browser.picture,
+    "year": year.run,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

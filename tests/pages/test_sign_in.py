@@ -108,3 +108,22 @@ def test_an_account_that_cannot_be_made_says_why(
     steps.sign_up(page, email, password)
 
     expect(page.get_by_text(told)).to_be_visible()
+
+
+def test_no_page_breaks_the_content_policy_or_calls_anybody_else(own_site: Site, page: Page) -> None:
+    told: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: told.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+
+    steps.open_signed_in(page, own_site)
+    for entry in PAGES:
+        page.get_by_role("link", name=entry.title).click()
+        expect(page.get_by_role("heading", name=entry.title, exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    steps.sees_only_the_way_in(page)
+
+    assert told == []
+    own = own_site.base_url.removeprefix("http")
+    assert {url for url in asked if not url.startswith(("data:", "blob:", f"http{own}", f"ws{own}"))} == set()
