@@ -166,6 +166,7 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / name).write_bytes((HOME / name).read_bytes())
     (tmp_path / "tracker.py").touch()
     (tmp_path / "jobs.py").write_text(WORKER)
+    (tmp_path / "streamlit.py").write_text(DASHBOARD)
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
     lock, project = (tmp_path / "requirements.lock").read_bytes(), (tmp_path / "pyproject.toml").read_bytes()
@@ -176,7 +177,8 @@ def checkout(tmp_path: Path) -> Path:
 
 @contextmanager
 def up(checkout: Path, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    command, env = [sys.executable, str(checkout / "dev.py"), "up"], os.environ | settings
+    command = [sys.executable, str(checkout / "dev.py"), "up"]
+    env = os.environ | {"TRACKER_PORT": str(free_port())} | settings
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) as process:
         try:
             yield process
@@ -215,12 +217,11 @@ def test_a_worker_that_ends_by_itself_ends_up_with_a_sentence(checkout: Path) ->
 
 
 def test_a_dashboard_that_ends_by_itself_stops_the_worker(checkout: Path) -> None:
-    (checkout / "app.py").touch()
     (checkout / "streamlit.py").write_text(
         "import os, time\nwhile not os.path.exists('running'): time.sleep(0.05)\nraise SystemExit(4)"
     )
 
-    with up(checkout, TRACKER_PORT=str(free_port())) as process:
+    with up(checkout) as process:
         _, words = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 1
@@ -229,8 +230,6 @@ def test_a_dashboard_that_ends_by_itself_stops_the_worker(checkout: Path) -> Non
 
 
 def test_the_address_is_printed_once_the_dashboard_answers(checkout: Path) -> None:
-    (checkout / "app.py").touch()
-    (checkout / "streamlit.py").write_text(DASHBOARD)
     port = free_port()
 
     with up(checkout, TRACKER_PORT=str(port)) as process:
@@ -244,8 +243,6 @@ def test_the_address_is_printed_once_the_dashboard_answers(checkout: Path) -> No
 
 
 def test_a_busy_port_is_refused_before_anything_starts(checkout: Path) -> None:
-    (checkout / "app.py").touch()
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with up(checkout, TRACKER_PORT=str(port)) as process:
