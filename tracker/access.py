@@ -13,13 +13,14 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
+from tracker import passwords
 from tracker.clock import utc_now
 from tracker.db import Database
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.models import Member, Role, User, Workspace, table_of
+from tracker.models import AuthSession, Member, Role, User, Workspace, table_of
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-MIN_PASSWORD, MAX_PASSWORD = 15, 128
+USERS, SESSIONS = table_of(User), table_of(AuthSession)
 NOBODY = HASHER.hash(secrets.token_urlsafe())
 """A hash that fits no password: verified where there is no account."""
 
@@ -36,16 +37,6 @@ def canonical_email(text: str) -> str:
     return email
 
 
-def check_password(password: str) -> None:
-    """BadInput unless the password has 15 to 128 characters; nothing is trimmed and no composition is asked for."""
-    if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise BadInput(f"The password has {len(password)} characters; {MIN_PASSWORD} to {MAX_PASSWORD} are expected.")
-    try:
-        password.encode()
-    except UnicodeEncodeError:
-        raise BadInput("The password holds a character that cannot be written as text.") from None
-
-
 def clean_name(text: str) -> str | None:
     """A person's name as typed, without surrounding space; None when there is none."""
     name = text.strip()
@@ -57,7 +48,7 @@ def clean_name(text: str) -> str | None:
 def add_user(database: Database, email: str, password: str, *, name: str = "") -> int:
     """Make an account with a workspace of its own; the workspace's id. Conflict when the address has one already."""
     address, shown = canonical_email(email), clean_name(name)
-    check_password(password)
+    passwords.check(password, address)
     password_hash = HASHER.hash(password)
     with database.exempt(write=True) as session:
         if session.execute(select(User).where(col(User.email) == address)).first():
@@ -77,10 +68,10 @@ def authenticate(database: Database, email: str, password: str) -> int | None:
 
     An unknown address costs one verification too, so that the time does not tell whether there is an account.
     """
-    if len(password) > MAX_PASSWORD:
+    if len(password) > passwords.LONGEST:
         return None
     with database.exempt() as session:
-        found = session.execute(select(User).where(col(User.email) == _folded(email)))
+        found = session.execute(select(User).where(col(User.email) == folded(email)))
         user: User | None = found.scalar_one_or_none()
     if not _fits(user.password_hash if user else NOBODY, password) or user is None or user.disabled_at:
         return None
@@ -89,7 +80,8 @@ def authenticate(database: Database, email: str, password: str) -> int | None:
     return user.id
 
 
-def _folded(email: str) -> str:
+def folded(email: str) -> str:
+    """The address as it would be stored, empty when it is none."""
     try:
         return canonical_email(email)
     except BadInput:
@@ -105,20 +97,43 @@ def _fits(password_hash: str, password: str) -> bool:
 
 def _rehash(database: Database, user: User, password: str) -> None:
     """Bring a hash of earlier parameters up to today's, unless the password was changed meanwhile."""
-    users = table_of(User)
-    same = (users.c.id == user.id, users.c.password_hash == user.password_hash)
+    same = (USERS.c.id == user.id, USERS.c.password_hash == user.password_hash)
     with database.exempt(write=True) as session:
-        session.execute(update(users).where(*same).values(password_hash=HASHER.hash(password)))
+        session.execute(update(USERS).where(*same).values(password_hash=HASHER.hash(password)))
+
+
+def find_user(database: Database, email: str) -> int | None:
+    """The id of the account with that address, None when there is none."""
+    with database.exempt() as session:
+        user_id: int | None = session.execute(select(col(User.id)).where(col(User.email) == folded(email))).scalar()
+    return user_id
 
 
 def user_of(database: Database, email: str) -> int:
     """The id of the account with that address; NotFound says what to do."""
     address = canonical_email(email)
-    with database.exempt() as session:
-        user_id: int | None = session.execute(select(col(User.id)).where(col(User.email) == address)).scalar()
+    user_id = find_user(database, address)
     if user_id is None:
         raise NotFound(f"There is no account for {address}. Make one: python -m tracker add-user {address}")
     return user_id
+
+
+def email_of(database: Database, user_id: int) -> str:
+    """The address of an account; NotFound when there is none of that id."""
+    with database.exempt() as session:
+        email: str | None = session.execute(select(col(User.email)).where(col(User.id) == user_id)).scalar()
+    if email is None:
+        raise NotFound("This account does not exist any more.")
+    return email
+
+
+def change_password(database: Database, user_id: int, password: str) -> None:
+    """Give the account another password and end every session of it. BadInput when the password may not be used."""
+    passwords.check(password, email_of(database, user_id))
+    living = (SESSIONS.c.user_id == user_id, SESSIONS.c.ended_at.is_(None))
+    with database.exempt(write=True) as session:
+        session.execute(update(USERS).where(USERS.c.id == user_id).values(password_hash=HASHER.hash(password)))
+        session.execute(update(SESSIONS).where(*living).values(ended_at=utc_now()))
 
 
 def workspace_of(database: Database, email: str) -> int:

@@ -12,9 +12,9 @@ from typing import Any
 
 from streamlit_authenticator.views import Authenticate
 
-from tracker.access import MIN_PASSWORD
+from tracker.passwords import SHORTEST
 
-PASSWORD_RULE = f"At least {MIN_PASSWORD} characters. A sentence is fine; spaces count. No rules about symbols."
+PASSWORD_RULE = f"At least {SHORTEST} characters. A sentence is fine; spaces count. No rules about symbols."
 
 SIGN_IN = {"Form name": "Sign in", "Username": "E-mail", "Password": "Password", "Login": "Sign in"}
 SIGN_UP = {
