@@ -49,6 +49,7 @@ class Settings:
     public_url: str | None
     worker_port: int | None
     demo_account: str | None
+    proxy_hops: int
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,10 @@ def _whole_number(text: str, low: int, high: int) -> int:
     return int(text)
 
 
+def _hops(text: str) -> int:
+    return _whole_number(text, 0, 9)
+
+
 def _instant(text: str) -> datetime:
     try:
         return as_utc(datetime.fromisoformat(text))
@@ -186,6 +191,9 @@ FETCH_HOUR_UTC = Setting("TRACKER_FETCH_HOUR_UTC", _hour, "2", "hour of the day 
 BIND_HOST = Setting("TRACKER_BIND_HOST", _host, "127.0.0.1", "address on which the web pages listen")
 PUBLIC_URL = Setting("TRACKER_PUBLIC_URL", _public_url, None, "address under which people reach the web pages")
 WORKER_PORT = Setting("TRACKER_WORKER_PORT", _port, None, "port of the worker's health and metrics, on this machine")
+PROXY_HOPS = Setting(
+    "TRACKER_PROXY_HOPS", _hops, "0", "proxies in front of the web pages that add to X-Forwarded-For and are trusted"
+)
 DEMO_ACCOUNT = Setting(
     "TRACKER_DEMO_ACCOUNT", _email, None, "account that anybody may open, with providers on this machine only"
 )
@@ -201,6 +209,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     WORKER_PORT,
     FETCH_HOUR_UTC,
     NOW,
+    PROXY_HOPS,
     DEMO_ACCOUNT,
 )
 
@@ -224,6 +233,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         public_url=_value(PUBLIC_URL, environ),
         worker_port=_value(WORKER_PORT, environ),
         demo_account=_value(DEMO_ACCOUNT, environ),
+        proxy_hops=_needed(PROXY_HOPS, environ),
     )
 
 

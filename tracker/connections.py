@@ -14,7 +14,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from tracker import access, ledger, vault
+from tracker import access, audit, ledger, vault
+from tracker.audit import OPERATOR, Action, Actor
 from tracker.calls import KeptCalls
 from tracker.clock import utc_now
 from tracker.db import upsert
@@ -45,8 +46,12 @@ class Added:
     sentence: str
 
 
-def add(product: Product, workspace_id: int, *, provider: str, label: str, text: str) -> Added:
-    """Check a pasted key and store it sealed. BadInput or Conflict, and nothing stored, when it is refused."""
+def add(product: Product, workspace_id: int, *, provider: str, label: str, text: str, by: Actor = OPERATOR) -> Added:
+    """Check a pasted key and store it sealed. BadInput or Conflict, and nothing stored, when it is refused.
+
+    A person must have proven just now who they are: to add, to replace and to delete.
+    """
+    by.check_proven()
     label = clean_label(label)
     key, verdict, calls = _checked(product, provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
@@ -57,11 +62,13 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
         session.flush()
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, id_of(row))
+        _tell(session, row, Action.KEY_ADDED, by)
     return Added(id_of(row), KeyStatus(row.status), verdict.sentence)
 
 
-def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: str) -> Added:
+def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: str, by: Actor = OPERATOR) -> Added:
     """Put another key of the same organisation in a connection's place; its id and history stay."""
+    by.check_proven()
     row = find(product, workspace_id, provider_key_id)
     key, verdict, calls = _checked(product, row.provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
@@ -77,32 +84,37 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, provider_key_id)
         ledger.reopen(session, workspace_id, provider_key_id)
+        _tell(session, row, Action.KEY_REPLACED, by)
     return Added(provider_key_id, KeyStatus(row.status), verdict.sentence)
 
 
-def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: bool) -> None:
+def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: bool, by: Actor = OPERATOR) -> None:
     """Stop or resume reading with this key; what was read stays."""
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
         row.paused_at = utc_now() if paused else None
         row.next_due_at = None if paused else utc_now()
+        _tell(session, row, Action.KEY_PAUSED if paused else Action.KEY_RESUMED, by)
 
 
-def delete(product: Product, workspace_id: int, provider_key_id: int) -> None:
+def delete(product: Product, workspace_id: int, provider_key_id: int, *, by: Actor = OPERATOR) -> None:
     """Destroy the sealed key. The connection's row and its history stay."""
+    by.check_proven()
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
         row.wrapped_dek = row.ciphertext = row.fingerprint = row.kek_id = row.fmt = None
         row.deleted_at = utc_now()
         row.next_due_at = None
+        _tell(session, row, Action.KEY_DELETED, by)
 
 
-def ask_check(product: Product, workspace_id: int, provider_key_id: int) -> None:
+def ask_check(product: Product, workspace_id: int, provider_key_id: int, *, by: Actor = OPERATOR) -> None:
     """Let the worker check the key again, at once."""
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
         row.status, row.failures, row.retry_at, row.next_due_at = KeyStatus.UNCHECKED, 0, None, utc_now()
         ledger.reopen(session, workspace_id, provider_key_id)
+        _tell(session, row, Action.KEY_CHECKED, by)
 
 
 def find(product: Product, workspace_id: int, provider_key_id: int) -> ProviderKey:
@@ -207,6 +219,10 @@ def id_of(row: ProviderKey) -> int:
     if row.id is None:
         raise RuntimeError("the connection is not stored yet")
     return row.id
+
+
+def _tell(session: Session, row: ProviderKey, action: Action, by: Actor) -> None:
+    audit.record(session, row.workspace_id, action, by, subject=f"{row.label} (ends {row.last4})")
 
 
 def _checked(product: Product, provider: str, text: str) -> tuple[SecretKey, Verdict, KeptCalls]:

@@ -5,16 +5,24 @@ A transaction lasts one day's rows, never as long as the reader takes: SQLite's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from tracker import clock, export
+from sqlmodel import Session
+
+from tracker import audit, clock, export
 from tracker.db import Database
 from tracker.errors import BadInput
 
 FILES: Mapping[str, str] = {"usage.csv": "csv", "billed.csv": "billed-csv"}
-"""A file's name and its form in `export.FORMATS`."""
+"""A file over days, and its form in `export.FORMATS`."""
+
+LAST: Mapping[str, Callable[[Session, int, int], Iterator[str]]] = {
+    "usage.csv": export.last_csv,
+    "audit.csv": lambda session, workspace_id, count: audit.trail_csv(session, workspace_id, count=count),
+}
+"""A file of the newest rows."""
 
 MOST_DAYS = 3_700
 MOST_EVENTS = 10_000
@@ -48,17 +56,19 @@ def period_of(query: Mapping[str, str], *, today: date) -> Period:
 
 def check_file(name: str, period: Period) -> None:
     """BadInput unless there is such a file for such a period."""
-    if name not in FILES:
-        raise BadInput(f"There is no such file; there are {' and '.join(FILES)}.")
-    if period.last is not None and name != "usage.csv":
-        raise BadInput("Only usage.csv has last events; ask for days with “from” and “to”.")
+    if name not in {*FILES, *LAST}:
+        raise BadInput(f"There is no such file; there are {', '.join(dict.fromkeys((*FILES, *LAST)))}.")
+    if period.last is not None and name not in LAST:
+        raise BadInput(f"{name} is asked for by days, with “from” and “to”.")
+    if period.last is None and name not in FILES:
+        raise BadInput(f"{name} is asked for by its newest rows, with “last”.")
 
 
 def chunks(database: Database, workspace_id: int, name: str, period: Period) -> Iterator[str]:
     """The file's text piece by piece, its header first."""
     if period.last is not None:
         with database.workspace(workspace_id) as session:
-            text = "".join(export.last_csv(session, workspace_id, period.last))
+            text = "".join(LAST[name](session, workspace_id, period.last))
         yield text
         return
     for number, day in enumerate(clock.days(period.start, period.end)):

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, delete, select, update
 from sqlmodel import Session
@@ -27,6 +28,11 @@ NOTED_EVERY = timedelta(minutes=1)
 MOST = 10
 """Sessions of one user; the one longest unused ends when another begins."""
 
+PROOF_LASTS = timedelta(minutes=5)
+"""For so long after proving who they are may somebody touch a provider key (OWASP ASVS 5.0, 7.5.3)."""
+
+KNOWN_FOR = timedelta(days=30)
+MOST_AGENT = 120
 TOKEN_BYTES = 32
 SIGN_IN = "sign in"
 
@@ -38,6 +44,22 @@ class SignedIn:
     session_id: int
     user_id: int
     email: str
+    proven_at: datetime
+
+    def is_proven(self, now: datetime) -> bool:
+        """Whether they proved who they are just now."""
+        return now - self.proven_at < PROOF_LASTS
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A living session as its user sees it."""
+
+    session_id: int
+    created_at: datetime
+    last_used_at: datetime
+    address: str
+    agent: str
 
 
 @dataclass(frozen=True)
@@ -48,10 +70,21 @@ class Begun:
     ticket: str
 
 
-def begin(database: Database, user_id: int, *, now: datetime) -> Begun:
-    """Open a session. Its cookie is given out for the ticket, once, within thirty seconds."""
+def begin(database: Database, user_id: int, *, now: datetime, address: str = "", agent: str = "") -> Begun:
+    """Open a session for somebody who has just proven who they are, from this IP address and browser.
+
+    Its cookie is given out for the ticket, once, within thirty seconds.
+    """
     ticket = secrets.token_urlsafe(TOKEN_BYTES)
-    row = AuthSession(user_id=user_id, created_at=now, last_used_at=now, expires_at=now + ABSOLUTE)
+    row = AuthSession(
+        user_id=user_id,
+        created_at=now,
+        last_used_at=now,
+        expires_at=now + ABSOLUTE,
+        proven_at=now,
+        address=address,
+        agent=agent[:MOST_AGENT],
+    )
     with database.exempt(write=True) as session:
         session.execute(delete(TICKETS).where(TICKETS.c.user_id == user_id, TICKETS.c.expires_at <= now))
         session.add(row)
@@ -123,6 +156,30 @@ def end_all(database: Database, user_id: int, *, now: datetime) -> None:
         )
 
 
+def prove(database: Database, session_id: int, *, now: datetime) -> None:
+    """Note that its user has just proven again who they are."""
+    with database.exempt(write=True) as session:
+        session.execute(update(SESSIONS).where(SESSIONS.c.id == session_id).values(proven_at=now))
+
+
+def living(database: Database, user_id: int, *, now: datetime) -> list[Listed]:
+    """A user's living sessions, the one used last first."""
+    shown = (SESSIONS.c[name] for name in ("id", "created_at", "last_used_at", "address", "agent"))
+    statement = _living(now).with_only_columns(*shown).where(SESSIONS.c.user_id == user_id)
+    with database.exempt() as session:
+        return [Listed(*row) for row in session.execute(statement.order_by(SESSIONS.c.last_used_at.desc()))]
+
+
+def addresses_of(session: Session, email: str, *, now: datetime) -> set[str]:
+    """The IP addresses from which the account with that address was signed in to lately."""
+    statement = (
+        select(SESSIONS.c.address)
+        .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
+        .where(USERS.c.email == email, SESSIONS.c.created_at > now - KNOWN_FOR)
+    )
+    return {address for address in session.execute(statement).scalars() if address}
+
+
 def count(database: Database, *, now: datetime) -> int:
     """How many sessions live."""
     with database.exempt() as session:
@@ -136,10 +193,10 @@ def _end_oldest(session: Session, user_id: int, now: datetime) -> None:
         session.execute(update(SESSIONS).where(SESSIONS.c.id.in_(surplus)).values(ended_at=now))
 
 
-def _living(now: datetime) -> Select[tuple[int, int, datetime, str]]:
+def _living(now: datetime) -> Select[Any]:
     """Sessions that were not ended, are within both limits and belong to somebody who may sign in."""
     return (
-        select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.last_used_at, USERS.c.email)
+        select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.last_used_at, SESSIONS.c.proven_at, USERS.c.email)
         .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
         .where(
             SESSIONS.c.ended_at.is_(None),
@@ -150,8 +207,8 @@ def _living(now: datetime) -> Select[tuple[int, int, datetime, str]]:
     )
 
 
-def _signed_in(row: object) -> SignedIn | None:
-    return None if row is None else SignedIn(row.id, row.user_id, row.email)  # type: ignore[attr-defined]
+def _signed_in(row: Any) -> SignedIn | None:
+    return None if row is None else SignedIn(row.id, row.user_id, row.email, row.proven_at)
 
 
 def _hash(text: str) -> bytes:

@@ -36,6 +36,7 @@ def test_an_empty_environment_gives_the_embedded_product_on_loopback() -> None:
         public_url=None,
         worker_port=None,
         demo_account=None,
+        proxy_hops=0,
     )
 
 
@@ -55,6 +56,7 @@ def test_every_setting_can_be_given() -> None:
             "TRACKER_PUBLIC_URL": "https://usage.example/",
             "TRACKER_WORKER_PORT": "9100",
             "TRACKER_DEMO_ACCOUNT": "demo@example.com",
+            "TRACKER_PROXY_HOPS": "2",
         }
     )
 
@@ -74,6 +76,7 @@ def test_every_setting_can_be_given() -> None:
         public_url="https://usage.example",
         worker_port=9100,
         demo_account="demo@example.com",
+        proxy_hops=2,
     )
 
 

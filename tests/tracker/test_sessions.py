@@ -49,7 +49,7 @@ def lives(database: Database, session_id: int, token: str, now: datetime) -> boo
 def test_a_cookie_is_recognised_as_its_users(database: Database, user_id: int) -> None:
     session_id, token = cookie(database, user_id)
 
-    assert sessions.recognise(database, token, now=NOW) == sessions.SignedIn(session_id, user_id, EMAIL)
+    assert sessions.recognise(database, token, now=NOW) == sessions.SignedIn(session_id, user_id, EMAIL, NOW)
     assert sessions.recognise(database, token[:-1], now=NOW) is None
 
 

@@ -19,6 +19,7 @@ from tracker.models.accounts import (
     User,
     Workspace,
 )
+from tracker.models.audit import AuditEvent, Throttle
 from tracker.models.base import table_of
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
 from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
@@ -27,6 +28,7 @@ __all__ = [
     "EXEMPT",
     "NONE_MODEL",
     "TENANT_TABLES",
+    "AuditEvent",
     "AuthSession",
     "BilledCostRow",
     "Coverage",
@@ -42,6 +44,7 @@ __all__ = [
     "ProviderKey",
     "Restatement",
     "Role",
+    "Throttle",
     "Ticket",
     "UsageEvent",
     "UsageSeries",
@@ -56,6 +59,7 @@ EXEMPT = frozenset(
         "users",
         "auth_sessions",
         "tickets",
+        "throttles",
         "workspaces",
         "price_versions",
         "kek_canaries",

@@ -68,6 +68,9 @@ class AuthSession(SQLModel, table=True):
     last_used_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    proven_at: datetime = Field(sa_type=UtcDateTime)
+    address: str = ""
+    agent: str = ""
 
 
 class Ticket(SQLModel, table=True):

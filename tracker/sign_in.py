@@ -1,0 +1,64 @@
+"""Coming in: an address and a password, counted before they are looked at, and told of in the audit trail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tracker import access, audit, sessions, throttle
+from tracker.audit import Action, Actor
+from tracker.db import Database
+from tracker.throttle import Subjects
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The pair is not right, whichever half of it; or `wait` must pass before the next try is looked at."""
+
+    wait: timedelta | None = None
+
+
+def sign_in(database: Database, email: str, password: str, *, address: str, now: datetime) -> int | Refused:
+    """The id of the user who may come in; what an unknown address is told, and when, is what a known one is told."""
+    subjects = _subjects(database, email, address, now)
+    if wait := database.retrying(lambda: _try(database, subjects, now)):
+        return Refused(wait)
+    user_id = access.authenticate(database, email, password)
+    if user_id is None:
+        return Refused()
+    with database.exempt(write=True) as session:
+        throttle.succeeded(session, subjects)
+    return user_id
+
+
+def prove(database: Database, user_id: int, password: str, *, address: str, now: datetime) -> bool | Refused:
+    """Whether this is the password of somebody who is signed in already; counted like signing in."""
+    email = access.email_of(database, user_id)
+    found = sign_in(database, email, password, address=address, now=now)
+    return found if isinstance(found, Refused) else found == user_id
+
+
+def may_sign_up(database: Database, *, address: str, now: datetime) -> timedelta | None:
+    """None when another account may be made, or message be asked for, from there; else how long to wait."""
+    subjects = throttle.subjects_of_sign_up(address)
+    return database.retrying(lambda: _try(database, subjects, now))
+
+
+def _subjects(database: Database, email: str, address: str, now: datetime) -> Subjects:
+    folded = access.folded(email)
+    with database.exempt() as session:
+        known = sessions.addresses_of(session, folded, now=now)
+    here = throttle.prefix_of(address)
+    return throttle.subjects_of_sign_in(folded, address, known=here in {throttle.prefix_of(one) for one in known})
+
+
+def _try(database: Database, subjects: Subjects, now: datetime) -> timedelta | None:
+    with database.exempt(write=True) as session:
+        return throttle.try_once(session, subjects, now=now)
+
+
+def tell(database: Database, user_id: int, action: Action, *, address: str) -> None:
+    """Add a line to the trail of a user's workspace."""
+    workspace_id = access.workspaces_of(database, user_id)[0]
+    with database.workspace(workspace_id, write=True) as session:
+        audit.record(session, workspace_id, action, Actor(user_id, address))
