@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.ui import brand, gate, live, text
+from pages.ui import account, brand, gate, live, proof, text, trail
 from pages.ui.context import Context
 from tracker import clock, connections
 from tracker.errors import BadInput
@@ -51,7 +51,16 @@ def render(ctx: Context) -> None:
     _worker(standing)
     if said := st.session_state.pop(SAID, None):
         st.success(text.quoted(said), icon=":material/check_circle:")
-    st.header("Provider keys", anchor=False)
+    of_keys, of_account, of_trail = st.tabs(["Provider keys", "Your account", "Audit trail"])
+    with of_keys:
+        _keys(ctx, standing)
+    with of_account:
+        account.draw(ctx)
+    with of_trail:
+        trail.draw(ctx)
+
+
+def _keys(ctx: Context, standing: Standing) -> None:
     if not standing.keys:
         st.caption("None yet. Paste the first one below; its figures are on the dashboard within a minute.")
     for card in standing.keys:
@@ -149,17 +158,17 @@ def _menu(ctx: Context, card: KeyCard) -> None:
 
 
 def _check(ctx: Context, card: KeyCard) -> None:
-    connections.ask_check(ctx.product, ctx.workspace_id, card.provider_key_id)
+    connections.ask_check(ctx.product, ctx.workspace_id, card.provider_key_id, by=ctx.actor)
     _say(f"“{card.label}” is checked again by the worker, within two seconds while one runs.")
 
 
 def _pause(ctx: Context, card: KeyCard) -> None:
-    connections.pause(ctx.product, ctx.workspace_id, card.provider_key_id, paused=True)
+    connections.pause(ctx.product, ctx.workspace_id, card.provider_key_id, paused=True, by=ctx.actor)
     _say(f"“{card.label}” is paused. What was read stays.")
 
 
 def _resume(ctx: Context, card: KeyCard) -> None:
-    connections.pause(ctx.product, ctx.workspace_id, card.provider_key_id, paused=False)
+    connections.pause(ctx.product, ctx.workspace_id, card.provider_key_id, paused=False, by=ctx.actor)
     _say(f"“{card.label}” is read again, the days missed meanwhile included.")
 
 
@@ -167,13 +176,15 @@ def _replace(ctx: Context, card: KeyCard) -> None:
     @st.dialog(f"Replace the key of “{text.quoted(card.label)}”", on_dismiss=_stop_asking)
     def ask() -> None:
         gate.recheck(ctx)
+        if not proof.stands(ctx, "replace"):
+            return
         st.markdown("The new key must belong to the same organisation. History is kept.")
         with st.form("replace", border=False):
             typed = st.text_input("New admin key", type="password", max_chars=MOST_KEY, autocomplete="off")
             sent = st.form_submit_button("Check and replace", type=brand.main_button())
         st.caption("Checked with read-only requests before anything is stored.")
         if sent and _tried(
-            lambda: connections.replace(ctx.product, ctx.workspace_id, card.provider_key_id, text=typed)
+            lambda: connections.replace(ctx.product, ctx.workspace_id, card.provider_key_id, text=typed, by=ctx.actor)
         ):
             _stop_asking()
             st.rerun()
@@ -186,13 +197,15 @@ def _delete(ctx: Context, card: KeyCard) -> None:
     @st.dialog(f"Delete “{text.quoted(card.label)}”?", on_dismiss=_stop_asking)
     def ask() -> None:
         gate.recheck(ctx)
+        if not proof.stands(ctx, "delete"):
+            return
         st.markdown(
             f"The key is destroyed at once and cannot be brought back. **The {text.several(card.read_days, 'day')} "
             "already read stay** in every figure and download, and no newer ones arrive."
         )
         st.caption("The key itself goes on working at the provider: revoke it there if nobody else uses it.")
         if st.button("Delete the key", icon=":material/delete:", type=brand.main_button()):
-            connections.delete(ctx.product, ctx.workspace_id, card.provider_key_id)
+            connections.delete(ctx.product, ctx.workspace_id, card.provider_key_id, by=ctx.actor)
             _stop_asking()
             _say(f"The key of “{card.label}” is destroyed. Its history stays.")
 
@@ -220,7 +233,8 @@ def _add(ctx: Context) -> None:
         grid = st.grid(2, min_column_width=320, gap="large")
         with grid.cell():
             provider = _provider()
-            _form(ctx, provider)
+            if proof.stands(ctx, "add"):
+                _form(ctx, provider)
         with grid.cell():
             st.markdown("**Where to get it**")
             st.markdown(GUIDES[provider])
@@ -250,7 +264,7 @@ def _form(ctx: Context, provider: str) -> None:
     st.caption("Checked with read-only requests before anything is stored.")
     name = label.strip() or title
     if sent and _tried(
-        lambda: connections.add(ctx.product, ctx.workspace_id, provider=provider, label=name, text=typed)
+        lambda: connections.add(ctx.product, ctx.workspace_id, provider=provider, label=name, text=typed, by=ctx.actor)
     ):
         st.session_state[ROUND] = number + 1
         st.rerun()

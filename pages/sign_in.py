@@ -8,9 +8,11 @@ import streamlit as st
 
 from pages.ui import brand, gate, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
-from tracker import access
+from tracker import access, sign_in
+from tracker.clock import utc_now
 from tracker.errors import BadInput, Conflict
 from tracker.product import Product
+from tracker.sign_in import Refused
 
 TITLE = "Sign in"
 WIDTH_PX = 400
@@ -57,11 +59,12 @@ def _other(label: str, *, new: bool) -> None:
 
 
 def _sign_in(product: Product, typed: Typed) -> bool:
-    user_id = access.authenticate(product.database, typed.email, typed.password)
-    if user_id is None:
-        st.session_state[ANSWER] = (WRONG, False)
+    here = gate.address(product)
+    found = sign_in.sign_in(product.database, typed.email, typed.password, address=here, now=utc_now())
+    if isinstance(found, Refused):
+        st.session_state[ANSWER] = (WRONG if found.wait is None else text.too_often(found.wait), False)
         return False
-    gate.enter(product, user_id)
+    gate.enter(product, found)
     return True
 
 
@@ -69,6 +72,9 @@ def _sign_up(product: Product, typed: Typed) -> bool:
     """Make the account. Whether the address has one already is never told."""
     if typed.password != typed.repeated:
         st.session_state[ANSWER] = (DIFFERENT, False)
+        return False
+    if wait := sign_in.may_sign_up(product.database, address=gate.address(product), now=utc_now()):
+        st.session_state[ANSWER] = (text.too_often(wait), False)
         return False
     try:
         with suppress(Conflict):

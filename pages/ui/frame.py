@@ -49,7 +49,7 @@ def _draw_signed_in(ctx: Context) -> None:
 
 
 def _account(ctx: Context) -> None:
-    if ctx.email == ctx.product.settings.demo_account:
+    if ctx.is_demo:
         st.badge("Demo data", icon=":material/science:", color="gray")
     st.caption(f"Signed in as  \n{text.quoted(ctx.email)}")
     if st.button("Sign out", icon=":material/logout:", type="tertiary"):

@@ -10,8 +10,9 @@ import streamlit as st
 
 from pages.ui import bridge
 from pages.ui.context import Context
-from pages.web import cookie
-from tracker import access, sessions
+from pages.web import cookie, visitor
+from tracker import access, sessions, sign_in
+from tracker.audit import Action
 from tracker.clock import utc_now
 from tracker.product import Product
 from tracker.sessions import SignedIn
@@ -28,12 +29,16 @@ def context(product: Product) -> Context | None:
     if signed is None:
         return None
     workspaces = access.workspaces_of(product.database, signed.user_id)
-    return Context(product, signed.user_id, signed.email, workspaces[0], utc_now())
+    return Context(product, signed, workspaces[0], address(product), utc_now())
 
 
 def enter(product: Product, user_id: int) -> None:
     """Open a session for somebody who has just proven who they are."""
-    begun = sessions.begin(product.database, user_id, now=utc_now())
+    agent = str(st.context.headers.get("User-Agent", ""))
+    here = address(product)
+    _end_former(product)
+    begun = sessions.begin(product.database, user_id, now=utc_now(), address=here, agent=agent)
+    sign_in.tell(product.database, user_id, Action.SIGNED_IN, address=here)
     _forget()
     st.session_state[SESSION] = begun.session_id
     bridge.open_session(begun.ticket)
@@ -41,12 +46,15 @@ def enter(product: Product, user_id: int) -> None:
 
 def leave(ctx: Context) -> None:
     """End this session, here and in every other tab."""
-    session_id = st.session_state.get(SESSION)
-    if isinstance(session_id, int):
-        sessions.end(ctx.product.database, session_id, now=utc_now())
-    _forget()
-    st.session_state[NOTICE] = SIGNED_OUT
-    bridge.close_session()
+    sessions.end(ctx.product.database, ctx.signed.session_id, now=utc_now())
+    sign_in.tell(ctx.product.database, ctx.user_id, Action.SIGNED_OUT, address=ctx.address)
+    _farewell(SIGNED_OUT)
+
+
+def leave_everywhere(ctx: Context, words: str) -> None:
+    """End every session of this person, this one too, and say why."""
+    sessions.end_all(ctx.product.database, ctx.user_id, now=utc_now())
+    _farewell(words)
 
 
 def recheck(ctx: Context) -> None:
@@ -60,6 +68,27 @@ def notice() -> str | None:
     """What to tell somebody who has just been signed out, once."""
     words: str | None = st.session_state.pop(NOTICE, None)
     return words
+
+
+def address(product: Product) -> str:
+    """The visitor's IP address."""
+    forwarded = st.context.headers.get("X-Forwarded-For")
+    return visitor.address(st.context.ip_address, forwarded, hops=product.settings.proxy_hops)
+
+
+def _farewell(words: str) -> None:
+    _forget()
+    st.session_state[NOTICE] = words
+    bridge.close_session()
+
+
+def _end_former(product: Product) -> None:
+    """End the session that this browser had: signing in begins a new one, and leaves none behind."""
+    token = st.context.cookies.get(cookie.name(product.settings))
+    former = sessions.recognise(product.database, token, now=utc_now()) if isinstance(token, str) else None
+    for session_id in {st.session_state.get(SESSION), former.session_id if former else None}:
+        if isinstance(session_id, int):
+            sessions.end(product.database, session_id, now=utc_now())
 
 
 def _known(product: Product) -> SignedIn | None:

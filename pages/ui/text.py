@@ -5,6 +5,7 @@ What comes from outside is quoted with `quoted` before it stands in Markdown: a 
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -102,6 +103,13 @@ def instant(at: datetime, *, today: date) -> str:
     """20 Nov 04:02 UTC; the time alone on the same day. `at` is aware UTC."""
     clock = f"{at:%H:%M} UTC"
     return clock if at.date() == today else f"{day(at.date(), today=today)} {clock}"
+
+
+def too_often(wait: timedelta) -> str:
+    """That a try came too early, with the wait in whole seconds or minutes, rounded up."""
+    seconds = math.ceil(wait.total_seconds())
+    named = several(seconds, "second") if seconds < 60 else several(math.ceil(seconds / 60), "minute")
+    return f"Too many tries. Please wait {named}."
 
 
 def several(number: int, one: str, many: str | None = None) -> str:

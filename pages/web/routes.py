@@ -11,9 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pages.web import cookie
+from pages.web import cookie, visitor
 from pages.web.running import the_product
-from tracker import access, clock, downloads, report, sessions
+from tracker import access, audit, clock, downloads, report, sessions
+from tracker.audit import Action, Actor
 from tracker.clock import utc_now
 from tracker.errors import BadInput
 from tracker.sessions import SignedIn
@@ -65,6 +66,9 @@ def download(request: Request) -> Response:
     database, file = the_product().database, request.path_params["file"]
     workspace_id = access.workspaces_of(database, signed.user_id)[0]
     name = f"{file.removesuffix('.csv')}-{period.text}.csv"
+    by = Actor(signed.user_id, _address(request))
+    with database.workspace(workspace_id, write=True) as session:
+        audit.record(session, workspace_id, Action.EXPORTED, by, subject=name)
     return StreamingResponse(
         downloads.chunks(database, workspace_id, file, period),
         media_type="text/csv; charset=utf-8",
@@ -97,6 +101,12 @@ def _figures() -> Iterator[tuple[str, float]]:
     database = the_product().database
     yield "database_answers", float(report.answers(database))
     yield "sessions", float(sessions.count(database, now=utc_now()))
+
+
+def _address(request: Request) -> str:
+    peer = request.client.host if request.client else None
+    hops = the_product().settings.proxy_hops
+    return visitor.address(peer, request.headers.get("x-forwarded-for"), hops=hops)
 
 
 def _signed_in(request: Request) -> SignedIn | None:

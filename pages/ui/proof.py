@@ -1,0 +1,38 @@
+"""Asks somebody who is signed in to prove again who they are, before a provider key is touched."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import brand, gate, text
+from pages.ui.context import Context
+from tracker import sign_in
+from tracker.audit import Action
+from tracker.clock import utc_now
+from tracker.sign_in import Refused
+
+WRONG = "The password is not right."
+
+
+def stands(ctx: Context, what_for: str) -> bool:
+    """Whether they proved just now who they are; where not, the form that asks is drawn."""
+    if ctx.is_demo or ctx.signed.is_proven(utc_now()):
+        return True
+    st.markdown("Please prove that it is you. A proof lasts five minutes.")
+    with st.form(f"proof-{what_for}", border=False):
+        password = st.text_input("Your password", type="password", autocomplete="current-password", max_chars=200)
+        sent = st.form_submit_button("Prove", type=brand.main_button(), icon=":material/lock_open:")
+    if sent:
+        _check(ctx, password)
+    return False
+
+
+def _check(ctx: Context, password: str) -> None:
+    database = ctx.product.database
+    found = sign_in.prove(database, ctx.user_id, password, address=ctx.address, now=utc_now())
+    if found is True:
+        sign_in.tell(database, ctx.user_id, Action.IDENTITY_PROVEN, address=ctx.address)
+        gate.enter(ctx.product, ctx.user_id)
+        st.rerun()
+    wait = found.wait if isinstance(found, Refused) else None
+    st.error(WRONG if wait is None else text.too_often(wait), icon=":material/lock:")
