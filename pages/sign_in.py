@@ -29,17 +29,14 @@ def render(product: Product) -> None:
         brand.draw_glyph()
         st.title("See what your LLM APIs cost", anchor=False)
         st.markdown(":gray[Billed and estimated side by side, with every number traceable to its source.]")
-        if told := gate.notice():
-            st.info(told, icon=":material/logout:")
         _form(product)
         if product.settings.demo_account:
             _demo(product, product.settings.demo_account)
 
 
 def _form(product: Product) -> None:
-    if answer := st.session_state.pop(ANSWER, None):
-        words, good = answer
-        (st.success if good else st.error)(text.quoted(words))
+    with st.container():  # always there, so that a word appearing in it moves nothing about
+        _answer()
     forms = Forms(Door(sign_in=lambda typed: _sign_in(product, typed), sign_up=lambda typed: _sign_up(product, typed)))
     if st.session_state.get(NEW):
         forms.draw_sign_up()
@@ -50,6 +47,15 @@ def _form(product: Product) -> None:
         _other("Create an account", new=True)
     if ANSWER in st.session_state or gate.SESSION in st.session_state:
         st.rerun()
+
+
+def _answer() -> None:
+    """What came of the last try, or why they stand here again."""
+    if answer := st.session_state.pop(ANSWER, None):
+        words, good = answer
+        (st.success if good else st.error)(text.quoted(words))
+    elif told := gate.notice():
+        st.info(told, icon=":material/logout:")
 
 
 def _other(label: str, *, new: bool) -> None:

@@ -65,8 +65,8 @@ def recheck(ctx: Context) -> None:
 
 
 def notice() -> str | None:
-    """What to tell somebody who has just been signed out, once."""
-    words: str | None = st.session_state.pop(NOTICE, None)
+    """What to tell somebody who has been signed out, until they come in again."""
+    words: str | None = st.session_state.get(NOTICE)
     return words
 
 

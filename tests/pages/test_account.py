@@ -1,0 +1,112 @@
+"""A person's own account: their browsers, their password, the proof before a key is touched, and who did what."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from pages.ui.account import browser_of
+from tests.installation import NOW, PASSWORD
+from tests.pages import steps
+from tests.site import Site
+
+NEW_PASSWORD = "entirely different words here"
+
+
+@pytest.mark.parametrize(
+    ("agent", "told"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36", "Chrome on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/156.0 Safari/537.36 Edg/156", "Edge on Windows"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15) Version/17 Safari/605", "Safari on macOS"),
+        ("Mozilla/5.0 (Android 14; Mobile) Gecko/146 Firefox/146", "Firefox on Android"),
+        ("**curl** :material/x:", "A browser"),
+        ("", "A browser"),
+    ],
+)
+def test_a_browser_is_named_in_our_own_words(agent: str, told: str) -> None:
+    assert browser_of(agent) == told
+
+
+def open_tab(page: Page, site: Site, tab: str) -> None:
+    steps.open_signed_in(page, site, "/settings")
+    page.get_by_role("tab", name=tab).click()
+
+
+@pytest.mark.browser
+def test_signing_out_everywhere_ends_the_other_browser_too(own_site: Site, page: Page, chromium: Browser) -> None:
+    other = chromium.new_context()
+    elsewhere = other.new_page()
+    steps.open_signed_in(elsewhere, own_site)
+    open_tab(page, own_site, "Your account")
+    expect(page.get_by_text("Chrome on Linux").nth(1)).to_be_visible()
+    expect(page.get_by_text("This browser")).to_have_count(1)
+
+    page.get_by_role("button", name="Sign out everywhere").click()
+    expect(page.get_by_text("You are signed out in every browser.")).to_be_visible()
+    elsewhere.get_by_role("link", name="Settings").click()
+
+    steps.sees_only_the_way_in(elsewhere)
+    other.close()
+
+
+@pytest.mark.browser
+def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, page: Page) -> None:
+    steps.open_signed_in(page, own_site, "/settings")
+    own_site.stop("dashboard")
+    own_site.environ["TRACKER_NOW"] = f"{NOW + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
+    own_site.start_dashboard()
+
+    page.goto(f"{own_site.base_url}/settings")
+    expect(page.get_by_text("Please prove that it is you.").first).to_be_visible()
+    expect(page.get_by_label("OpenAI admin key")).to_have_count(0)
+    page.get_by_label("Your password").first.fill("not my password at all")
+    page.get_by_role("button", name="Prove").first.click()
+    expect(page.get_by_text("The password is not right.")).to_be_visible()
+    page.get_by_label("Your password").first.fill(PASSWORD)
+    page.get_by_role("button", name="Prove").first.click()
+    expect(page.get_by_label("OpenAI admin key")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("OpenAI admin key")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_who_did_what_is_shown_and_can_be_taken_away(own_site: Site, page: Page, tmp_path: Path) -> None:
+    open_tab(page, own_site, "Audit trail")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="The audit trail as CSV").click()
+    waiting.value.save_as(tmp_path / "audit.csv")
+
+    rows = list(csv.DictReader((tmp_path / "audit.csv").read_text(encoding="utf-8").splitlines()))
+    assert {"signed in", "ended every session", "proved who they are"} <= {row["action"] for row in rows}
+    assert {row["from"] for row in rows} == {"127.0.0.1"}
+    assert rows[0]["action"] == "downloaded a file"
+
+
+@pytest.mark.browser
+def test_guessing_is_slowed_with_a_word_on_how_long(own_site: Site, page: Page) -> None:
+    page.goto(own_site.base_url)
+    for _ in range(7):
+        steps.sign_in(page, "victim@acme.example", "a wrong password again")
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.wait_for_timeout(300)
+
+    expect(page.get_by_text("Too many tries. Please wait")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_another_password_ends_every_session_and_the_old_one_opens_nothing(own_site: Site, page: Page) -> None:
+    open_tab(page, own_site, "Your account")
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("Repeat the new password").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Change the password").click()
+
+    expect(page.get_by_text("Your password is changed and every session ended.")).to_be_visible()
+    steps.sign_in(page)
+    expect(page.get_by_text("E-mail or password is not right.")).to_be_visible()
+    steps.sign_in(page, password=NEW_PASSWORD)
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
