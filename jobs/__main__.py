@@ -7,13 +7,14 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 
 from schedule import Scheduler
 
 from jobs import health
 from jobs.worker import Worker
-from tracker import product, reconcile
+from tracker import mail, product, reconcile
 from tracker.clock import utc_now
 from tracker.errors import BadConfiguration
 from tracker.reconcile import Plan
@@ -55,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def forever(worker: Worker) -> int:
     """Wake, work and sleep until asked to stop."""
+    # A mail server that hangs must not keep a reading waiting.
+    threading.Thread(target=_deliver_until_stopped, args=(worker,), name="mail", daemon=True).start()
     clock = Scheduler()
     clock.every(WAKE_S).seconds.do(_guarded(worker.wake))
     clock.every(LIFE_S).seconds.do(_guarded(worker.sign_of_life))
@@ -69,6 +72,7 @@ def forever(worker: Worker) -> int:
 def once(worker: Worker) -> int:
     """Do everything due, waiting for other workers' leases; 1 when a key that works still owes something."""
     worker.sign_of_life()
+    _deliver(worker)
     _look_everywhere(worker)
     while not worker.stopping.is_set():
         worker.wake()
@@ -76,6 +80,15 @@ def once(worker: Worker) -> int:
         if worker.is_idle and not any(plan.units or plan.leased or plan.needs_check for plan in _plans(worker)):
             break
     return 1 if any(plan.owed for plan in _plans(worker)) else 0
+
+
+def _deliver_until_stopped(worker: Worker) -> None:
+    while not worker.stopping.wait(WAKE_S):
+        _guarded(lambda: _deliver(worker))()
+
+
+def _deliver(worker: Worker) -> None:
+    mail.deliver(worker.product.database, worker.product.settings, now=utc_now())
 
 
 def _plans(worker: Worker) -> list[Plan]:

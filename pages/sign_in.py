@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
 
 import streamlit as st
 
 from pages.ui import brand, gate, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
-from tracker import access, sign_in
+from tracker import access, mail, recovery, sign_in
 from tracker.clock import utc_now
-from tracker.errors import BadInput, Conflict
+from tracker.errors import BadInput
 from tracker.product import Product
 from tracker.sign_in import Refused
+from tracker.tickets import Purpose
 
 TITLE = "Sign in"
 WIDTH_PX = 400
-NEW, ANSWER = "sign_in.new", "sign_in.answer"
+FORM, ANSWER = "sign_in.form", "sign_in.answer"
+SIGN_IN, SIGN_UP, FORGOTTEN = "in", "up", "forgotten"
 
 WRONG = "E-mail or password is not right."
-MADE = "If this address is new, your account is ready: sign in. If not, sign in with the password you have."
+MADE = "If this address is new, your account is ready: sign in. If not, sign in or choose another password."
+ASKED = "If there is an account for this address, a link is on its way. It works for thirty minutes."
+CHANGED = "Your password is changed and every session ended. Please sign in with the new one."
 DIFFERENT = "The two passwords differ. Please type the same one twice."
 
 
@@ -38,13 +42,11 @@ def _form(product: Product) -> None:
     with st.container():  # always there, so that a word appearing in it moves nothing about
         _answer()
     forms = Forms(Door(sign_in=lambda typed: _sign_in(product, typed), sign_up=lambda typed: _sign_up(product, typed)))
-    if st.session_state.get(NEW):
-        forms.draw_sign_up()
-        st.caption(PASSWORD_RULE)
-        _other("I already have an account", new=False)
+    ticket = st.query_params.get(Purpose.RESET.value)
+    if ticket:
+        _reset(product, ticket)
     else:
-        forms.draw_sign_in()
-        _other("Create an account", new=True)
+        DRAWN[st.session_state.get(FORM, SIGN_IN)](product, forms)
     if ANSWER in st.session_state or gate.SESSION in st.session_state:
         st.rerun()
 
@@ -58,10 +60,93 @@ def _answer() -> None:
         st.info(told, icon=":material/logout:")
 
 
-def _other(label: str, *, new: bool) -> None:
+def _draw_sign_in(_product: Product, forms: Forms) -> None:
+    forms.draw_sign_in()
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        _other("Create an account", SIGN_UP)
+        _other("Forgot your password?", FORGOTTEN)
+
+
+def _draw_sign_up(_product: Product, forms: Forms) -> None:
+    forms.draw_sign_up()
+    st.caption(PASSWORD_RULE)
+    _other("I already have an account", SIGN_IN)
+
+
+def _draw_forgotten(product: Product, _forms: Forms) -> None:
+    with st.form("forgotten"):
+        st.subheader("Choose another password", anchor=False)
+        email = st.text_input("E-mail", autocomplete="email", max_chars=300)
+        sent = st.form_submit_button("Send me a link")
+    st.caption(_where_messages_go(product))
+    _other("Back to sign in", SIGN_IN)
+    if sent:
+        _ask_reset(product, email)
+
+
+DRAWN: dict[str, Callable[[Product, Forms], None]] = {
+    SIGN_IN: _draw_sign_in,
+    SIGN_UP: _draw_sign_up,
+    FORGOTTEN: _draw_forgotten,
+}
+
+
+def _other(label: str, form: str) -> None:
     if st.button(label, type="tertiary"):
-        st.session_state[NEW] = new
+        st.session_state[FORM] = form
         st.rerun()
+
+
+def _where_messages_go(product: Product) -> str:
+    if product.settings.smtp_url:
+        return "The message comes within a minute while a worker runs."
+    return f"No mail server is configured: the worker writes messages to `{mail.folder(product.settings)}` instead."
+
+
+def _ask_reset(product: Product, email: str) -> None:
+    here, now = gate.address(product), utc_now()
+    if wait := sign_in.may_sign_up(product.database, address=here, now=now):
+        st.session_state[ANSWER] = (text.too_often(wait), False)
+        return
+    recovery.ask_reset(product.database, email, now=now)
+    st.session_state[ANSWER] = (ASKED, True)
+    st.session_state[FORM] = SIGN_IN
+
+
+def _reset(product: Product, ticket: str) -> None:
+    """The form behind a reset link. Looking at it does not use the link up."""
+    if not recovery.is_good(product.database, ticket, now=utc_now()):
+        st.error(recovery.SPENT)
+        if st.button("Ask for another link"):
+            _leave_link(FORGOTTEN)
+        return
+    with st.form("reset"):
+        st.subheader("Choose another password", anchor=False)
+        new = st.text_input("New password", type="password", autocomplete="new-password", max_chars=200)
+        again = st.text_input("Repeat the new password", type="password", autocomplete="new-password", max_chars=200)
+        sent = st.form_submit_button("Change the password")
+    st.caption(PASSWORD_RULE)
+    if sent and _changed(product, ticket, new, again):
+        st.session_state[ANSWER] = (CHANGED, True)
+        _leave_link(SIGN_IN)
+
+
+def _changed(product: Product, ticket: str, new: str, again: str) -> bool:
+    try:
+        if new != again:
+            st.error(DIFFERENT)
+            return False
+        recovery.reset(product.database, ticket, new, address=gate.address(product), now=utc_now())
+    except BadInput as error:
+        st.error(text.quoted(str(error)))
+        return False
+    return True
+
+
+def _leave_link(form: str) -> None:
+    st.query_params.clear()
+    st.session_state[FORM] = form
+    st.rerun()
 
 
 def _sign_in(product: Product, typed: Typed) -> bool:
@@ -83,12 +168,12 @@ def _sign_up(product: Product, typed: Typed) -> bool:
         st.session_state[ANSWER] = (text.too_often(wait), False)
         return False
     try:
-        with suppress(Conflict):
-            access.add_user(product.database, typed.email, typed.password, name=typed.name)
+        here, now = gate.address(product), utc_now()
+        recovery.sign_up(product.database, typed.email, typed.password, name=typed.name, address=here, now=now)
     except BadInput as error:
         st.session_state[ANSWER] = (str(error), False)
         return False
-    st.session_state[NEW] = False
+    st.session_state[FORM] = SIGN_IN
     st.session_state[ANSWER] = (MADE, True)
     return True
 

@@ -50,6 +50,8 @@ class Settings:
     worker_port: int | None
     demo_account: str | None
     proxy_hops: int
+    smtp_url: str | None = field(repr=False)  # may hold a password
+    mail_from: str | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,16 @@ def _parts(text: str) -> SplitResult | None:
         return parts if parts.port != 0 and _is_host(parts.hostname or "") else None
     except ValueError:
         return None
+
+
+def _smtp_url(text: str) -> str:
+    expected = "smtps://USER:PASSWORD@HOST:PORT, or smtp:// with STARTTLS, is expected"
+    if not re.fullmatch(r"smtps?://[!-~]+", text):
+        raise ValueError(f"is no address of a mail server; {expected}")
+    parts = _parts(text)
+    if parts is None or parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError(f"has no usable host or port, or something after them; {expected}")
+    return text
 
 
 def _email(text: str) -> str:
@@ -194,6 +206,14 @@ WORKER_PORT = Setting("TRACKER_WORKER_PORT", _port, None, "port of the worker's 
 PROXY_HOPS = Setting(
     "TRACKER_PROXY_HOPS", _hops, "0", "proxies in front of the web pages that add to X-Forwarded-For and are trusted"
 )
+SMTP_URL = Setting(
+    "TRACKER_SMTP_URL",
+    _smtp_url,
+    None,
+    "mail server: smtps://USER:PASSWORD@HOST:PORT, or smtp:// with STARTTLS",
+    fallback="messages are files in the data directory",
+)
+MAIL_FROM = Setting("TRACKER_MAIL_FROM", _email, None, "address from which messages come")
 DEMO_ACCOUNT = Setting(
     "TRACKER_DEMO_ACCOUNT", _email, None, "account that anybody may open, with providers on this machine only"
 )
@@ -210,6 +230,8 @@ SETTINGS: tuple[Setting[Any], ...] = (
     FETCH_HOUR_UTC,
     NOW,
     PROXY_HOPS,
+    SMTP_URL,
+    MAIL_FROM,
     DEMO_ACCOUNT,
 )
 
@@ -234,6 +256,8 @@ def load(environ: Mapping[str, str]) -> Settings:
         worker_port=_value(WORKER_PORT, environ),
         demo_account=_value(DEMO_ACCOUNT, environ),
         proxy_hops=_needed(PROXY_HOPS, environ),
+        smtp_url=_value(SMTP_URL, environ),
+        mail_from=_value(MAIL_FROM, environ),
     )
 
 

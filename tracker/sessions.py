@@ -6,22 +6,22 @@ after OWASP ASVS 5.0, 7.3 (idle and absolute time-out), read 2026-11.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import Select, select, update
 from sqlmodel import Session
 
+from tracker import tickets
 from tracker.db import Database
-from tracker.models import AuthSession, Ticket, User, table_of
+from tracker.models import AuthSession, User, table_of
+from tracker.tickets import TOKEN_BYTES, Purpose, digest
 
-SESSIONS, TICKETS, USERS = table_of(AuthSession), table_of(Ticket), table_of(User)
+SESSIONS, USERS = table_of(AuthSession), table_of(User)
 
 IDLE, ABSOLUTE = timedelta(hours=1), timedelta(hours=24)
-TICKET_LIFE = timedelta(seconds=30)
 NOTED_EVERY = timedelta(minutes=1)
 """A use is written down at most so often: a rerun should not be a write."""
 
@@ -33,8 +33,6 @@ PROOF_LASTS = timedelta(minutes=5)
 
 KNOWN_FOR = timedelta(days=30)
 MOST_AGENT = 120
-TOKEN_BYTES = 32
-SIGN_IN = "sign in"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,6 @@ def begin(database: Database, user_id: int, *, now: datetime, address: str = "",
 
     Its cookie is given out for the ticket, once, within thirty seconds.
     """
-    ticket = secrets.token_urlsafe(TOKEN_BYTES)
     row = AuthSession(
         user_id=user_id,
         created_at=now,
@@ -86,18 +83,9 @@ def begin(database: Database, user_id: int, *, now: datetime, address: str = "",
         agent=agent[:MOST_AGENT],
     )
     with database.exempt(write=True) as session:
-        session.execute(delete(TICKETS).where(TICKETS.c.user_id == user_id, TICKETS.c.expires_at <= now))
         session.add(row)
         session.flush()
-        session.add(
-            Ticket(
-                ticket_hash=_hash(ticket),
-                purpose=SIGN_IN,
-                user_id=user_id,
-                session_id=row.id,
-                expires_at=now + TICKET_LIFE,
-            )
-        )
+        ticket = tickets.give(session, user_id, Purpose.SIGN_IN, now=now, session_id=row.id)
         _end_oldest(session, user_id, now)
     return Begun(row.id or 0, ticket)
 
@@ -105,29 +93,19 @@ def begin(database: Database, user_id: int, *, now: datetime, address: str = "",
 def redeem(database: Database, ticket: str, *, now: datetime) -> str | None:
     """The session's token for a ticket that was not used yet; None for any other."""
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    burn = (
-        update(TICKETS)
-        .where(
-            TICKETS.c.ticket_hash == _hash(ticket),
-            TICKETS.c.purpose == SIGN_IN,
-            TICKETS.c.used_at.is_(None),
-            TICKETS.c.expires_at > now,
-        )
-        .values(used_at=now)
-        .returning(TICKETS.c.session_id)
-    )
     with database.exempt(write=True) as session:
-        session_id = session.execute(burn).scalar()
-        if session_id is None or session.execute(_living(now).where(SESSIONS.c.id == session_id)).first() is None:
+        burnt = tickets.burn(session, ticket, Purpose.SIGN_IN, now=now)
+        of_ticket = SESSIONS.c.id == (burnt[1] if burnt else None)
+        if burnt is None or session.execute(_living(now).where(of_ticket)).first() is None:
             return None
-        session.execute(update(SESSIONS).where(SESSIONS.c.id == session_id).values(token_hash=_hash(token)))
+        session.execute(update(SESSIONS).where(of_ticket).values(token_hash=digest(token)))
     return token
 
 
 def recognise(database: Database, token: str, *, now: datetime) -> SignedIn | None:
     """The living session of a cookie."""
     with database.exempt() as session:
-        return _signed_in(session.execute(_living(now).where(SESSIONS.c.token_hash == _hash(token))).first())
+        return _signed_in(session.execute(_living(now).where(SESSIONS.c.token_hash == digest(token))).first())
 
 
 def check(database: Database, session_id: int, *, now: datetime) -> SignedIn | None:
@@ -209,7 +187,3 @@ def _living(now: datetime) -> Select[Any]:
 
 def _signed_in(row: Any) -> SignedIn | None:
     return None if row is None else SignedIn(row.id, row.user_id, row.email, row.proven_at)
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()

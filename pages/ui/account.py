@@ -7,10 +7,11 @@ import streamlit as st
 from pages.ui import brand, gate, proof, text
 from pages.ui.context import Context
 from pages.ui.forms import PASSWORD_RULE
-from tracker import access, sessions, sign_in
+from tracker import access, recovery, sessions, sign_in
 from tracker.audit import Action
 from tracker.clock import day_of
 from tracker.errors import BadInput
+from tracker.mail import Kind
 from tracker.sessions import Listed
 
 DIFFERENT = "The two passwords differ. Please type the same one twice."
@@ -31,11 +32,22 @@ SYSTEMS = {
 def draw(ctx: Context) -> None:
     """The signed-in browsers, the way to end them all, and another password."""
     st.markdown(f"Signed in as **{text.quoted(ctx.email)}**.")
+    _confirmation(ctx)
     _sessions(ctx)
     if ctx.is_demo:
         st.caption("This account is open to anybody, so it has no password to change.")
         return
     _password(ctx)
+
+
+def _confirmation(ctx: Context) -> None:
+    """That the address is not known to be theirs yet, and the way to another link."""
+    if ctx.is_demo or recovery.is_confirmed(ctx.product.database, ctx.user_id):
+        return
+    st.caption("This address is not confirmed yet. The link in the message that you were sent does it.")
+    if st.button("Send the link again", icon=":material/mail:"):
+        recovery.ask(ctx.product.database, ctx.user_id, Kind.VERIFY, now=ctx.now)
+        st.toast("A link is on its way.")
 
 
 def _sessions(ctx: Context) -> None:
@@ -88,6 +100,7 @@ def _change(ctx: Context, new: str, again: str) -> None:
     except BadInput as error:
         st.error(text.quoted(str(error)))
         return
+    recovery.ask(ctx.product.database, ctx.user_id, Kind.PASSWORD_CHANGED, now=ctx.now)
     sign_in.tell(ctx.product.database, ctx.user_id, Action.PASSWORD_CHANGED, address=ctx.address)
     gate.leave_everywhere(ctx, CHANGED)
     st.rerun()

@@ -15,7 +15,11 @@ from pages.registry import PAGES, Page
 from pages.ui import brand, bridge, gate, text
 from pages.ui.context import Context
 from pages.web.running import the_product
+from tracker import recovery
+from tracker.clock import utc_now
+from tracker.errors import BadInput
 from tracker.product import Product
+from tracker.tickets import Purpose
 
 SIDEBAR_PX = 232
 
@@ -30,11 +34,24 @@ def draw() -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_PX if ctx else "collapsed",
     )
+    _confirm(product)
     if ctx is None:
         st.navigation([_page(page, _sign_in(product)) for page in PAGES], position="hidden").run()
     else:
         _draw_signed_in(ctx)
     bridge.draw()
+
+
+def _confirm(product: Product) -> None:
+    """Take note of a confirmation link, whoever follows it: having it is the proof."""
+    ticket = st.query_params.get(Purpose.VERIFY.value)
+    if ticket:
+        del st.query_params[Purpose.VERIFY.value]
+        try:
+            recovery.confirm(product.database, ticket, now=utc_now())
+            st.toast("Your address is confirmed.", icon=":material/check_circle:")
+        except BadInput as error:
+            st.toast(str(error), icon=":material/error:")
 
 
 def _draw_signed_in(ctx: Context) -> None:

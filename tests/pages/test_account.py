@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.ui.account import browser_of
-from tests.installation import NOW, PASSWORD
+from tests.installation import EMAIL, NOW, PASSWORD
 from tests.pages import steps
 from tests.site import Site
 
@@ -57,9 +58,10 @@ def test_signing_out_everywhere_ends_the_other_browser_too(own_site: Site, page:
 @pytest.mark.browser
 def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, page: Page) -> None:
     steps.open_signed_in(page, own_site, "/settings")
-    own_site.stop("dashboard")
+    own_site.stop_all()
     own_site.environ["TRACKER_NOW"] = f"{NOW + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
     own_site.start_dashboard()
+    own_site.start_worker()
 
     page.goto(f"{own_site.base_url}/settings")
     expect(page.get_by_text("Please prove that it is you.").first).to_be_visible()
@@ -110,3 +112,34 @@ def test_another_password_ends_every_session_and_the_old_one_opens_nothing(own_s
     expect(page.get_by_text("E-mail or password is not right.")).to_be_visible()
     steps.sign_in(page, password=NEW_PASSWORD)
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+
+
+@pytest.mark.browser
+def test_a_lost_password_is_replaced_through_the_mail(own_site: Site, page: Page) -> None:
+    page.goto(own_site.base_url)
+    page.get_by_role("button", name="Forgot your password?").click()
+    expect(page.get_by_text("No mail server is configured")).to_be_visible()
+    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_role("button", name="Send me a link").click()
+    expect(page.get_by_text("If there is an account for this address")).to_be_visible()
+
+    page.goto(own_site.base_url + _link_in_the_newest_letter(own_site, page))
+    page.get_by_label("New password").fill("a third and last set of words")
+    page.get_by_label("Repeat the new password").fill("a third and last set of words")
+    page.get_by_role("button", name="Change the password").click()
+
+    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    assert "reset=" not in page.url
+    steps.sign_in(page, password="a third and last set of words")
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+
+
+def _link_in_the_newest_letter(site: Site, page: Page) -> str:
+    """What follows the site's address; the worker writes the letter within two seconds."""
+    folder = Path(site.environ["TRACKER_DATA_DIR"]) / "mail"
+    for _ in range(100):
+        found = [file.read_text() for file in sorted(folder.glob("*.eml")) if "Choose another" in file.read_text()]
+        if found:
+            return re.findall(r"/\?reset=[\w-]+", found[-1])[0]
+        page.wait_for_timeout(100)
+    raise AssertionError("no letter came")

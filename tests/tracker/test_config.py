@@ -37,6 +37,8 @@ def test_an_empty_environment_gives_the_embedded_product_on_loopback() -> None:
         worker_port=None,
         demo_account=None,
         proxy_hops=0,
+        smtp_url=None,
+        mail_from=None,
     )
 
 
@@ -57,6 +59,8 @@ def test_every_setting_can_be_given() -> None:
             "TRACKER_WORKER_PORT": "9100",
             "TRACKER_DEMO_ACCOUNT": "demo@example.com",
             "TRACKER_PROXY_HOPS": "2",
+            "TRACKER_SMTP_URL": "smtps://ada:secret@mail.example",
+            "TRACKER_MAIL_FROM": "tracker@mail.example",
         }
     )
 
@@ -77,6 +81,8 @@ def test_every_setting_can_be_given() -> None:
         worker_port=9100,
         demo_account="demo@example.com",
         proxy_hops=2,
+        smtp_url="smtps://ada:secret@mail.example",
+        mail_from="tracker@mail.example",
     )
 
 

@@ -21,6 +21,7 @@ from tracker.models.accounts import (
 )
 from tracker.models.audit import AuditEvent, Throttle
 from tracker.models.base import table_of
+from tracker.models.mail import Mail
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
 from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
 
@@ -37,6 +38,7 @@ __all__ = [
     "FetchRun",
     "KekCanary",
     "KeyStatus",
+    "Mail",
     "Member",
     "Name",
     "PriceVersion",
@@ -60,6 +62,7 @@ EXEMPT = frozenset(
         "auth_sessions",
         "tickets",
         "throttles",
+        "mails",
         "workspaces",
         "price_versions",
         "kek_canaries",

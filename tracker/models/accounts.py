@@ -37,6 +37,7 @@ class User(SQLModel, table=True):
     password_hash: str
     created_at: datetime = Field(sa_type=UtcDateTime)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    email_verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Workspace(SQLModel, table=True):
