@@ -83,7 +83,7 @@ WORDINGS: dict[Kind, Wording] = {
     ),
     Kind.KEY_CHANGED: Wording(
         "A provider key was changed",
-        "A provider key of your workspace was added, replaced or deleted. Settings, under “Audit trail”, tells who\n"
+        'A provider key of your workspace was added, replaced or deleted. Settings, under "Audit trail", tells who\n'
         "did it and from where:\n\n{link}\n",
     ),
 }
@@ -145,7 +145,8 @@ def _message(session: Session, settings: Settings, user_id: int, kind: Kind, now
     message = EmailMessage()
     message["From"], message["To"] = settings.mail_from or SENDER, address
     message["Subject"], message["Date"] = wording.subject, format_datetime(now)
-    message.set_content(wording.body.format(link=link))
+    # Encoded otherwise, the link would be cut by whoever reads the message as a file.
+    message.set_content(wording.body.format(link=link), cte="7bit")
     return message
 
 

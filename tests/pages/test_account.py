@@ -124,7 +124,7 @@ def test_a_lost_password_is_replaced_through_the_mail(own_site: Site, page: Page
     expect(page.get_by_text("If there is an account for this address")).to_be_visible()
 
     page.goto(own_site.base_url + _link_in_the_newest_letter(own_site, page))
-    page.get_by_label("New password").fill("a third and last set of words")
+    page.get_by_label("New password", exact=True).fill("a third and last set of words")
     page.get_by_label("Repeat the new password").fill("a third and last set of words")
     page.get_by_role("button", name="Change the password").click()
 
