@@ -278,7 +278,8 @@ def _tried(store: Callable[[], connections.Added]) -> bool:
     except BadInput as error:
         st.error(text.quoted(str(error)), icon=":material/key_off:")
         return False
-    st.session_state[SAID] = f"{added.sentence} The key is sealed, and reading starts now."
+    next_step = " Reading starts now." if added.status is KeyStatus.VALID else ""
+    st.session_state[SAID] = f"{added.sentence} The key is sealed.{next_step}"
     return True
 
 

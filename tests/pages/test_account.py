@@ -140,6 +140,6 @@ def _link_in_the_newest_letter(site: Site, page: Page) -> str:
     for _ in range(100):
         found = [file.read_text() for file in sorted(folder.glob("*.eml")) if "Choose another" in file.read_text()]
         if found:
-            return re.findall(r"/\?reset=[\w-]+", found[-1])[0]
+            return str(re.findall(r"/\?reset=[\w-]+", found[-1])[0])
         page.wait_for_timeout(100)
     raise AssertionError("no letter came")
