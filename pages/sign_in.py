@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import streamlit as st
 
 from pages.ui import brand, gate, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
-from tracker import access, mail, recovery, sign_in
+from tracker import access, mail, recovery, second_factor, sign_in
 from tracker.clock import utc_now
 from tracker.errors import BadInput
 from tracker.product import Product
@@ -18,10 +19,13 @@ from tracker.tickets import Purpose
 TITLE = "Sign in"
 WIDTH_PX = 400
 FORM, ANSWER = "sign_in.form", "sign_in.answer"
-SIGN_IN, SIGN_UP, FORGOTTEN = "in", "up", "forgotten"
+SIGN_IN, SIGN_UP, FORGOTTEN, CODE = "in", "up", "forgotten", "code"
+PENDING, CODE_WITHIN = "sign_in.pending", timedelta(minutes=5)
 
 WRONG = "E-mail or password is not right."
 MADE = "If this address is new, your account is ready: sign in. If not, sign in or choose another password."
+CODE_LABEL = "Code of your authenticator, or a recovery code"
+WRONG_CODE = "That code is not right, or was used already."
 ASKED = "If there is an account for this address, a link is on its way. It works for thirty minutes."
 CHANGED = "Your password is changed and every session ended. Please sign in with the new one."
 DIFFERENT = "The two passwords differ. Please type the same one twice."
@@ -84,10 +88,32 @@ def _draw_forgotten(product: Product, _forms: Forms) -> None:
         _ask_reset(product, email)
 
 
+def _draw_code(product: Product, _forms: Forms) -> None:
+    """The second step of somebody whose password was right."""
+    user_id, until = st.session_state.get(PENDING, (0, None))
+    if until is None or utc_now() > until:
+        st.session_state[FORM] = SIGN_IN
+        st.rerun()
+    with st.form("code", clear_on_submit=True):
+        st.subheader("Your second factor", anchor=False)
+        code = st.text_input(
+            "Code of your authenticator, or a recovery code", autocomplete="one-time-code", max_chars=40
+        )
+        sent = st.form_submit_button("Go on")
+    _other("Back to sign in", SIGN_IN)
+    if sent:
+        found = sign_in.check_code(product, user_id, code, now=utc_now())
+        if found is True:
+            gate.enter(product, user_id)
+        else:
+            st.session_state[ANSWER] = (WRONG_CODE if found.wait is None else text.too_often(found.wait), False)
+
+
 DRAWN: dict[str, Callable[[Product, Forms], None]] = {
     SIGN_IN: _draw_sign_in,
     SIGN_UP: _draw_sign_up,
     FORGOTTEN: _draw_forgotten,
+    CODE: _draw_code,
 }
 
 
@@ -154,6 +180,11 @@ def _sign_in(product: Product, typed: Typed) -> bool:
     found = sign_in.sign_in(product.database, typed.email, typed.password, address=here, now=utc_now())
     if isinstance(found, Refused):
         st.session_state[ANSWER] = (WRONG if found.wait is None else text.too_often(found.wait), False)
+        return False
+    if second_factor.is_on(product, found):
+        st.session_state[PENDING] = (found, utc_now() + CODE_WITHIN)
+        st.session_state[FORM] = CODE
+        st.session_state[ANSWER] = None
         return False
     gate.enter(product, found)
     return True

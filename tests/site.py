@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -32,6 +33,13 @@ class Site:
     base_url: str
     log: Path
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _answered_at: float = 0.0
+
+    @property
+    def now(self) -> datetime:
+        """About what the dashboard's clock reads."""
+        started = datetime.fromisoformat(self.environ["TRACKER_NOW"])
+        return started + timedelta(seconds=time.monotonic() - self._answered_at)
 
     @property
     def key(self) -> str:
@@ -43,6 +51,7 @@ class Site:
         where = ["--server.port", port, "--server.address", "127.0.0.1", "--server.headless", "true"]
         self._start("dashboard", "streamlit", "run", "app.py", *where)
         _wait_for(f"{self.base_url}/healthz", self._running["dashboard"])
+        self._answered_at = time.monotonic()
 
     def start_worker(self) -> None:
         self._start("worker", "jobs")

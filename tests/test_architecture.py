@@ -217,7 +217,9 @@ LAWS: dict[str, Law] = {
     ),
     "only the vault encrypts": Law(
         PRODUCT,
-        importing("cryptography"),
+        importing(
+            "cryptography", but=("cryptography.hazmat.primitives.twofactor", "cryptography.hazmat.primitives.hashes")
+        ),
         ("tracker/access.py", "from cryptography.hazmat.primitives.ciphers.aead import AESGCM"),
         but=("tracker/vault",),
     ),

@@ -35,6 +35,8 @@ class Action(StrEnum):
     SESSIONS_ENDED = "ended every session"
     IDENTITY_PROVEN = "proved who they are"
     PASSWORD_CHANGED = "changed the password"  # noqa: S105 - a word for people
+    FACTOR_ON = "turned a second factor on"
+    FACTOR_OFF = "turned the second factor off"
     KEY_ADDED = "added a key"
     KEY_REPLACED = "replaced a key"
     KEY_PAUSED = "paused a key"

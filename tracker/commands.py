@@ -148,7 +148,7 @@ def rotate_keys(_options: Namespace, environ: Environ) -> int:
     with _started(environ, "worker") as ready:
         receipt = rotation.rotate(ready)
     print(json.dumps(receipt.fields()))
-    return 1 if receipt.unreadable else 0
+    return 1 if receipt.unreadable or receipt.unreadable_factors else 0
 
 
 def status(options: Namespace, environ: Environ) -> int:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlmodel import Session
 
 from tracker import clock, migrations, vault
@@ -18,10 +18,10 @@ from tracker.config import Settings, load
 from tracker.db import Database, ProcessRole, check_reachable, open_database
 from tracker.errors import BadConfiguration
 from tracker.keyring import KeyRing
-from tracker.models import KekCanary, ProviderKey, table_of
+from tracker.models import KekCanary, ProviderKey, SecondFactor, table_of
 from tracker.providers.http import ClientPool
 
-CANARIES, KEYS = table_of(KekCanary), table_of(ProviderKey)
+CANARIES, KEYS, FACTORS = table_of(KekCanary), table_of(ProviderKey), table_of(SecondFactor)
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,11 @@ def _ring(path: Path, database: Database) -> KeyRing:
 
 
 def _holds_sealed_keys(database: Database) -> bool:
+    with database.exempt() as session:
+        if session.execute(select(FACTORS.c.user_id).limit(1)).first():
+            return True
     with database.crossing("claim") as session:
-        return bool(
-            session.execute(select(func.count()).select_from(KEYS).where(KEYS.c.ciphertext.is_not(None))).scalar()
-        )
+        return session.execute(select(KEYS.c.id).where(KEYS.c.ciphertext.is_not(None)).limit(1)).first() is not None
 
 
 def plant_canaries(database: Database, ring: KeyRing, kek_ids: set[str]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-from tracker import access, audit, sessions, throttle
+from tracker import access, audit, second_factor, sessions, throttle
 from tracker.audit import Action, Actor
 from tracker.db import Database
+from tracker.product import Product
 from tracker.throttle import Subjects
 
 
@@ -36,6 +38,18 @@ def prove(database: Database, user_id: int, password: str, *, address: str, now:
     email = access.email_of(database, user_id)
     found = sign_in(database, email, password, address=address, now=now)
     return found if isinstance(found, Refused) else found == user_id
+
+
+def check_code(product: Product, user_id: int, code: str, *, now: datetime) -> Literal[True] | Refused:
+    """Whether this is the account's second factor, or a recovery code; tries are counted like passwords."""
+    subjects = throttle.subjects_of_code(user_id)
+    if wait := product.database.retrying(lambda: _try(product.database, subjects, now)):
+        return Refused(wait)
+    if not second_factor.check(product, user_id, code, now=now):
+        return Refused()
+    with product.database.exempt(write=True) as session:
+        throttle.succeeded(session, subjects)
+    return True
 
 
 def may_sign_up(database: Database, *, address: str, now: datetime) -> timedelta | None:

@@ -82,6 +82,11 @@ def subjects_of_sign_in(email: str, address: str, *, known: bool) -> Subjects:
     return pair if known else pair | {f"prefix {network}": PREFIX, f"account {email}": ACCOUNT, "all": OVERALL}
 
 
+def subjects_of_code(user_id: int) -> Subjects:
+    """What a code of a second factor is counted under: somebody who gets here knows the password already."""
+    return {f"code {user_id}": PAIR}
+
+
 def subjects_of_sign_up(address: str) -> Subjects:
     """What a sign-up, or a message that is asked for, is counted under."""
     return {f"sign-up {prefix_of(address)}": SIGN_UPS}

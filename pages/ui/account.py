@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import brand, gate, proof, text
+from pages.ui import brand, factor, gate, proof, text
 from pages.ui.context import Context
 from pages.ui.forms import PASSWORD_RULE
 from tracker import access, recovery, sessions, sign_in
@@ -37,7 +37,9 @@ def draw(ctx: Context) -> None:
     if ctx.is_demo:
         st.caption("This account is open to anybody, so it has no password to change.")
         return
-    _password(ctx)
+    if proof.stands(ctx, "account"):
+        _password(ctx)
+        factor.draw(ctx)
 
 
 def _confirmation(ctx: Context) -> None:
@@ -80,8 +82,6 @@ def browser_of(agent: str) -> str:
 
 def _password(ctx: Context) -> None:
     st.header("Change the password", anchor=False)
-    if not proof.stands(ctx, "password"):
-        return
     with st.form("change-password", width=400, clear_on_submit=True):
         new = st.text_input("New password", type="password", autocomplete="new-password", max_chars=200)
         again = st.text_input("Repeat the new password", type="password", autocomplete="new-password", max_chars=200)

@@ -6,12 +6,12 @@ import streamlit as st
 
 from pages.ui import brand, gate, text
 from pages.ui.context import Context
-from tracker import sign_in
+from tracker import second_factor, sign_in
 from tracker.audit import Action
 from tracker.clock import utc_now
 from tracker.sign_in import Refused
 
-WRONG = "The password is not right."
+WRONG = "That is not right."
 
 
 def stands(ctx: Context, what_for: str) -> bool:
@@ -21,15 +21,20 @@ def stands(ctx: Context, what_for: str) -> bool:
     st.markdown("Please prove that it is you. A proof lasts five minutes.")
     with st.form(f"proof-{what_for}", border=False):
         password = st.text_input("Your password", type="password", autocomplete="current-password", max_chars=200)
+        code = ""
+        if has_code := second_factor.is_on(ctx.product, ctx.user_id):
+            code = st.text_input("Code of your authenticator", autocomplete="one-time-code", max_chars=40)
         sent = st.form_submit_button("Prove", type=brand.main_button(), icon=":material/lock_open:")
     if sent:
-        _check(ctx, password)
+        _check(ctx, password, code if has_code else None)
     return False
 
 
-def _check(ctx: Context, password: str) -> None:
+def _check(ctx: Context, password: str, code: str | None) -> None:
     database = ctx.product.database
     found = sign_in.prove(database, ctx.user_id, password, address=ctx.address, now=utc_now())
+    if found is True and code is not None:
+        found = sign_in.check_code(ctx.product, ctx.user_id, code, now=utc_now())
     if found is True:
         sign_in.tell(database, ctx.user_id, Action.IDENTITY_PROVEN, address=ctx.address)
         gate.enter(ctx.product, ctx.user_id)

@@ -9,18 +9,27 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import time
+from collections import Counter
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit
-from starlette.responses import PlainTextResponse
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.web import cookie
+from pages.web import cookie, visitor
 from tracker.config import Settings, is_loopback
+from tracker.throttle import prefix_of
 
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 FOR_THIS_MACHINE = ("/metrics", "/_stcore/metrics")
+COUNTED = ("/auth/", "/export/", "/healthz", "/metrics")
+REQUESTS_A_MINUTE = 300
+
 CLOSED = ("/_stcore/agent", "/media", "/_stcore/upload_file")
 """The server's routes that check no session. The product neither uploads nor leaves files there."""
 
@@ -63,10 +72,10 @@ def headers(settings: Settings) -> dict[str, str]:
 
 
 class Guard:
-    """ASGI middleware: adds the headers, and answers 404 for what a visitor has no use for."""
+    """ASGI middleware: adds the headers, and turns away what does not belong here before anything else looks at it."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
-        self._app = app
+        self._app, self._settings, self._allowance = app, settings, Allowance()
         self._headers = [(name.lower().encode(), text.encode()) for name, text in headers(settings).items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,10 +86,67 @@ class Guard:
                 message = {**message, "headers": [*kept, *self._headers]}
             await send(message)
 
-        if scope["type"] == "http" and is_closed(scope["path"], _visitor(scope)):
-            await PlainTextResponse("There is nothing here.\n", 404)(scope, receive, send_with_headers)
-        else:
+        answer = self._refusal(scope)
+        if answer is None:
             await self._app(scope, receive, send_with_headers)
+        elif scope["type"] == "http":
+            await answer(scope, receive, send_with_headers)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        """What to answer instead of what was asked for; None when it may be answered."""
+        if scope["type"] not in {"http", "websocket"}:
+            return None
+        told = Headers(scope=scope)
+        if not is_own_host(told.get("host", ""), self._settings):
+            return PlainTextResponse("This address is not served here.\n", 400)
+        if scope["type"] != "http":
+            return None
+        if is_closed(scope["path"], _visitor(scope)):
+            return PlainTextResponse("There is nothing here.\n", 404)
+        peer = scope["client"][0] if scope.get("client") else None
+        here = visitor.address(peer, told.get("x-forwarded-for"), hops=self._settings.proxy_hops)
+        if scope["path"].startswith(COUNTED) and not self._allowance.take(prefix_of(here), time.monotonic()):
+            return PlainTextResponse("Too many requests. Wait a minute.\n", 429, headers={"Retry-After": "60"})
+        return None
+
+
+class Allowance:
+    """So many requests a network and minute to addresses that answer without a session."""
+
+    def __init__(self) -> None:
+        self._taken: Counter[str] = Counter()
+        self._minute = 0
+
+    def take(self, network: str, now_s: float) -> bool:
+        """Whether one more is allowed at `now_s` (monotonic seconds); it is counted then."""
+        minute = int(now_s // 60)
+        if minute != self._minute:
+            self._minute, self._taken = minute, Counter()
+        self._taken[network] += 1
+        return self._taken[network] <= REQUESTS_A_MINUTE
+
+
+def is_own_host(host: str, settings: Settings) -> bool:
+    """Whether a Host header names this site. A name that somebody else lets point here is none of ours.
+
+    Addresses in numbers cannot be made to point elsewhere, so they are taken as they are.
+    """
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    public = urlsplit(settings.public_url or "").hostname
+    return bool(name) and (name in {"localhost", settings.bind_host, public} or _is_number(name))
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def is_closed(path: str, visitor: str) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Browser, Page, expect
 
 from pages.ui.account import browser_of
@@ -68,7 +71,7 @@ def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, pa
     expect(page.get_by_label("OpenAI admin key")).to_have_count(0)
     page.get_by_label("Your password").first.fill("not my password at all")
     page.get_by_role("button", name="Prove").first.click()
-    expect(page.get_by_text("The password is not right.")).to_be_visible()
+    expect(page.get_by_text("That is not right.")).to_be_visible()
     page.get_by_label("Your password").first.fill(PASSWORD)
     page.get_by_role("button", name="Prove").first.click()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()
@@ -143,3 +146,32 @@ def _link_in_the_newest_letter(site: Site, page: Page) -> str:
             return str(re.findall(r"/\?reset=[\w-]+", found[-1])[0])
         page.wait_for_timeout(100)
     raise AssertionError("no letter came")
+
+
+@pytest.mark.browser
+def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, page: Page) -> None:
+    steps.open_signed_in_with(page, own_site, "a third and last set of words")
+    page.get_by_role("tab", name="Your account").click()
+    page.get_by_role("button", name="Set up a second factor").click()
+    secret = page.get_by_test_id("stCode").inner_text().strip()
+    page.get_by_label("Code").fill(_code(own_site, secret))
+    page.get_by_role("button", name="Turn it on").click()
+    expect(page.get_by_text("Your second factor is on.")).to_be_visible()
+    recovery = page.get_by_test_id("stCode").inner_text().split()
+    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+
+    steps.sign_in(page, password="a third and last set of words")
+    code = page.get_by_label("Code of your authenticator, or a recovery code")
+    code.fill("000000")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_text("That code is not right")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_have_count(0)
+    code.fill(recovery[0])
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+
+
+def _code(site: Site, secret: str) -> str:
+    """What an authenticator shows now."""
+    return TOTP(base64.b32decode(secret), 6, SHA1(), 30).generate(int(site.now.timestamp())).decode()  # noqa: S303

@@ -1,12 +1,12 @@
-"""The session's cookie behind TLS and without."""
+"""The session's cookie behind TLS and without, and what is turned away at the door."""
 
 from __future__ import annotations
 
 import pytest
 from starlette.responses import Response
 
-from pages.web import cookie
-from pages.web.headers import headers, is_closed
+from pages.web import cookie, visitor
+from pages.web.headers import REQUESTS_A_MINUTE, Allowance, headers, is_closed, is_own_host
 from tracker.config import load
 
 
@@ -46,3 +46,48 @@ def test_on_this_machine_without_tls_it_is_one_the_browser_takes() -> None:
 )
 def test_some_addresses_are_not_for_visitors(path: str, visitor: str, closed: bool) -> None:
     assert is_closed(path, visitor) is closed
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("usage.example", True),
+        ("USAGE.example:443", True),
+        ("localhost:8501", True),
+        ("127.0.0.1:8501", True),
+        ("[::1]:8501", True),
+        ("192.0.2.7", True),
+        ("evil.example", False),
+        ("usage.example.evil.example", False),
+        ("127.0.0.1.evil.example", False),
+        ("", False),
+        ("[", False),
+    ],
+)
+def test_a_name_that_somebody_lets_point_here_is_turned_away(host: str, own: bool) -> None:
+    assert is_own_host(host, load({"TRACKER_PUBLIC_URL": "https://usage.example"})) is own
+
+
+def test_a_network_has_so_many_requests_a_minute() -> None:
+    allowance = Allowance()
+
+    assert all(allowance.take("192.0.2.0/24", 60.0) for _ in range(REQUESTS_A_MINUTE))
+    assert not allowance.take("192.0.2.0/24", 119.9)
+    assert allowance.take("198.51.100.0/24", 119.9)
+    assert allowance.take("192.0.2.0/24", 120.0)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "hops", "address"),
+    [
+        (None, 0, "10.0.0.1"),
+        ("192.0.2.7", 0, "10.0.0.1"),
+        ("192.0.2.7", 1, "192.0.2.7"),
+        ("forged, 192.0.2.7", 1, "192.0.2.7"),
+        ("forged, 192.0.2.7, 10.0.0.2", 2, "192.0.2.7"),
+        ("192.0.2.7", 2, "10.0.0.1"),
+        (None, 1, "10.0.0.1"),
+    ],
+)
+def test_only_trusted_proxies_are_believed(forwarded: str | None, hops: int, address: str) -> None:
+    assert visitor.address("10.0.0.1", forwarded, hops=hops) == address

@@ -137,3 +137,9 @@ def test_every_answer_carries_the_headers(stranger: httpx.Client, address: str) 
     assert told["x-content-type-options"] == "nosniff"
     assert told["x-frame-options"] == "DENY"
     assert told["referrer-policy"] == "same-origin"
+
+
+def test_a_request_for_another_host_is_turned_away(stranger: httpx.Client) -> None:
+    for address in ("/", "/healthz", EXPORT):
+        answer = stranger.get(address, headers={"Host": "evil.example"})
+        assert (answer.status_code, answer.text) == (400, "This address is not served here.\n")

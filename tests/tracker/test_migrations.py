@@ -73,6 +73,10 @@ def test_a_schema_of_another_version_stops_the_start(migrated_url: str, found: s
     engine.dispose()
 
 
+LATER = {"tickets", "throttles", "audit_events", "mails", "second_factors", "recovery_codes"}
+"""Tables that came after the first step."""
+
+
 def test_a_file_is_copied_before_its_schema_changes(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'tracker.db'}"
     migrations.upgrade(url)
@@ -81,7 +85,7 @@ def test_a_file_is_copied_before_its_schema_changes(tmp_path: Path) -> None:
     migrations.upgrade(url)
 
     copy = tmp_path / "tracker.db.before-migration"
-    assert tables(f"sqlite:///{copy}") == (TENANT_TABLES | EXEMPT) - {"tickets", "throttles", "audit_events", "mails"}
+    assert tables(f"sqlite:///{copy}") == (TENANT_TABLES | EXEMPT) - LATER
     assert copy.stat().st_mode & 0o077 == 0
 
 

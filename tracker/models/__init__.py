@@ -22,6 +22,7 @@ from tracker.models.accounts import (
 from tracker.models.audit import AuditEvent, Throttle
 from tracker.models.base import table_of
 from tracker.models.mail import Mail
+from tracker.models.second_factor import RecoveryCode, SecondFactor
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
 from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
 
@@ -44,8 +45,10 @@ __all__ = [
     "PriceVersion",
     "ProviderCall",
     "ProviderKey",
+    "RecoveryCode",
     "Restatement",
     "Role",
+    "SecondFactor",
     "Throttle",
     "Ticket",
     "UsageEvent",
@@ -63,6 +66,8 @@ EXEMPT = frozenset(
         "tickets",
         "throttles",
         "mails",
+        "second_factors",
+        "recovery_codes",
         "workspaces",
         "price_versions",
         "kek_canaries",
