@@ -138,6 +138,19 @@ def test_a_deleted_key_is_destroyed_and_what_it_read_is_kept(month: Installation
     assert tuple(sealed) == (None, None, None)
 
 
+def test_a_key_added_again_goes_on_where_the_deleted_one_ended(month: Installation) -> None:
+    assert month.fetch() == 0
+    connections.delete(month.product, month.workspace_id, 1)
+    key = month.world.another_key("again")
+    added = connections.add(month.product, month.workspace_id, provider="openai", label="again", text=key)
+
+    assert month.fetch() == 0
+
+    assert added.provider_key_id == 1
+    assert_equal_until(month, NOW)
+    assert {row["provider_key"] for row in month.csv(YEAR_AGO, TOMORROW)} == {"again"}
+
+
 def test_a_replaced_key_goes_on_with_the_same_history(month: Installation) -> None:
     assert month.fetch() == 0
     month.world.spoil(month.world.keys["good"], "revoked")

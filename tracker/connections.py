@@ -56,10 +56,15 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
     key, verdict, calls = _checked(product, provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
         _refuse_known(session, product, workspace_id, key)
-        _refuse_same_organisation(session, workspace_id, provider, verdict)
-        row = _new_row(workspace_id, provider=provider, label=label)
-        session.add(row)
-        session.flush()
+        row = _deleted_one(session, workspace_id, provider, verdict)
+        if row is None:
+            _refuse_same_organisation(session, workspace_id, provider, verdict)
+            row = _new_row(workspace_id, provider=provider, label=label)
+            session.add(row)
+            session.flush()
+        else:  # its history goes on; beside it, every total of the past would double
+            row.label, row.deleted_at, row.paused_at, row.replaced_at = label, None, None, utc_now()
+            ledger.reopen(session, workspace_id, id_of(row))
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, id_of(row))
         _tell(session, row, Action.KEY_ADDED, by)
@@ -175,7 +180,7 @@ def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetim
     """Write what a check found into the connection's row, and the organisation's ids beside it."""
     same = _same_organisation(session, row.workspace_id, row.provider, verdict, but=row.id)
     row.status = KeyStatus(verdict.status) if same is None else KeyStatus.DUPLICATE
-    row.status_reason = verdict.sentence if same is None else _connected_sentence(same)
+    row.status_reason = same or verdict.sentence
     row.names_readable = verdict.names_readable
     row.checked_at = now
     if verdict.organisation and same is None:
@@ -294,13 +299,21 @@ def _refuse_same_organisation(
     *,
     but: int | None = None,
 ) -> None:
-    same = _same_organisation(session, workspace_id, provider, verdict, but=but)
-    if same is not None:
-        raise Conflict(_connected_sentence(same))
+    if same := _same_organisation(session, workspace_id, provider, verdict, but=but):
+        raise Conflict(same)
 
 
-def _connected_sentence(label: str) -> str:
-    return f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
+def _deleted_one(session: Session, workspace_id: int, provider: str, verdict: Verdict) -> ProviderKey | None:
+    """The connection to this organisation whose key was deleted, if there is one: a new key takes its place."""
+    statement = select(ProviderKey).where(
+        col(ProviderKey.workspace_id) == workspace_id,
+        col(ProviderKey.provider) == provider,
+        col(ProviderKey.deleted_at).is_not(None),
+    )
+    deleted: list[ProviderKey] = list(session.execute(statement).scalars())
+    return next(
+        (row for row in deleted if organisation_ids(session, workspace_id, id_of(row)) & verdict.organisation), None
+    )
 
 
 def _same_organisation(
@@ -311,12 +324,15 @@ def _same_organisation(
     *,
     but: int | None,
 ) -> str | None:
-    """The label of another connection to the organisation that the verdict recognised."""
-    if not verdict.organisation:
-        return None
-    statement = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == workspace_id, KEYS.c.provider == provider)
-    others = [(number, label) for number, label in session.execute(statement) if number != but]
-    return next(
-        (label for number, label in others if organisation_ids(session, workspace_id, number) & verdict.organisation),
-        None,
-    )
+    """That another connection leads to the organisation the verdict recognised, and what to do; None if none does."""
+    columns = (KEYS.c.id, KEYS.c.label, KEYS.c.deleted_at)
+    of_provider = select(*columns).where(KEYS.c.workspace_id == workspace_id, KEYS.c.provider == provider)
+    for number, label, deleted_at in session.execute(of_provider).all():
+        if number == but or not organisation_ids(session, workspace_id, number) & verdict.organisation:
+            continue
+        if deleted_at is None:
+            return (
+                f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
+            )
+        return f"This organisation's history is kept as {label!r}. Delete this key and add it again: it goes on there."
+    return None
