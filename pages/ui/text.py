@@ -125,9 +125,11 @@ def dollars(text: str) -> str:
 def quoted(foreign: str) -> str:
     """Text from outside for Markdown, to be read as it is: no markup, link, address, icon or emoji comes of it.
 
-    Addresses and short codes are recognised even when escaped, so a word joiner breaks them without being seen.
+    Addresses, short codes and arrows are recognised even when escaped: a word joiner breaks them without being seen.
     """
     flat = " ".join(foreign.split())
     escaped = "".join(f"\\{char}" if char in PUNCTUATION else char for char in flat)
     # Before a space a mark begins nothing, and stays as it was for whoever copies the text.
-    return re.sub(r"(\\[:@./])(?=\S)", "\\1\N{WORD JOINER}", escaped)
+    broken = re.sub(r"(\\[:@./])(?=\S)", "\\1\N{WORD JOINER}", escaped)
+    # Two dashes would become one long one, and other pairs arrows.
+    return re.sub(r"(\\[-<>=~])(?=\\)", "\\1\N{WORD JOINER}", broken)

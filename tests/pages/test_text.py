@@ -118,6 +118,14 @@ def test_no_code_and_no_address_in_a_name_is_recognised(foreign: str) -> None:
         assert mark not in text.quoted(foreign)
 
 
+@pytest.mark.parametrize("foreign", ["a -- b", "->", "<-", "<->", ">=", "~="])
+def test_no_dashes_or_arrows_are_made_of_a_name(foreign: str) -> None:
+    told = text.quoted(foreign)
+
+    assert told.replace("\N{WORD JOINER}", "").replace("\\", "") == foreign
+    assert "\\-\\-" not in told and "\\-\\>" not in told and "\\>\\=" not in told
+
+
 def test_our_own_amounts_make_no_formula() -> None:
     assert text.dollars("$1 and $2") == "\\$1 and \\$2"
     assert text.dollars(text.dollars("$1")) == "\\$1"
