@@ -19,6 +19,7 @@ def sign_up(page: Page, email: str, password: str) -> None:
 
 def sign_in(page: Page, email: str = EMAIL, password: str = PASSWORD) -> None:
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_have_count(1)
+    expect(page.get_by_label("E-mail")).to_have_count(1)  # the form it takes the place of may still be fading
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()

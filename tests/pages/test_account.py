@@ -73,7 +73,8 @@ def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, pa
     page.get_by_role("button", name="Prove").first.click()
     expect(page.get_by_text("That is not right.")).to_be_visible()
     page.get_by_label("Your password").first.fill(PASSWORD)
-    page.get_by_role("button", name="Prove").first.click()
+    with page.expect_response("**/auth/session"):
+        page.get_by_role("button", name="Prove").first.click()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()
     page.reload()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
@@ -71,6 +71,7 @@ def test_what_cannot_be_written_as_text_is_refused() -> None:
         passwords.check("\ud800" + "x" * 20)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), min_size=15, max_size=128))
 def test_the_check_holds_for_any_text(password: str) -> None:
     with suppress(BadInput):
