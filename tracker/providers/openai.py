@@ -97,13 +97,13 @@ class OpenAI:
     def check(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> Verdict:
         try:
             seen = self._probe(client, now)
+            projects = self._project_ids(client)
         except KeyRejected:
             return Verdict("invalid", _rejected_sentence(key))
         except ScopeMissing as error:
             return Verdict("insufficient", _scope_sentence(key, error))
         except ProviderError as error:
             return Verdict("unchecked", f"{error} The key is not checked yet; it will be checked again by itself.")
-        projects = self._project_ids(client)
         if not seen:
             return Verdict(
                 "valid",
@@ -154,13 +154,16 @@ class OpenAI:
         usage: dict[tuple[object, ...], UsageRecord] = {}
         costs: dict[tuple[object, ...], BilledCost] = {}
         unknown: Counter[str] = Counter()
+        told: set[datetime] = set()
         for bucket in _buckets(client, endpoint.path, params):
-            _check_within(bucket, period, endpoint.width_s, now=now)
+            told.add(_start_within(bucket, period, endpoint.width_s, now=now))
             unknown += payload.unknown_fields(family, bucket)
             if family:
                 _merge(usage, payload.usage_rows(family, bucket, width_s=endpoint.width_s), _usage_identity)
             else:
                 _merge(costs, payload.cost_rows(bucket), _cost_identity)
+        if family:
+            _check_whole(told, period, endpoint.width_s, now=now)
         return Fetched(tuple(usage.values()), tuple(costs.values()), dropped, dict(unknown))
 
     def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
@@ -263,12 +266,28 @@ def _page(client: ProviderClient, path: str, params: Params, cursor: str | None)
     raise PayloadChanged(f"OpenAI no longer knows its own cursor for {path}. {refused}")
 
 
-def _check_within(bucket: Any, period: tuple[date, date], width_s: int, *, now: datetime) -> None:
+def _start_within(bucket: Any, period: tuple[date, date], width_s: int, *, now: datetime) -> datetime:
+    """The bucket's start, which must lie in the days asked for and not in the future."""
     start, _ = payload.bucket_times(bucket, width_s=width_s)
     if not clock.day_start(period[0]) <= start < clock.day_start(period[1]) or start > now + FUTURE:
         raise PayloadChanged(
             f"OpenAI answered with a bucket of {start:%Y-%m-%d %H:%M} UTC, outside the days asked for."
         )
+    return start
+
+
+def _check_whole(told: set[datetime], period: tuple[date, date], width_s: int, *, now: datetime) -> None:
+    """A bucket without usage is told as an empty one. One that is not told is unknown, and never a zero.
+
+    The bucket that runs while it is asked for may be missing.
+    """
+    width = timedelta(seconds=width_s)
+    start, end = clock.day_start(period[0]), min(clock.day_start(period[1]), now - width)
+    missing = [
+        at for n in range(max(0, -((start - end) // width))) if (at := start + n * width) < end and at not in told
+    ]
+    if missing:
+        raise PayloadChanged(f"OpenAI left out {len(missing)} buckets, the first of {missing[0]:%Y-%m-%d %H:%M} UTC.")
 
 
 def _merge(
