@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
+from jobs.__main__ import once
+from jobs.worker import Worker
 from tests.installation import NOW, TOMORROW, YEAR_AGO, Installation, assert_equal_until, installed, stored
-from tracker import access, clock, connections, queries
+from tracker import access, clock, connections, product, queries, rotation
 from tracker.models import KeyStatus, ProviderKey, User, table_of
 from tracker.sandbox import World
 
@@ -171,3 +173,32 @@ def test_a_new_key_is_read_within_two_seconds_of_being_saved(month: Installation
     # Saving makes the work due at once; the worker looks every second.
     assert row.next_due_at is not None
     assert row.next_due_at <= clock.utc_now()
+
+
+def test_a_worker_goes_on_with_its_keys_while_they_are_rotated(month: Installation) -> None:
+    worker = Worker(month.product)
+    owner = product.start(month.environ, role="owner")
+    rotation.rotate(owner)
+    owner.close()
+
+    assert once(worker) == 0
+    worker.stop()
+
+    assert connections.find(month.product, month.workspace_id, 1).status == KeyStatus.VALID
+    assert_equal_until(month, NOW)
+
+
+def test_another_organisations_key_is_found_out_even_if_it_could_not_be_checked_at_first(month: Installation) -> None:
+    assert month.fetch() == 0
+    before = stored(month)
+    foreign = month.world.keys["globex"]
+    month.world.spoil(foreign, "down_503")
+    connections.replace(month.product, month.workspace_id, 1, text=foreign)
+    month.world.spoil(foreign, "globex")
+    month.later(NOW + timedelta(days=1))
+
+    month.fetch()
+
+    row = connections.find(month.product, month.workspace_id, 1)
+    assert row.status == KeyStatus.INVALID and "another organisation" in (row.status_reason or "")
+    assert stored(month) == before

@@ -77,14 +77,11 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
     row = find(product, workspace_id, provider_key_id)
     key, verdict, calls = _checked(product, row.provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
-        row = present(session, workspace_id, provider_key_id)
-        _refuse_known(session, product, workspace_id, key)
+        row = present(session, workspace_id, provider_key_id, lock=True)  # not between two parts of a rotation
+        _refuse_known(session, product, workspace_id, key, but=provider_key_id)
         _refuse_same_organisation(session, workspace_id, row.provider, verdict, but=provider_key_id)
-        known = organisation_ids(session, workspace_id, provider_key_id)
-        if known and verdict.organisation and not known & verdict.organisation:
-            raise Conflict(
-                f"This key belongs to another organisation than {row.label!r}. Add it as a connection of its own."
-            )
+        if foreign := _foreign_sentence(session, row, verdict):
+            raise Conflict(foreign)
         row.replaced_at = utc_now()
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, provider_key_id)
@@ -173,17 +170,18 @@ def opened(product: Product, session: Session, row: ProviderKey) -> SecretKey:
         raise VaultError(
             f"The key {row.label!r} was stored for {row.origin}, but calls now go to {origin}. Replace the key.",
         )
-    return vault.open_key(product.ring, binding(row), sealed_of(row))
+    return vault.open_key(product.ring_with(row.kek_id), binding(row), sealed_of(row))
 
 
 def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> None:
     """Write what a check found into the connection's row, and the organisation's ids beside it."""
     same = _same_organisation(session, row.workspace_id, row.provider, verdict, but=row.id)
-    row.status = KeyStatus(verdict.status) if same is None else KeyStatus.DUPLICATE
-    row.status_reason = same or verdict.sentence
+    foreign = _foreign_sentence(session, row, verdict)
+    row.status = KeyStatus.DUPLICATE if same else KeyStatus.INVALID if foreign else KeyStatus(verdict.status)
+    row.status_reason = same or foreign or verdict.sentence
     row.names_readable = verdict.names_readable
     row.checked_at = now
-    if verdict.organisation and same is None:
+    if verdict.organisation and not (same or foreign):
         remember_names(session, row, [KnownName("project", ref, None) for ref in sorted(verdict.organisation)])
 
 
@@ -271,22 +269,28 @@ def sealed_of(row: ProviderKey) -> Sealed:
     return Sealed(row.fmt or 0, row.kek_id or "", row.wrapped_dek or b"", row.ciphertext or b"")
 
 
-def present(session: Session, workspace_id: int, provider_key_id: int) -> ProviderKey:
+def present(session: Session, workspace_id: int, provider_key_id: int, *, lock: bool = False) -> ProviderKey:
     """The connection's row in the caller's transaction; NotFound when there is none or its key was deleted."""
     statement = select(ProviderKey).where(
         col(ProviderKey.workspace_id) == workspace_id,
         col(ProviderKey.id) == provider_key_id,
         col(ProviderKey.deleted_at).is_(None),
     )
-    row: ProviderKey | None = session.execute(statement).scalar_one_or_none()
+    found = session.execute(statement.with_for_update() if lock else statement)
+    row: ProviderKey | None = found.scalar_one_or_none()
     if row is None:
         raise NotFound(f"There is no provider key {provider_key_id} in this workspace.")
     return row
 
 
-def _refuse_known(session: Session, product: Product, workspace_id: int, key: SecretKey) -> None:
+def _refuse_known(
+    session: Session, product: Product, workspace_id: int, key: SecretKey, *, but: int | None = None
+) -> None:
+    """Refuse a key that another connection has. Its own may be pasted again, say because it did not open any more."""
     mark = vault.fingerprint(product.ring, workspace_id, key)
-    statement = select(KEYS.c.label).where(KEYS.c.workspace_id == workspace_id, KEYS.c.fingerprint == mark)
+    statement = select(KEYS.c.label).where(
+        KEYS.c.workspace_id == workspace_id, KEYS.c.fingerprint == mark, KEYS.c.id != (but or 0)
+    )
     if (label := session.execute(statement).scalar()) is not None:
         raise Conflict(f"This key is stored already, as {label!r}.")
 
@@ -314,6 +318,14 @@ def _deleted_one(session: Session, workspace_id: int, provider: str, verdict: Ve
     return next(
         (row for row in deleted if organisation_ids(session, workspace_id, id_of(row)) & verdict.organisation), None
     )
+
+
+def _foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> str | None:
+    """That a key leads to another organisation than its connection's history, also if that shows only later."""
+    known = organisation_ids(session, row.workspace_id, id_of(row))
+    if not known or not verdict.organisation or known & verdict.organisation:
+        return None
+    return f"This key belongs to another organisation than {row.label!r}. Add it as a connection of its own."
 
 
 def _same_organisation(

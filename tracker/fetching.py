@@ -104,15 +104,12 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return Done(Outcome.FAILED, reason=str(error))
     opened.calls.claimed = claimed
+    asked_at = utc_now()
     try:
-        fetched = opened.provider.fetch(
-            opened.client(),
-            endpoint_of(opened.row, unit),
-            unit.start,
-            unit.end,
-            now=utc_now(),
-        )
-        stored = product.database.retrying(lambda: _store(opened, claimed, fetched))
+        endpoint = endpoint_of(opened.row, unit)
+        fetched = opened.provider.fetch(opened.client(), endpoint, unit.start, unit.end, now=asked_at)
+        # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored.
+        stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
     except LeaseLost:
         return Done(Outcome.TAKEN)
     except ProviderError as error:
@@ -211,7 +208,7 @@ def _open(product: Product, session: Session, connection: Connection, *, wait: W
     return Opened(product, connection, row, key, calls, wait)
 
 
-def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
+def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: datetime) -> Stored:
     """All of a unit in one transaction. A key replaced or deleted meanwhile makes the result void.
 
     The connection's row is locked first: its endpoints share the days of the rollup, and two stores at once
@@ -225,7 +222,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched) -> Stored:
             fetched,
             endpoint=endpoint_of(row, claimed.unit),
             provider=row.provider,
-            now=utc_now(),
+            now=asked_at,
         )
         row.failures, row.retry_at = 0, None
         opened.calls.flush(session)

@@ -41,6 +41,10 @@ class Product:
         """The part of that address that is bound into a sealed key."""
         return vault.origin_of(self.base_url(provider))
 
+    def ring_with(self, kek_id: str | None) -> KeyRing:
+        """The ring with that key in it, if there is any: the keys may have been rotated since this process began."""
+        return self.ring if kek_id in self.ring.keys else KeyRing.load(self.settings.keyring_file)
+
     def close(self) -> None:
         self.clients.close()
         self.database.engine.dispose()

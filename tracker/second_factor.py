@@ -64,7 +64,7 @@ def enrol(product: Product, user_id: int, email: str) -> Enrolment:
 def confirm(product: Product, user_id: int, code: str, *, now: datetime) -> list[str]:
     """Let the second factor count, proven by its first code; the recovery codes, shown this once. BadInput if wrong."""
     with product.database.exempt(write=True) as session:
-        if not _take_code(session, product.ring, user_id, code, now=now):
+        if not _take_code(session, product, user_id, code, now=now):
             raise BadInput(WRONG)
         session.execute(update(FACTORS).where(FACTORS.c.user_id == user_id).values(confirmed_at=now))
         return _fresh_codes(session, user_id)
@@ -80,7 +80,7 @@ def is_on(product: Product, user_id: int) -> bool:
 def check(product: Product, user_id: int, code: str, *, now: datetime) -> bool:
     """Whether this is the code of the moment, or a recovery code; either is used up by it."""
     with product.database.exempt(write=True) as session:
-        return _take_code(session, product.ring, user_id, code, now=now) or _take_recovery(session, user_id, code, now)
+        return _take_code(session, product, user_id, code, now=now) or _take_recovery(session, user_id, code, now)
 
 
 def turn_off(product: Product, user_id: int) -> None:
@@ -101,12 +101,12 @@ def rewrap(session: Session, ring: KeyRing, user_id: int) -> bool:
     return True
 
 
-def _take_code(session: Session, ring: KeyRing, user_id: int, code: str, *, now: datetime) -> bool:
+def _take_code(session: Session, product: Product, user_id: int, code: str, *, now: datetime) -> bool:
     """Whether the code is that of a step that was not taken yet; it is taken now."""
     row = session.execute(select(FACTORS).where(FACTORS.c.user_id == user_id)).first()
     if row is None:
         return False
-    secret = base64.b32decode(vault.open_key(ring, _binding(user_id), _sealed(row)).reveal())
+    secret = base64.b32decode(vault.open_key(product.ring_with(row.kek_id), _binding(user_id), _sealed(row)).reveal())
     step = _step_of(secret, code, now)
     if step is None or step <= row.last_step:
         return False
