@@ -38,6 +38,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         for table in ("second_factors", "recovery_codes"):
             op.execute(f"grant select, insert, update, delete on {table} to tracker_web")
+        op.execute("grant select on second_factors to tracker_worker")  # to know at its start what was sealed
 
 
 def downgrade() -> None:
