@@ -1,0 +1,100 @@
+"""Commands for accounts and provider keys."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from tracker import access, connections
+from tracker.commands.base import (
+    Command,
+    Environ,
+    connection,
+    email,
+    email_and_json,
+    print_rows,
+    secret,
+    started,
+    workspace,
+)
+from tracker.models import ProviderKey
+from tracker.providers import PROVIDERS
+
+
+def add_user(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        access.add_user(ready.database, options.email, secret("password"))
+    print(f"The account {options.email} is made.", file=sys.stderr)
+    return 0
+
+
+def add_key(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        workspace_id = access.workspace_of(ready.database, options.email)
+        added = connections.add(
+            ready,
+            workspace_id,
+            provider=options.provider,
+            label=options.label,
+            text=secret("key"),
+        )
+    print(f"Stored as connection {added.provider_key_id} ({added.status.value}). {added.sentence}", file=sys.stderr)
+    return 0
+
+
+def replace_key(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        workspace_id = access.workspace_of(ready.database, options.email)
+        replaced = connections.replace(ready, workspace_id, options.key, text=secret("key"))
+    print(f"Replaced ({replaced.status.value}). {replaced.sentence}", file=sys.stderr)
+    return 0
+
+
+def delete_key(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        connections.delete(ready, access.workspace_of(ready.database, options.email), options.key)
+    print("The key is destroyed. What it read is kept.", file=sys.stderr)
+    return 0
+
+
+def keys(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
+        statement = (
+            select(ProviderKey).where(col(ProviderKey.workspace_id) == workspace_id).order_by(col(ProviderKey.id))
+        )
+        rows = [_key_fields(row) for row in session.execute(statement).scalars()]
+    print_rows(rows, as_json=options.json)
+    return 0
+
+
+def _key_fields(row: ProviderKey) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "provider": row.provider,
+        "label": row.label,
+        "last4": row.last4,
+        "status": row.status,
+        "reason": row.status_reason,
+        "paused": row.paused_at is not None,
+        "deleted": row.deleted_at is not None,
+        "created_at": row.created_at,
+        "checked_at": row.checked_at,
+    }
+
+
+def _add_key(parser: ArgumentParser) -> None:
+    email(parser)
+    parser.add_argument("--provider", choices=sorted(PROVIDERS), required=True)
+    parser.add_argument("--label", required=True, help="what to call the connection")
+
+
+COMMANDS: dict[str, Command] = {
+    "add-user": Command("make an account; the password is read from standard input", email, add_user),
+    "add-key": Command("check, seal and store a provider key read from standard input", _add_key, add_key),
+    "replace-key": Command("put another key of the same organisation in its place", connection, replace_key),
+    "delete-key": Command("destroy a stored key; its history stays", connection, delete_key),
+    "keys": Command("list the connections of an account", email_and_json, keys),
+}

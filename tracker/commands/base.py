@@ -1,0 +1,119 @@
+"""What commands have in common: their form, their arguments, a started product, and the printing of rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlmodel import Session
+
+from tracker import access, product
+from tracker.db import ProcessRole
+from tracker.errors import TrackerError
+from tracker.money import usd_text
+from tracker.product import Product
+
+Environ = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what it does, its arguments, and the function that does it and gives the exit code."""
+
+    help: str
+    arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace, Environ], int]
+
+
+class WrongUse(TrackerError):
+    """The command was used in a way it does not understand."""
+
+
+@contextmanager
+def started(environ: Environ, role: ProcessRole = "web") -> Iterator[Product]:
+    ready = product.start(environ, role=role)
+    try:
+        yield ready
+    finally:
+        ready.close()
+
+
+@contextmanager
+def workspace(ready: Product, options: Namespace) -> Iterator[tuple[Session, int]]:
+    workspace_id = access.workspace_of(ready.database, options.email)
+    with ready.database.workspace(workspace_id) as session:
+        yield session, workspace_id
+
+
+def secret(what: str) -> str:
+    """One line of standard input, less its line end. A secret is no argument: those are seen by other users."""
+    line = sys.stdin.readline().rstrip("\r\n")
+    if not line:
+        raise WrongUse(f"The {what} is read from standard input, which is empty.")
+    return line
+
+
+def print_rows(rows: list[dict[str, object]], *, as_json: bool, single: bool = False) -> None:
+    if as_json:
+        print(json.dumps(rows[0] if single else rows, default=_text, ensure_ascii=False))
+        return
+    if rows:
+        print("\t".join(rows[0]))
+    for row in rows:
+        print("\t".join("" if value is None else _shown(value) for value in row.values()))
+
+
+def _shown(value: object) -> str:
+    text = str(_text(value)) if not isinstance(value, str) else value
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _text(value: object) -> object:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, Decimal):
+        return usd_text(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def nothing(_parser: ArgumentParser) -> None:
+    pass
+
+
+def email(parser: ArgumentParser) -> None:
+    parser.add_argument("email", metavar="EMAIL")
+
+
+def as_json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def email_and_json(parser: ArgumentParser) -> None:
+    email(parser)
+    as_json(parser)
+
+
+def period(parser: ArgumentParser) -> None:
+    email(parser)
+    parser.add_argument(
+        "--from", dest="start", type=day, required=True, metavar="DAY", help="first UTC day, YYYY-MM-DD"
+    )
+    parser.add_argument("--to", dest="end", type=day, required=True, metavar="DAY", help="the day after the last one")
+
+
+def connection(parser: ArgumentParser) -> None:
+    email(parser)
+    parser.add_argument("key", type=int, metavar="KEY", help="the connection's number, from `keys`")
+
+
+def day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no day; YYYY-MM-DD is expected") from None
