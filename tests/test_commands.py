@@ -157,11 +157,25 @@ def test_unread_fields_are_listed(ready: Installation) -> None:
     assert (code, out, err) == (0, "", "")
 
 
+def test_a_reader_that_has_enough_is_no_error(ready: Installation) -> None:
+    with ready.process("tracker", "export", EMAIL, "--from", "2026-11-01", "--to", "2026-11-23") as process:
+        assert process.stdout and process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["usage", EMAIL, "--from", "yesterday", "--to", "2026-11-23"], 2),
         (["usage", EMAIL, "--from", "2026-11-20", "--to", "2026-11-23", "--by", "colour"], 2),
+        (["usage", EMAIL, "--from", "20261120", "--to", "2026-11-23"], 2),
+        (["usage", EMAIL, "--from", "2026-11-20", "--to", "2026-11-23", "--by", "day,day"], 2),
+        (["usage", EMAIL, "--from", "2026-11-23", "--to", "2026-11-20"], 2),
+        (["export", EMAIL, "--from", "2026-11-23", "--to", "2026-11-20"], 2),
         (["no-such-command"], 2),
         (["add-user", "x@example.com"], 2),
         (["usage", "nobody@example.com", "--from", "2026-11-20", "--to", "2026-11-23"], 1),

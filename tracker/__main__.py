@@ -23,13 +23,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     setup_logging("WARNING")
     command = COMMANDS[options.command]
     try:
-        return command.run(options, os.environ)
+        return _to_the_end(command.run(options, os.environ))
+    except BrokenPipeError:
+        return _reader_gone()
     except BadConfiguration as error:
         return _told(error, CONFIGURATION)
     except WrongUse as error:
         return _told(error, WRONG_USE)
     except (BadInput, TrackerError) as error:
         return _told(error, FAILED)
+
+
+def _to_the_end(code: int) -> int:
+    sys.stdout.flush()
+    return code
+
+
+def _reader_gone() -> int:
+    """Whoever read the output, `head` say, has enough. Nothing is left to be flushed at the exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _told(error: TrackerError, code: int) -> int:

@@ -107,6 +107,13 @@ def period(parser: ArgumentParser) -> None:
     parser.add_argument("--to", dest="end", type=day, required=True, metavar="DAY", help="the day after the last one")
 
 
+def checked_period(options: Namespace) -> tuple[date, date]:
+    """The days asked for; WrongUse when they end before they begin."""
+    if options.start > options.end:
+        raise WrongUse(f"The period ends ({options.end}) before it begins ({options.start}).")
+    return options.start, options.end
+
+
 def connection(parser: ArgumentParser) -> None:
     email(parser)
     parser.add_argument("key", type=int, metavar="KEY", help="the connection's number, from `keys`")
@@ -114,6 +121,9 @@ def connection(parser: ArgumentParser) -> None:
 
 def day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no day; YYYY-MM-DD is expected") from None
+        found = None
+    if found is None or str(found) != text:  # 20261123 and 2026-W48-1 are also ISO's
+        raise ArgumentTypeError(f"{text!r} is no day; YYYY-MM-DD is expected")
+    return found

@@ -12,6 +12,7 @@ from tracker.commands.base import (
     Environ,
     WrongUse,
     as_json,
+    checked_period,
     email_and_json,
     period,
     print_rows,
@@ -28,7 +29,9 @@ def usage(options: Namespace, environ: Environ) -> int:
     unknown = [name for name in by if name not in queries.DIMENSIONS]
     if unknown:
         raise WrongUse(f"There is no dimension {', '.join(unknown)}. Known: {', '.join(queries.DIMENSIONS)}.")
-    question = Question(options.start, options.end, by)
+    if len(set(by)) != len(by):
+        raise WrongUse("A dimension is named twice.")
+    question = Question(*checked_period(options), by)
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         labels = queries.key_labels(session, workspace_id)
         rows = [_usage_fields(row, labels) for row in queries.usage(session, workspace_id, question)]
@@ -37,8 +40,9 @@ def usage(options: Namespace, environ: Environ) -> int:
 
 
 def write_export(options: Namespace, environ: Environ) -> int:
+    start, end = checked_period(options)
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
-        for chunk in export.FORMATS[options.format](session, workspace_id, options.start, options.end):
+        for chunk in export.FORMATS[options.format](session, workspace_id, start, end):
             sys.stdout.write(chunk)
     return 0
 

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 
 from tracker import access, connections, product, report, rotation
-from tracker.calls import KeptCalls
+from tracker.calls import RecordedCalls
 from tracker.clock import DAY, utc_now
 from tracker.commands.base import Command, Environ, as_json, connection, nothing, print_rows, started
 from tracker.providers import provider as provider_named
@@ -26,15 +26,18 @@ def unknown_fields(options: Namespace, environ: Environ) -> int:
         with ready.database.workspace(workspace_id, write=True) as session:
             row = connections.present(session, workspace_id, options.key)
             key = connections.opened(ready, session, row)
-        calls, provider = KeptCalls(), provider_named(row.provider)
+        calls = RecordedCalls(ready.database, workspace_id, options.key)
+        provider = provider_named(row.provider)
         client = connections.client(ready, row.provider, key, calls=calls, limits=connections.CHECK_LIMITS)
         now = utc_now()
-        for endpoint in provider.endpoints:
-            fetched = provider.fetch(client, endpoint, now.date() - DAY, now.date(), now=now)
-            for name, count in sorted(fetched.unknown_fields.items()):
-                print(f"{endpoint.name}\t{name}\t{count}")
-        with ready.database.workspace(workspace_id, write=True) as session:
-            calls.store(session, workspace_id, options.key)
+        try:
+            for endpoint in provider.endpoints:
+                fetched = provider.fetch(client, endpoint, now.date() - DAY, now.date(), now=now)
+                for name, count in sorted(fetched.unknown_fields.items()):
+                    print(f"{endpoint.name}\t{name}\t{count}")
+        finally:
+            with ready.database.workspace(workspace_id, write=True) as session:
+                calls.flush(session)
     return 0
 
 

@@ -32,8 +32,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8765, help="port on this machine (default 8765)")
     parser.add_argument("--seed", type=int, default=1, help="another number makes other traffic")
     parser.add_argument("--latency-ms", type=float, default=0, help="milliseconds before each answer")
-    parser.add_argument("--now", type=datetime.fromisoformat, help="instant at which its clock starts")
+    parser.add_argument("--now", type=_instant, help="instant at which its clock starts")
     return parser
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no instant; 2026-11-23T15:30:00Z is expected")
+    return at
 
 
 if __name__ == "__main__":
