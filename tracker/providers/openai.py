@@ -167,14 +167,19 @@ class OpenAI:
         return Fetched(tuple(usage.values()), tuple(costs.values()), dropped, dict(unknown))
 
     def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
-        """The project ids ('' for none) with usage in the last 31 days; raises what the key's refusal calls for."""
+        """The project ids ('' for none) with usage or cost in the last 31 days; raises what a refusal calls for.
+
+        The bill tells also of those who use embeddings or images only, but is a day late.
+        """
         today = clock.day_start(clock.day_of(now))
-        client.get("/organization/costs", (("start_time", _seconds(today)), ("limit", "1")))
-        try:
-            buckets = _days_of_completions(client, today - timedelta(days=30))
-        except LookbackExceeded as error:  # a young organisation
-            buckets = _days_of_completions(client, clock.day_start(error.earliest_day))
-        return {row.get("project_id") or "" for bucket in buckets for row in payload.results(bucket)}
+        seen: set[str] = set()
+        for path in ("/organization/costs", "/organization/usage/completions"):
+            try:
+                buckets = _last_days(client, path, today - timedelta(days=30))
+            except LookbackExceeded as error:  # a young organisation
+                buckets = _last_days(client, path, clock.day_start(error.earliest_day))
+            seen |= {row.get("project_id") or "" for bucket in buckets for row in payload.results(bucket)}
+        return seen
 
     def _project_ids(self, client: ProviderClient) -> list[str] | None:
         try:
@@ -183,9 +188,9 @@ class OpenAI:
             return None
 
 
-def _days_of_completions(client: ProviderClient, start: datetime) -> list[Any]:
+def _last_days(client: ProviderClient, path: str, start: datetime) -> list[Any]:
     days = (("start_time", _seconds(start)), ("bucket_width", "1d"), ("limit", "31"), ("group_by", "project_id"))
-    return list(_buckets(client, "/organization/usage/completions", days))
+    return list(_buckets(client, path, days))
 
 
 def _rejected_sentence(key: SecretKey) -> str:

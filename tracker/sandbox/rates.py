@@ -65,7 +65,7 @@ BY_UNIT: Mapping[str, tuple[str, str, str, str]] = {
     "images": ("images", "0.04", "{model}, image", "images"),
     "audio_speeches": ("characters", "0.000015", "{model}, characters", "characters"),
     "audio_transcriptions": ("seconds", "0.0001", "{model}, duration", "duration_seconds"),
-    "vector_stores": ("bytes", "0.0000000001", "assistants api | file search", "gibibyte_hours"),
+    "vector_stores": ("bytes", "0.0000000001", "assistants api | file search", "bytes"),
     "code_interpreter_sessions": ("sessions", "0.03", "Code interpreter sessions", "sessions"),
     "file_search_calls": ("calls", "0.0025", "File search tool calls", "calls"),
     "web_search_calls": ("calls", "0.01", "Web search tool calls", "calls"),

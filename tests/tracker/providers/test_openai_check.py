@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.tracker.providers.sandboxed import NOW, OPENAI, Sandboxed, sandboxed
+from tests.tracker.providers.scripted import GOOD, ScriptedProvider, Step, answer
 from tracker.errors import ScopeMissing
 
 
@@ -76,6 +79,28 @@ def test_an_organisation_is_recognised_by_its_projects_with_or_without_names(
 
     assert found[0] & found[1]
     assert not found[0] & found[2]
+
+
+def test_an_organisation_that_uses_no_completions_is_known_by_its_bill(openai: Sandboxed) -> None:
+    line = {
+        "object": "organization.costs.result",
+        "project_id": "proj_embeds",
+        "amount": {"value": 1, "currency": "usd"},
+    }
+    billed = {"data": [{"start_time": 1, "end_time": 2, "results": [line]}], "has_more": False}
+    scope = {"error": {"message": "Missing scopes: api.management.read"}}
+    script: list[Step] = [
+        answer(json.dumps(billed).encode()),
+        GOOD,
+        answer(json.dumps(scope).encode(), "403 Forbidden"),
+    ]
+    provider = ScriptedProvider(script)
+    asking = replace(openai.client(), base_url=provider.base_url)
+
+    verdict = OPENAI.check(asking, asking.key, now=NOW)
+    provider.stop()
+
+    assert (verdict.shows_usage, verdict.organisation) == (True, frozenset({"proj_embeds"}))
 
 
 def test_names_are_read_also_of_archived_projects(openai: Sandboxed) -> None:
