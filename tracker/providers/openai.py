@@ -21,6 +21,7 @@ from tracker.errors import (
     ScopeMissing,
 )
 from tracker.providers import openai_payload as payload
+from tracker.providers import openai_sentences as sentences
 from tracker.providers.base import COSTS, Endpoint, Fetched, KnownName, Verdict
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.redact import SecretKey
@@ -33,9 +34,6 @@ MAX_PAGES = 2_000
 
 FUTURE = timedelta(hours=1)
 """How far ahead of our clock a bucket may begin before the answer is refused."""
-
-CREATE_KEY_PAGE = "platform.openai.com/settings/organization/admin-keys"
-WHERE = f"Create one under {CREATE_KEY_PAGE} (read-only is enough)."
 
 Params = tuple[tuple[str, str], ...]
 
@@ -99,9 +97,9 @@ class OpenAI:
             seen = self._probe(client, now)
             projects = self._project_ids(client)
         except KeyRejected:
-            return Verdict("invalid", _rejected_sentence(key))
+            return Verdict("invalid", sentences.rejected(key))
         except ScopeMissing as error:
-            return Verdict("insufficient", _scope_sentence(key, error))
+            return Verdict("insufficient", sentences.lacks_scope(key, error))
         except ProviderError as error:
             return Verdict("unchecked", f"{error} The key is not checked yet; it will be checked again by itself.")
         if not seen:
@@ -191,23 +189,6 @@ class OpenAI:
 def _last_days(client: ProviderClient, path: str, start: datetime) -> list[Any]:
     days = (("start_time", _seconds(start)), ("bucket_width", "1d"), ("limit", "31"), ("group_by", "project_id"))
     return list(_buckets(client, path, days))
-
-
-def _rejected_sentence(key: SecretKey) -> str:
-    if not key.reveal().startswith("sk-"):
-        return f"This does not look like an OpenAI key; they begin with sk-admin-. {WHERE}"
-    return f"OpenAI does not know this key: it is mistyped, revoked or expired. {WHERE}"
-
-
-def _scope_sentence(key: SecretKey, error: ScopeMissing) -> str:
-    if key.reveal().startswith(("sk-proj-", "sk-svcacct-")):
-        return f"This is a project key, which cannot read the organisation's usage: an admin key is needed. {WHERE}"
-    if key.reveal().startswith("sk-admin-"):
-        scope = error.scope or "api.usage.read"
-        return (
-            f"The key is genuine but lacks the permission {scope}. Give it that permission, or create another: {WHERE}"
-        )
-    return f"The key is genuine but is no admin key, so it may not read the organisation's usage. {WHERE}"
 
 
 def _told(refusal: Refusal) -> str:
