@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from tracker import access, audit, ledger, vault
+from tracker import access, ledger, notices, vault
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.calls import KeptCalls
 from tracker.clock import utc_now
@@ -67,7 +67,7 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
             ledger.reopen(session, workspace_id, id_of(row))
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, id_of(row))
-        _tell(session, row, Action.KEY_ADDED, by)
+        notices.of_key(session, row, Action.KEY_ADDED, by)
     return Added(id_of(row), KeyStatus(row.status), verdict.sentence)
 
 
@@ -86,7 +86,7 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         _put(session, product, row, key, verdict)
         calls.store(session, workspace_id, provider_key_id)
         ledger.reopen(session, workspace_id, provider_key_id)
-        _tell(session, row, Action.KEY_REPLACED, by)
+        notices.of_key(session, row, Action.KEY_REPLACED, by)
     return Added(provider_key_id, KeyStatus(row.status), verdict.sentence)
 
 
@@ -96,7 +96,7 @@ def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: 
         row = present(session, workspace_id, provider_key_id)
         row.paused_at = utc_now() if paused else None
         row.next_due_at = None if paused else utc_now()
-        _tell(session, row, Action.KEY_PAUSED if paused else Action.KEY_RESUMED, by)
+        notices.of_key(session, row, Action.KEY_PAUSED if paused else Action.KEY_RESUMED, by)
 
 
 def delete(product: Product, workspace_id: int, provider_key_id: int, *, by: Actor = OPERATOR) -> None:
@@ -107,7 +107,7 @@ def delete(product: Product, workspace_id: int, provider_key_id: int, *, by: Act
         row.wrapped_dek = row.ciphertext = row.fingerprint = row.kek_id = row.fmt = None
         row.deleted_at = utc_now()
         row.next_due_at = None
-        _tell(session, row, Action.KEY_DELETED, by)
+        notices.of_key(session, row, Action.KEY_DELETED, by)
 
 
 def ask_check(product: Product, workspace_id: int, provider_key_id: int, *, by: Actor = OPERATOR) -> None:
@@ -116,7 +116,7 @@ def ask_check(product: Product, workspace_id: int, provider_key_id: int, *, by: 
         row = present(session, workspace_id, provider_key_id)
         row.status, row.failures, row.retry_at, row.next_due_at = KeyStatus.UNCHECKED, 0, None, utc_now()
         ledger.reopen(session, workspace_id, provider_key_id)
-        _tell(session, row, Action.KEY_CHECKED, by)
+        notices.of_key(session, row, Action.KEY_CHECKED, by)
 
 
 def find(product: Product, workspace_id: int, provider_key_id: int) -> ProviderKey:
@@ -222,10 +222,6 @@ def id_of(row: ProviderKey) -> int:
     if row.id is None:
         raise RuntimeError("the connection is not stored yet")
     return row.id
-
-
-def _tell(session: Session, row: ProviderKey, action: Action, by: Actor) -> None:
-    audit.record(session, row.workspace_id, action, by, subject=f"{row.label} (ends {row.last4})")
 
 
 def _checked(product: Product, provider: str, text: str) -> tuple[SecretKey, Verdict, KeptCalls]:
