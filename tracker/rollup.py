@@ -36,6 +36,13 @@ UNPRICED_REQUESTS = func.coalesce(
     func.sum(EVENTS.c.requests).filter(EVENTS.c.cost_basis == CostBasis.UNPRICED),
     0,
 )
+UNPRICED_TOKENS = tuple(
+    func.coalesce(func.sum(EVENTS.c[name]).filter(EVENTS.c.cost_basis == CostBasis.UNPRICED), 0)
+    for name in ("input_tokens", "output_tokens")
+)
+UNPRICED_TOKENLESS_ROWS = func.count().filter(
+    EVENTS.c.cost_basis == CostBasis.UNPRICED, EVENTS.c.input_tokens.is_(None), EVENTS.c.output_tokens.is_(None)
+)
 
 
 def _clear() -> Any:
@@ -59,6 +66,8 @@ def _sum() -> Any:
             func.count(),
             UNPRICED_ROWS,
             UNPRICED_REQUESTS,
+            *UNPRICED_TOKENS,
+            UNPRICED_TOKENLESS_ROWS,
             *(func.sum(EVENTS.c[name]) for name in DAILY_MEASURES),
             func.sum(EVENTS.c.estimated_cost),
         )
@@ -83,6 +92,9 @@ COLUMNS = (
     "rows",
     "unpriced_rows",
     "unpriced_requests",
+    "unpriced_input_tokens",
+    "unpriced_output_tokens",
+    "unpriced_tokenless_rows",
     *DAILY_MEASURES,
     "estimated_cost",
 )

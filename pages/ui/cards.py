@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.ui import text
 from tracker.overview import DayMark, Measure, Overview, Stage
+from tracker.unpriced import Unpriced
 
 ESTIMATE = ":gray-badge[estimate]"
 CARD_PX = 190
@@ -31,7 +32,8 @@ def _spend(seen: Overview) -> None:
         f"Month to date {ESTIMATE}",
         text.money(seen.month.spend),
         [f"Estimated spend, {period(seen)}", _as_of(seen), *unread(seen), unpriced(seen)],
-        explained="Tokens × list price of every event of the calendar month so far, in UTC days. Not an invoice.",
+        explained="Tokens × list price of every event of the calendar month so far, in UTC days. Not an invoice."
+        + unpriced_rule(seen),
     )
 
 
@@ -105,9 +107,29 @@ def unpriced(seen: Overview) -> str:
     if not month.unpriced_rows:
         return "Every request has a price" if month.spend is not None else ""
     models = text.several(len(month.unpriced_models), "model")
-    if month.unpriced_requests:
-        return f"{text.count(month.unpriced_requests)} requests of {models} are unpriced and not in it"
-    return f"{text.several(month.unpriced_rows, 'event')} of {models} are unpriced and not in it"
+    what = text.several(month.unpriced_requests, "request") if month.unpriced_requests else ""
+    what = what or text.several(month.unpriced_rows, "event")
+    return f"{what} of {models} are unpriced and not in it{_at_most(seen.unpriced)}"
+
+
+def _at_most(part: Unpriced) -> str:
+    if part.at_most is None:
+        return ""
+    return f": {text.count(part.tokens)} tokens, {text.money(part.at_most)} at most"
+
+
+def unpriced_rule(seen: Overview) -> str:
+    """How the bound of the unpriced part is found, and what has none."""
+    part, rule = seen.unpriced, ""
+    if part.dearest:
+        (given, made), millions = part.dearest, "a million"
+        rule = (
+            f" Unpriced tokens are bounded by the dearest rates on the list: {text.money(given.dollars)} {millions} "
+            f"read ({given.model}) and {text.money(made.dollars)} {millions} written ({made.model})."
+        )
+    if part.tokenless_rows:
+        rule += f" {text.several(part.tokenless_rows, 'event')} of images, audio and tools have no such bound."
+    return rule
 
 
 def _trend(seen: Overview, measure: Measure) -> str:

@@ -94,6 +94,9 @@ class DailyUsage(SQLModel, table=True):
     rows: int
     unpriced_rows: int
     unpriced_requests: int = Field(sa_type=BigInteger)
+    unpriced_input_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    unpriced_output_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    unpriced_tokenless_rows: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     requests: int | None = Field(default=None, sa_type=BigInteger)
     input_tokens: int | None = Field(default=None, sa_type=BigInteger)
     input_cached_tokens: int | None = Field(default=None, sa_type=BigInteger)

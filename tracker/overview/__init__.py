@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from tracker import clock, queries
+from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days, events
 from tracker.overview.cycle import Cycle
@@ -25,6 +26,7 @@ from tracker.overview.stacks import Bars, bars
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
+from tracker.unpriced import Unpriced
 
 __all__ = ["Change", "Cycle", "DayMark", "Event", "Measure", "Overview", "Stage", "Sums", "read"]
 
@@ -100,6 +102,7 @@ class Overview:
     read_at: datetime | None
     billed_through: date | None
     month: Sums
+    unpriced: Unpriced
     billed: Billed | None
     change: Change
     cells: tuple[Cell, ...]
@@ -139,6 +142,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         read_at = days.last_read(session, workspace_id)
         failure = days.failure(session, workspace_id, keys)
         last = events.last_events(session, workspace_id)
+        without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
     marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
     cells = tuple(cells_of(rows))
     through = days.billed_through(ledgers, keys)
@@ -156,6 +160,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         read_at=read_at,
         billed_through=through,
         month=sums(cells, set(cycle.days), all_read=all_read),
+        unpriced=without_price,
         billed=_billed(rows, cells, cycle, through),
         change=change(cells, cycle, marks),
         cells=cells,

@@ -1,0 +1,64 @@
+"""What has no price is counted, bounded where it can be, and never taken for nothing."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from alembic import command
+
+from tests.installation import TOMORROW, Told, installed
+from tracker import migrations, unpriced
+from tracker.db import Database
+from tracker.sandbox import World
+from tracker.unpriced import Rate, Unpriced
+
+START = date(2026, 11, 9)
+
+
+def counted(rows: list[Told], name: str) -> int:
+    return sum(int(row[name] or 0) for row in rows)
+
+
+def test_the_part_is_that_of_the_file_and_is_filled_in_for_older_days(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=15, keeps=15), migrated_url, tmp_path) as installation:
+        assert installation.fetch() == 0
+        rows = [row for row in installation.csv(START, TOMORROW) if row["cost_basis"] == "unpriced"]
+        told = read(installation.product.database, installation.workspace_id)
+        command.downgrade(migrations.config(migrated_url), "0006")
+        migrations.upgrade(migrated_url)
+        again = read(installation.product.database, installation.workspace_id)
+
+    tokenless = [row for row in rows if not row["input_tokens"] and not row["output_tokens"]]
+    assert (told.rows, told.requests, told.tokenless_rows) == (len(rows), counted(rows, "requests"), len(tokenless))
+    assert (told.input_tokens, told.output_tokens) == (counted(rows, "input_tokens"), counted(rows, "output_tokens"))
+    assert told.input_tokens and told.tokenless_rows and told == again
+
+
+def read(database: Database, workspace_id: int) -> Unpriced:
+    with database.workspace(workspace_id) as session:
+        return unpriced.read(session, workspace_id, START, TOMORROW + timedelta(days=1))
+
+
+def test_the_bound_is_at_the_dearest_listed_rates() -> None:
+    part = unpriced.of_provider("openai", 3, 5, 2_000_000, 1_000_000, 1)
+
+    assert part.dearest == (Rate(Decimal(150), "o1-pro"), Rate(Decimal(600), "o1-pro"))
+    assert part.at_most == Decimal(900)
+
+
+def test_without_tokens_or_list_there_is_no_bound() -> None:
+    assert unpriced.of_provider("openai", 3, 5, 0, 0, 3).at_most is None
+    assert unpriced.of_provider("nobody", 3, 5, 10, 10, 0).at_most is None
+
+
+def test_a_sum_is_bounded_only_if_each_part_is() -> None:
+    known = unpriced.of_provider("openai", 1, 1, 1_000_000, 0, 0)
+    unknown = unpriced.of_provider("nobody", 1, 1, 10, 0, 0)
+    images = unpriced.of_provider("nobody", 1, 1, 0, 0, 1)
+
+    assert unpriced.total([known, unknown]).at_most is None
+    assert unpriced.total([known, images]).at_most == Decimal(150)
+    assert unpriced.total([known, images]).tokenless_rows == 1
+    assert unpriced.total([]) == Unpriced()

@@ -1,0 +1,115 @@
+"""The part of usage that no estimate holds: how much it is, and what it could cost at most.
+
+Unknown is not zero. Tokens without a price are bounded by the dearest rates that the provider lists for any model;
+what is not sold by the token (images, seconds, calls) has no bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+
+from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from tracker.models import DailyUsage, table_of
+
+DAILY = table_of(DailyUsage)
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """US dollars a million tokens, and the model that is listed at it."""
+
+    dollars: Decimal
+    model: str
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """What is in no estimate. `tokenless_rows` are those of `rows` that no token rate can bound.
+
+    `at_most` is the cost in USD of the tokens at the `dearest` listed rates (input, output), None without any tokens.
+    """
+
+    rows: int = 0
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    tokenless_rows: int = 0
+    at_most: Decimal | None = None
+    dearest: tuple[Rate, Rate] | None = None
+
+    @property
+    def tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+def read(session: Session, workspace_id: int, start: date, end: date) -> Unpriced:
+    """The unpriced part of the UTC days [start, end)."""
+    names = ("unpriced_rows", "unpriced_requests", "unpriced_input_tokens", "unpriced_output_tokens")
+    statement = (
+        select(DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in (*names, "unpriced_tokenless_rows")))
+        .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end)
+        .group_by(DAILY.c.provider)
+    )
+    found = [of_provider(provider, *map(int, sums)) for provider, *sums in session.execute(statement)]
+    return total([each for each in found if each.rows])
+
+
+def of_provider(
+    provider: str, rows: int, requests: int, input_tokens: int, output_tokens: int, tokenless: int
+) -> Unpriced:
+    """The part that one provider has in it, with its bound where the price list knows the provider."""
+    rates = dearest(provider)
+    if rates is None or not input_tokens + output_tokens:
+        return Unpriced(rows, requests, input_tokens, output_tokens, tokenless)
+    at_most = (input_tokens * rates[0].dollars + output_tokens * rates[1].dollars) / MILLION
+    return Unpriced(rows, requests, input_tokens, output_tokens, tokenless, at_most, rates)
+
+
+def total(parts: list[Unpriced]) -> Unpriced:
+    """The sum over providers. Without a bound for one of them there is none; the rates are told for a single one."""
+    if len(parts) == 1:
+        return parts[0]
+    bounds = [each.at_most for each in parts if each.tokens]
+    return Unpriced(
+        sum(each.rows for each in parts),
+        sum(each.requests for each in parts),
+        sum(each.input_tokens for each in parts),
+        sum(each.output_tokens for each in parts),
+        sum(each.tokenless_rows for each in parts),
+        sum((bound for bound in bounds if bound), Decimal()) if bounds and None not in bounds else None,
+    )
+
+
+@lru_cache(maxsize=32)
+def dearest(provider: str) -> tuple[Rate, Rate] | None:
+    """The highest input and output rates that the price list has ever had for a model of the provider."""
+    models = [model for known in get_snapshot().providers if known.id == provider for model in known.models]
+    if not models:
+        return None
+    return _highest(models, "input_mtok"), _highest(models, "output_mtok")
+
+
+def _highest(models: list[ModelInfo], name: str) -> Rate:
+    return max(
+        (Rate(_top(getattr(prices, name)), model.id) for model in models for prices in _all_prices(model)),
+        key=lambda rate: (rate.dollars, rate.model),
+    )
+
+
+def _all_prices(model: ModelInfo) -> list[ModelPrice]:
+    listed = [each.prices for each in model.prices] if isinstance(model.prices, list) else [model.prices]
+    return [*listed, *(each.prices for each in model.price_variants or ())]
+
+
+def _top(value: Decimal | TieredPrices | None) -> Decimal:
+    if isinstance(value, TieredPrices):
+        return max(value.base, *(tier.price for tier in value.tiers))
+    return value or Decimal()
