@@ -1,4 +1,4 @@
-"""The first page: what this month costs, how far that can be trusted, the last seven days and the last events.
+"""The first page: what this month costs, how far that can be trusted, each day of it and the last events.
 
 It draws what `tracker.overview` says and decides nothing about numbers.
 """
@@ -12,58 +12,100 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import cards, charts, live, notices, tables, text
+from pages.ui import cards, charts, live, notices, palette, tables, text
 from pages.ui.context import Context
 from tracker import clock, overview
-from tracker.overview import Measure, Overview, Stage
+from tracker.overview import Line, Measure, Overview, Period, Split, Stage
+from tracker.overview.stacks import Bars
 
 TITLE = "Dashboard"
 ICON = ":material/space_dashboard:"
 
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
 WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
+NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key"}
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
 
 CHART_CAPTION = (
-    "Striped: provisional, the provider may still change it. Dashed: not read completely. Days are UTC billing days."
+    "Striped: provisional, the provider may still change it. Dashed: not read completely. Pale: forecast, 8 in 10 days "
+    "fall inside. Days are UTC billing days."
 )
 
 
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
-    st.title(TITLE, anchor=False)
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
+    with _title_row():
+        st.title(TITLE, anchor=False)
+        period = _period() if seen.stage not in WITHOUT_FIGURES else Period.MONTH
     notices.draw(seen)
     if seen.stage not in WITHOUT_FIGURES:
         st.markdown(notices.line_of_truth(seen))
         cards.draw(seen)
-        _week(seen)
+        _days_of(ctx, seen, period)
         _events(seen)
         st.caption(text.DISCLAIMER)
     if seen.stage in {Stage.WAITING, Stage.READING}:
         live.keep_fresh("dashboard")
 
 
-def _week(seen: Overview) -> None:
-    today = seen.cycle.today
+def _period() -> Period:
+    return Period(_switch("Period", [each.value for each in Period], "days"))
+
+
+def _days_of(ctx: Context, seen: Overview, period: Period) -> None:
+    """The days as a chart, and the same days as a table."""
     with st.container(border=True, gap="small"):
         with _title_row():
-            st.header(f"The last seven days, {_days(seen.cycle.week[0], today, today=today)}", anchor=False)
-            chosen = st.segmented_control(
-                "Measure", list(MEASURES), default="Spend", required=True, label_visibility="collapsed", bind=None
-            )
-        measure = MEASURES.get(str(chosen), Measure.SPEND)
-        bars = seen.week(measure)
-        spec = charts.week_chart(bars, seen.marks, dark=st.context.theme.type == "dark")
-        st.vega_lite_chart(spec, height=charts.HEIGHT, width="stretch", alt=_chart_alt(seen, measure))
-        st.caption(text.dollars(" ".join([notices.unpriced_week(seen, measure), CHART_CAPTION]).strip()))
+            st.header(_heading(seen, period), anchor=False)
+            with st.container(horizontal=True, width="content", gap="small"):
+                measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
+                split = Split(_switch("Divided by", [each.value for each in Split], "by"))
+        cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
+        bars = seen.bars(cells, period, measure)
+        st.vega_lite_chart(_chart(seen, bars, period), height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
+        st.caption(text.dollars(" ".join([notices.unpriced_days(seen, period, measure), CHART_CAPTION]).strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
-            _week_table(seen, measure)
+            _day_table(seen, bars)
+    _lines(seen, seen.lines(cells, period), bars, split)
 
 
-def _week_table(seen: Overview, measure: Measure) -> None:
-    frame = tables.week_frame(seen.week(measure), seen.marks, today=seen.cycle.today)
-    form = "dollar" if measure is Measure.SPEND else "localized"
+def _switch(label: str, options: list[str], name: str) -> str:
+    """One of a few, kept in the address, so that the view can be sent to somebody."""
+    chosen = st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        label_visibility="collapsed",
+        key=name,
+        bind="query-params",
+    )
+    return chosen if chosen in options else options[0]
+
+
+def _heading(seen: Overview, period: Period) -> str:
+    days, today = seen.cycle.days_of(period), seen.cycle.today
+    if period is Period.WEEK:
+        return f"The last seven days, {_days(days[0], today, today=today)}"
+    return f"Each day in {days[0]:%B}"
+
+
+def _chart(seen: Overview, bars: Bars, period: Period) -> charts.Spec:
+    whole = period is Period.MONTH
+    foretold = seen.forecast.days if whole and seen.forecast and bars.measure is Measure.SPEND else ()
+    return charts.day_chart(
+        bars,
+        seen.marks,
+        dark=st.context.theme.type == "dark",
+        outlook=[day for day in foretold if day.day > seen.cycle.today],
+        rest=seen.cycle.rest if whole else (),
+    )
+
+
+def _day_table(seen: Overview, bars: Bars) -> None:
+    frame = tables.day_frame(bars, seen.marks, today=seen.cycle.today)
+    form = "dollar" if bars.measure is Measure.SPEND else "localized"
     columns = {name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]}
     st.dataframe(
         frame,
@@ -72,20 +114,59 @@ def _week_table(seen: Overview, measure: Measure) -> None:
         row_height=34,
         placeholder=text.UNKNOWN,
         column_config={"Day": st.column_config.TextColumn(pinned=True), **columns},
-        alt=f"{measure.value.capitalize()} of the last seven days, one row a UTC day, one column a model.",
+        alt=f"{bars.measure.value.capitalize()} of these days, one row a UTC day, one column a name.",
     )
 
 
-def _chart_alt(seen: Overview, measure: Measure) -> str:
-    bars = seen.week(measure)
+def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split) -> None:
+    change = f"vs {seen.cycle.previous_start:%b}, $"
+    with st.container(border=True, gap="small"):
+        with _title_row():
+            st.header(f"The same days by {NOUNS[split]}", anchor=False)
+        if not lines:
+            st.caption("Nothing was used in these days, as far as they are read.")
+            return
+        slots = palette.palette(dark=st.context.theme.type == "dark").slots
+        colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
+        frame = tables.lines_frame(lines, colours, what=split.value, change=change)
+        st.dataframe(
+            frame if any(line.change is not None for line in lines) else frame.drop(columns=change),
+            hide_index=True,
+            height="content",
+            row_height=34,
+            placeholder=text.UNKNOWN,
+            column_config=_line_columns(split, change),
+            alt=f"The same days, one row a {NOUNS[split]}, dearest first.",
+        )
+        st.caption(text.dollars("Estimates at list price. $ per M tokens is told where every request has a price."))
+
+
+def _line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
+    number = st.column_config.NumberColumn
+    return {
+        "": st.column_config.ImageColumn(width=36, pinned=True),
+        split.value: st.column_config.TextColumn(pinned=True, width=168),
+        "Estimate": number(format="dollar", width=84),
+        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=104, color="gray"),
+        change: number(format="%+.2f", width=76, help="Against the same days, complete in both months."),
+        "Tokens (M)": number(format="%,.1f", width=80),
+        "Requests": number(format="localized", width=72),
+        "$ per M tokens": number(format="%.2f", width=100),
+        "Cached input": number(format="%.1f %%", width=88),
+        "Price": st.column_config.TextColumn(width=96, help="Where the price is from."),
+        "Each day": st.column_config.LineChartColumn(width=88, y_min=0, color="gray"),
+    }
+
+
+def _alt(seen: Overview, bars: Bars) -> str:
     known = {day: total for day, total in bars.totals.items() if total is not None}
-    what = "Estimated spend" if measure is Measure.SPEND else measure.value.capitalize()
+    what = "Estimated spend" if bars.measure is Measure.SPEND else bars.measure.value.capitalize()
     if not known:
         return f"{what} per UTC day: nothing is known of these days. The table below says which were not read."
-    highest = max(known, key=lambda day: known[day])
+    highest, first, last = max(known, key=lambda day: known[day]), min(bars.totals), max(bars.totals)
     return (
-        f"{what} per UTC day of the last seven days by model: highest on {highest:%-d %B}, "
-        f"{charts.amount_text(known[highest], measure)}. The table below holds the same figures."
+        f"{what} per UTC day, {_days(first, last, today=seen.cycle.today)}: highest on {highest:%-d %B}, "
+        f"{charts.amount_text(known[highest], bars.measure)}. The table below holds the same figures."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 
 import streamlit as st
 
@@ -11,12 +12,13 @@ from tracker.overview import DayMark, Measure, Overview, Stage
 from tracker.unpriced import Unpriced
 
 ESTIMATE = ":gray-badge[estimate]"
-CARD_PX = 190
+CARD_PX = 230
+BILLED = "Billed minus estimate"
 
 
 def draw(seen: Overview) -> None:
-    """Five cards in a row, one below the other on a phone."""
-    grid = st.grid(5, border=True, min_column_width=CARD_PX)
+    """Four cards in a row, one below the other on a phone."""
+    grid = st.grid(4, border=True, min_column_width=CARD_PX)
     for card in CARDS:
         with grid.cell():
             card(seen)
@@ -28,23 +30,64 @@ def _card(label: str, value: str, lines: Sequence[str], *, explained: str) -> No
 
 
 def _spend(seen: Overview) -> None:
+    billed = seen.billed
     _card(
         f"Month to date {ESTIMATE}",
         text.money(seen.month.spend),
-        [f"Estimated spend, {period(seen)}", _as_of(seen), *unread(seen), unpriced(seen)],
+        [
+            _counts(seen),
+            _as_of(seen),
+            *unread(seen),
+            f"Billed so far {text.money(billed.amount)}, through {_day(seen, billed.through)}" if billed else "",
+            unpriced(seen),
+        ],
         explained="Tokens × list price of every event of the calendar month so far, in UTC days. Not an invoice."
         + unpriced_rule(seen),
     )
 
 
-def _billed(seen: Overview) -> None:
-    explained = "What the provider charged. It comes a day or more later and is never added to an estimate."
-    if seen.billed is None:
-        _card("Billed", text.UNKNOWN, [f"No bill for {seen.cycle.start:%B} yet"], explained=explained)
+def _counts(seen: Overview) -> str:
+    days = text.day_range(seen.cycle.start, seen.cycle.today, today=seen.cycle.today)
+    tokens, requests = text.count(seen.month.tokens), text.count(seen.month.requests)
+    return f"{days} UTC · {tokens} tokens · {requests} requests"
+
+
+def _forecast(seen: Overview) -> None:
+    explained = (
+        "Complete days as they are; every other day as such a weekday was in the four weeks before. The range is "
+        "where eight in ten past stretches of this length ended, tried on your own days. Unpriced usage is not in it."
+    )
+    label, found = f"{seen.cycle.start:%B} forecast {ESTIMATE}", seen.forecast
+    if found is None:
+        _card(label, text.UNKNOWN, [_no_forecast(seen)], explained=explained)
         return
-    days = text.day_range(seen.cycle.start, seen.billed.through, today=seen.cycle.today)
-    lines = [f"By the provider, {days}", f"Estimate of these days: {text.money(seen.billed.estimate)}"]
-    _card("Billed", text.money(seen.billed.amount), lines, explained=explained)
+    lines = [f"8 in 10 chance: {text.whole_money(found.low)} – {text.whole_money(found.high)}"]
+    if found.usual_error is not None:
+        months = text.several(found.months_tried, "month")
+        lines.append(f"On day {seen.cycle.today.day} usually off by {found.usual_error} %, in {months}")
+    _card(label, text.whole_money(found.middle), lines, explained=explained)
+
+
+def _no_forecast(seen: Overview) -> str:
+    return "After 56 days are read" if seen.stage is Stage.READING else "Too few complete days for a fair range"
+
+
+def _billed(seen: Overview) -> None:
+    explained = (
+        "What the provider charged, minus our estimate of the same days. The two are never added. "
+        "Credits, taxes, contract prices and fees without a token count are only in what is billed."
+    )
+    billed = seen.billed
+    if billed is None:
+        _card(BILLED, text.UNKNOWN, [f"No bill for {seen.cycle.start:%B} yet"], explained=explained)
+        return
+    days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
+    lines = [
+        f"Billed {text.money(billed.amount)}, {days}",
+        f"Estimate of these days {text.money(billed.estimate)}",
+        "Unpriced usage is in the bill only" if seen.month.unpriced_rows else "",
+    ]
+    _card(BILLED, text.money_change(billed.difference), lines, explained=explained)
 
 
 def _against(seen: Overview) -> None:
@@ -63,7 +106,7 @@ def _against(seen: Overview) -> None:
     lines = [f"{text.percent_change(change.percent[Measure.SPEND])} on {text.money(change.before)}", days + left_out]
     if change.movers:
         mover = change.movers[0]
-        lines.append(f"Most: {text.quoted(mover.model)} {text.money_change(mover.difference)}")
+        lines.append(f"Largest mover: {text.quoted(mover.model)}, {text.money_change(mover.difference)}")
     _card(label, text.money_change(change.difference), lines, explained=explained)
 
 
@@ -73,23 +116,7 @@ def _no_comparison(seen: Overview, before: str) -> str:
     return f"After {before} is read" if seen.stage is Stage.READING else "No day is complete in both months"
 
 
-def _tokens(seen: Overview) -> None:
-    explained = "Input (with its cached part) and output. Calls without a token count are not in it."
-    _card("Tokens", text.count(seen.month.tokens), [period(seen), _trend(seen, Measure.TOKENS)], explained=explained)
-
-
-def _requests(seen: Overview) -> None:
-    explained = "Calls of models and tools, as the provider counts them."
-    lines = [period(seen), _trend(seen, Measure.REQUESTS)]
-    _card("Requests", text.count(seen.month.requests), lines, explained=explained)
-
-
-CARDS: tuple[Callable[[Overview], None], ...] = (_spend, _billed, _against, _tokens, _requests)
-
-
-def period(seen: Overview) -> str:
-    """The cycle's days in words."""
-    return f"{text.day_range(seen.cycle.start, seen.cycle.today, today=seen.cycle.today)} UTC"
+CARDS: tuple[Callable[[Overview], None], ...] = (_spend, _forecast, _against, _billed)
 
 
 def unread(seen: Overview) -> list[str]:
@@ -132,9 +159,8 @@ def unpriced_rule(seen: Overview) -> str:
     return rule
 
 
-def _trend(seen: Overview, measure: Measure) -> str:
-    change = seen.change.percent[measure]
-    return f"{text.percent_change(change)} against {seen.cycle.previous_start:%B}" if change is not None else ""
+def _day(seen: Overview, day: date) -> str:
+    return text.day(day, today=seen.cycle.today)
 
 
 def _as_of(seen: Overview) -> str:

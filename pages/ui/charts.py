@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import altair as alt
@@ -18,12 +19,16 @@ from pages.ui import text
 from pages.ui.palette import Palette, palette
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
+from tracker.overview.forecast import Day
 from tracker.overview.stacks import Bars
 
 Spec = dict[str, Any]
 Row = dict[str, object]
 
-HEIGHT = 300
+HEIGHT = 330
+MOST_WEEKDAYS = 10
+"""Days up to which each bar's label has room for its weekday."""
+
 EDGE = 0.14
 """A bar covers a day from here to the same distance from its end."""
 
@@ -38,16 +43,23 @@ STATES = {
 }
 
 
-def week_chart(bars: Bars, marks: Mapping[date, DayMark], *, dark: bool) -> Spec:
-    """Seven days of stacked bars (x: number of the day, y: US dollars or a count), with its data inside."""
+def day_chart(
+    bars: Bars, marks: Mapping[date, DayMark], *, dark: bool, outlook: Sequence[Day] = (), rest: Sequence[date] = ()
+) -> Spec:
+    """Stacked bars of consecutive days (x: number of the day, y: US dollars or a count), with its data inside.
+
+    `rest` are days to come, kept free at the right; `outlook` is what is expected of some of them.
+    """
     spec = copy.deepcopy(_template(dark=dark))
-    days = sorted(bars.totals)
-    colours = palette(dark=dark)
-    spec["data"] = {"values": [*_bar_rows(bars, marks), *_stripe_rows(bars, marks), *_gap_rows(bars, marks)]}
+    days = [*sorted(bars.totals), *rest]
+    colours, top = palette(dark=dark), top_of(bars, outlook)
+    rows = (_bar_rows(bars, marks), _stripe_rows(bars, marks, top), _gap_rows(bars, marks, top))
+    spec["data"] = {"values": [*chain(*rows), *_outlook_rows(outlook, days)]}
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
-    first["x"]["axis"]["labelExpr"] = _day_labels(days)
+    first["x"]["axis"] |= {"labelExpr": _day_labels(days), "values": [n + 0.5 for n in range(len(days))]}
+    first["x"]["scale"]["domain"] = [0, len(days)]
     first["y"]["axis"]["labelExpr"] = _amount_labels(bars)
-    first["y"]["scale"]["domain"] = [0, top_of(bars)]
+    first["y"]["scale"]["domain"] = [0, top]
     for layer in parts:
         if "color" in layer["encoding"]:
             scale = layer["encoding"]["color"]["scale"]
@@ -56,9 +68,9 @@ def week_chart(bars: Bars, marks: Mapping[date, DayMark], *, dark: bool) -> Spec
     return spec
 
 
-def top_of(bars: Bars) -> float:
+def top_of(bars: Bars, outlook: Sequence[Day] = ()) -> float:
     """The height of the chart: a little above the highest day, one unit when there is nothing."""
-    return float(bars.highest) * 1.06 or 1.0
+    return max(float(bars.highest), *(float(day.high) for day in outlook), 0.0) * 1.06 or 1.0
 
 
 def _bar_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
@@ -83,9 +95,9 @@ def _bar_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
         }
 
 
-def _stripe_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
+def _stripe_rows(bars: Bars, marks: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """The stripes of provisional days, each cut off at the edges of its bar."""
-    rise, gap = top_of(bars) * STRIPE_RISE, top_of(bars) * STRIPE_GAP
+    rise, gap = top * STRIPE_RISE, top * STRIPE_GAP
     for n, day in enumerate(sorted(bars.totals)):
         height = float(bars.totals[day] or 0)
         if marks[day] in {DayMark.FINAL, DayMark.MISSING} or not height:
@@ -99,7 +111,7 @@ def _stripe_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
                 yield {"part": "stripe", "x": x, "x2": x2, "y": low, "y2": high}
 
 
-def _gap_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
+def _gap_rows(bars: Bars, marks: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """A dashed outline over what is missing of a day."""
     for n, day in enumerate(sorted(bars.totals)):
         if marks[day] is DayMark.MISSING:
@@ -110,17 +122,42 @@ def _gap_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
                 "x2": n + 1 - EDGE,
                 "middle": n + 0.5,
                 "y": low,
-                "y2": top_of(bars),
+                "y2": top,
                 "Day": f"{day:%a %-d %b}",
                 "State": STATES[DayMark.MISSING],
             }
+
+
+def _outlook_rows(outlook: Sequence[Day], days: Sequence[date]) -> Iterator[Row]:
+    """Days to come: from the low to the high end of what is expected, and its middle."""
+    places = {day: n for n, day in enumerate(days)}
+    for expected in outlook:
+        n = places[expected.day]
+        yield {
+            "part": "outlook",
+            "x": n + EDGE,
+            "x2": n + 1 - EDGE,
+            "y": float(expected.low),
+            "middle": float(expected.middle),
+            "y2": float(expected.high),
+            "Day": f"{expected.day:%a %-d %b}",
+            "Forecast": text.whole_money(expected.middle),
+            "8 in 10": f"{text.whole_money(expected.low)} – {text.whole_money(expected.high)}",
+        }
 
 
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
     """The chart without data, colours of models, labels and heights."""
     colours = palette(dark=dark)
-    layers = alt.layer(_axes(colours), _bars("bar", colours), _bars("top", colours), _stripes(colours), *_gaps(colours))
+    layers = alt.layer(
+        _axes(colours),
+        _bars("bar", colours),
+        _bars("top", colours),
+        _stripes(colours),
+        *_gaps(colours),
+        *_outlook(colours),
+    )
     chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None)
     spec: Spec = chart.to_dict()
     # Named data that no layer uses is a mistake to the browser.
@@ -130,8 +167,9 @@ def _template(*, dark: bool) -> Spec:
 def _axes(colours: Palette) -> alt.Chart:
     """An invisible point that carries the scales and axes for all layers."""
     x = alt.Axis(
-        values=[n + 0.5 for n in range(7)],
+        values=[0.5],
         labelExpr="''",
+        labelOverlap="greedy",
         grid=False,
         ticks=False,
         domainColor=colours.grid,
@@ -154,7 +192,7 @@ def _axes(colours: Palette) -> alt.Chart:
         alt.Chart()
         .mark_point(opacity=0)
         .encode(
-            x=alt.X("x:Q", axis=x, scale=alt.Scale(domain=[0, 7], nice=False)),
+            x=alt.X("x:Q", axis=x, scale=alt.Scale(domain=[0, 1], nice=False)),
             y=alt.Y("y:Q", axis=y, scale=alt.Scale(domain=[0, 1], nice=False)),
         )
     )
@@ -209,13 +247,24 @@ def _gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
     )
 
 
+def _outlook(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
+    pale = _part("outlook").mark_rect(fill=colours.accent, opacity=0.16, cornerRadius=2)
+    middle = _part("outlook").mark_rule(color=colours.accent, strokeWidth=2, tooltip=None)
+    tooltip = [f"{name}:N" for name in ("Day", "Forecast", "8 in 10")]
+    return (
+        pale.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q", tooltip=tooltip),
+        middle.encode(x="x:Q", x2="x2:Q", y="middle:Q"),
+    )
+
+
 def _part(name: str) -> alt.Chart:
     return alt.Chart().transform_filter(f"datum.part === '{name}'")
 
 
 def _day_labels(days: Sequence[date]) -> str:
     """A Vega expression: weekday and day, with the month at the first and where one begins. Letters of ours only."""
-    labels = [f"{day:%a %-d}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
+    week = "%a %-d" if len(days) <= MOST_WEEKDAYS else "%-d"
+    labels = [f"{day:{week}}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
     short = [f"{day.day}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
     return f"(width<520?{short!r}:{labels!r})[floor(datum.value)]"
 

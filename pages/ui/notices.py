@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.ui import text
 from tracker.models import KeyStatus
-from tracker.overview import Connection, Measure, Overview, Stage
+from tracker.overview import Connection, Measure, Overview, Period, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
 SETTINGS = "settings"
@@ -53,9 +53,9 @@ def line_of_truth(seen: Overview) -> str:
     return f"{complete} · {billed} · {read} · {worker}"
 
 
-def unpriced_week(seen: Overview, measure: Measure) -> str:
-    """That unpriced usage of the week is in no bar of money."""
-    days = set(seen.cycle.week)
+def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
+    """That unpriced usage of these days is in no bar of money."""
+    days = set(seen.cycle.days_of(period))
     models = {cell.model for cell in seen.cells if cell.day in days and cell.unpriced_rows}
     if measure is not Measure.SPEND or not models:
         return ""

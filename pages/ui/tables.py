@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from tracker.export import cell
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
 from tracker.overview.figures import Amount
+from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
 from tracker.usage import CostBasis
 
@@ -26,7 +28,42 @@ STATES = {
 }
 
 
-def week_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.DataFrame:
+def lines_frame(lines: Sequence[Line], colours: Mapping[str, str], *, what: str, change: str) -> pd.DataFrame:
+    """The chart's names as rows: what each costs, its part of the whole, and its price by the million tokens."""
+    return pd.DataFrame(
+        [
+            {
+                "": swatch(colours.get(line.name, "")),
+                what: cell(line.name),
+                "Estimate": _number(line.estimate),
+                "Share": _number(line.share),
+                change: _number(line.change),
+                "Tokens (M)": None if line.tokens is None else line.tokens / 1e6,
+                "Requests": line.requests,
+                "$ per M tokens": _number(line.per_million),
+                "Cached input": _number(line.cached),
+                "Price": _price(line),
+                "Each day": [float(amount) for amount in line.by_day],
+            }
+            for line in lines
+        ]
+    ).astype({"Requests": "Int64"})
+
+
+def _price(line: Line) -> str:
+    if not line.unpriced_rows:
+        return "list"
+    return "unpriced" if line.estimate is None else "partly unpriced"
+
+
+def swatch(colour: str) -> str:
+    """A small square of this colour, as an address that an image can be read from; nothing for no colour."""
+    square = f"<rect x='10' y='10' width='14' height='14' rx='4' fill='{colour}'/>"
+    picture = f"<svg xmlns='http://www.w3.org/2000/svg' width='34' height='34'>{square}</svg>"
+    return f"data:image/svg+xml,{quote(picture)}" if colour else ""
+
+
+def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.DataFrame:
     """The chart's twin: one row a UTC day, a column for its state, the total and each model in the chart's order."""
     amounts = {(segment.day, segment.name): segment.amount for segment in bars.segments}
     return pd.DataFrame(

@@ -40,6 +40,13 @@ def money_change(usd: Decimal | None) -> str:
     return f"+{money(usd)}" if usd is not None and usd > 0 else money(usd)
 
 
+def whole_money(usd: Decimal | None) -> str:
+    """Whole dollars, for what is only foretold."""
+    if usd is None:
+        return UNKNOWN
+    return f"${usd.quantize(Decimal(1), ROUND_HALF_EVEN):,}" if usd >= 1 else money(usd)
+
+
 def event_money(usd: Decimal | None) -> str:
     """Four decimals, for the cost of one event."""
     if usd is None:

@@ -32,7 +32,7 @@ MARKS = dict(zip(WEEK, [DayMark.FINAL, DayMark.PROVISIONAL, *[DayMark.MISSING] *
 @pytest.mark.parametrize("measure", list(Measure))
 def test_the_specification_is_one_that_altair_accepts_and_holds_every_amount(measure: Measure, dark: bool) -> None:
     bars = stacks.bars(CELLS, WEEK, measure)
-    spec = charts.week_chart(bars, MARKS, dark=dark)
+    spec = charts.day_chart(bars, MARKS, dark=dark)
 
     alt.LayerChart.from_dict(spec)
     drawn = [row for row in spec["data"]["values"] if row["part"] in {"bar", "top"}]
@@ -40,7 +40,7 @@ def test_the_specification_is_one_that_altair_accepts_and_holds_every_amount(mea
 
 
 def test_unread_days_are_outlined_and_provisional_ones_striped() -> None:
-    spec = charts.week_chart(stacks.bars(CELLS, WEEK, Measure.TOKENS), MARKS, dark=False)
+    spec = charts.day_chart(stacks.bars(CELLS, WEEK, Measure.TOKENS), MARKS, dark=False)
     parts = [row["part"] for row in spec["data"]["values"]]
 
     assert parts.count("gap") == 4
@@ -51,7 +51,7 @@ def test_unread_days_are_outlined_and_provisional_ones_striped() -> None:
 
 
 def test_a_foreign_name_stays_data() -> None:
-    spec = charts.week_chart(stacks.bars(CELLS, WEEK, Measure.SPEND), MARKS, dark=False)
+    spec = charts.day_chart(stacks.bars(CELLS, WEEK, Measure.SPEND), MARKS, dark=False)
     spec.pop("data")
     told = repr({**spec, "layer": [layer for layer in spec["layer"] if "color" not in layer["encoding"]]})
 
@@ -60,7 +60,7 @@ def test_a_foreign_name_stays_data() -> None:
 
 def test_the_table_holds_what_the_chart_holds() -> None:
     bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
-    frame = tables.week_frame(bars, MARKS, today=TODAY)
+    frame = tables.day_frame(bars, MARKS, today=TODAY)
 
     assert list(frame["State"]) == ["final", "provisional", *["not read"] * 4, "not over"]
     assert frame["Total"][0] == 12.75 and frame["gpt-5.4"][0] == 12.5
@@ -72,7 +72,7 @@ def test_a_week_without_anything_still_has_its_axes() -> None:
     bars = stacks.bars([], WEEK, Measure.SPEND)
 
     assert charts.top_of(bars) == 1.0
-    assert charts.week_chart(bars, dict.fromkeys(WEEK, DayMark.FINAL), dark=False)["data"]["values"] == []
+    assert charts.day_chart(bars, dict.fromkeys(WEEK, DayMark.FINAL), dark=False)["data"]["values"] == []
 
 
 @pytest.mark.parametrize("colours", [palette(dark=False), palette(dark=True)])

@@ -17,18 +17,47 @@ from sqlmodel import Session, col
 from tracker import clock, queries
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
-from tracker.overview import days, events
-from tracker.overview.cycle import Cycle
+from tracker.overview import days, events, splits
+from tracker.overview.cycle import Cycle, Period
 from tracker.overview.days import DayMark, Failure, Progress
 from tracker.overview.events import Event
-from tracker.overview.figures import Cell, Change, Measure, Sums, billed_sum, cells_of, change, sums
+from tracker.overview.figures import (
+    Cell,
+    Change,
+    Measure,
+    Sums,
+    billed_sum,
+    cells_of,
+    change,
+    comparable,
+    differences,
+    sums,
+)
+from tracker.overview.forecast import Forecast
+from tracker.overview.history import read_forecast
+from tracker.overview.lines import Line, lines
+from tracker.overview.splits import Split
 from tracker.overview.stacks import Bars, bars
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
 from tracker.unpriced import Unpriced
 
-__all__ = ["Change", "Cycle", "DayMark", "Event", "Measure", "Overview", "Stage", "Sums", "read"]
+__all__ = [
+    "Change",
+    "Cycle",
+    "DayMark",
+    "Event",
+    "Line",
+    "Measure",
+    "Overview",
+    "Period",
+    "Split",
+    "Stage",
+    "Sums",
+    "cells_by",
+    "read",
+]
 
 STALE_AFTER = clock.DAY
 DAILY, WORKERS = table_of(DailyUsage), table_of(Worker)
@@ -86,6 +115,11 @@ class Billed:
     through: date
     estimate: Decimal | None
 
+    @property
+    def difference(self) -> Decimal | None:
+        """Billed minus estimate: above zero, more was billed."""
+        return None if self.estimate is None else self.amount - self.estimate
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -105,6 +139,7 @@ class Overview:
     unpriced: Unpriced
     billed: Billed | None
     change: Change
+    forecast: Forecast | None
     cells: tuple[Cell, ...]
     events: tuple[Event, ...]
 
@@ -123,9 +158,16 @@ class Overview:
         """Whether nothing was read for a day, so that the figures end in the past."""
         return self.read_at is not None and self.now - self.read_at > STALE_AFTER
 
-    def week(self, measure: Measure) -> Bars:
-        """The last seven days by model."""
-        return bars(self.cells, self.cycle.week, measure)
+    def bars(self, cells: Sequence[Cell], period: Period, measure: Measure) -> Bars:
+        """The days of a period, stacked by what `cells` are of."""
+        return bars(cells, self.cycle.days_of(period), measure)
+
+    def lines(self, cells: Sequence[Cell], period: Period) -> list[Line]:
+        """The same days as lines; those of the month are compared with the same days of the month before."""
+        changes = None
+        if period is Period.MONTH and self.change.days:
+            changes = differences(cells, comparable(self.cycle, self.marks))
+        return lines(cells, self.cycle.days_of(period), changes)
 
 
 def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
@@ -143,7 +185,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         failure = days.failure(session, workspace_id, keys)
         last = events.last_events(session, workspace_id)
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
-    marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
+        marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
+        outlook = read_forecast(session, workspace_id, keys, cycle, marks)
     cells = tuple(cells_of(rows))
     through = days.billed_through(ledgers, keys)
     connections = tuple(_connection(key) for key in keys)
@@ -163,9 +206,18 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         unpriced=without_price,
         billed=_billed(rows, cells, cycle, through),
         change=change(cells, cycle, marks),
+        forecast=outlook,
         cells=cells,
         events=tuple(last),
     )
+
+
+def cells_by(product: Product, workspace_id: int, seen: Overview, split: Split) -> Sequence[Cell]:
+    """The overview's days by model, project or API key, for its chart and table."""
+    if split is Split.MODEL:
+        return seen.cells
+    with product.database.workspace(workspace_id) as session:
+        return splits.cells(session, workspace_id, split, clock.days(seen.cycle.previous_start, seen.cycle.end))
 
 
 def stage_of(connections: Sequence[Connection], progress: Progress, *, used: bool) -> Stage:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from enum import StrEnum
 
 from tracker import clock
 
 WEEK = 7
 LEDGER_DAYS = 30
 """Finished days of which the line of truth says how many are complete."""
+
+
+class Period(StrEnum):
+    """Which days a person looks at."""
+
+    MONTH = "Month to date"
+    WEEK = "Last 7 days"
+    LAST_MONTH = "Last month"
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,17 @@ class Cycle:
     def week(self) -> list[date]:
         """The last seven days, today the last of them."""
         return clock.days(self.end - timedelta(days=WEEK), self.end)
+
+    @property
+    def rest(self) -> list[date]:
+        """The days of the month that are still to come."""
+        return clock.days(self.end, (self.start + timedelta(days=31)).replace(day=1))
+
+    def days_of(self, period: Period) -> list[date]:
+        """The days of a period, none of them in the future."""
+        if period is Period.WEEK:
+            return self.week
+        return self.days if period is Period.MONTH else clock.days(self.previous_start, self.start)
 
     @property
     def finished(self) -> list[date]:

@@ -54,7 +54,7 @@ def last_events(session: Session, workspace_id: int, *, count: int = LAST) -> li
         .limit(count)
     )
     rows = session.execute(statement).all()
-    names = _names(session, workspace_id) if rows else {}
+    names = display_names(session, workspace_id) if rows else {}
     return [_event(row, names) for row in rows]
 
 
@@ -75,7 +75,8 @@ def _event(row: Any, names: dict[tuple[int, str, str], str | None]) -> Event:
     )
 
 
-def _names(session: Session, workspace_id: int) -> dict[tuple[int, str, str], str | None]:
+def display_names(session: Session, workspace_id: int) -> dict[tuple[int, str, str], str | None]:
+    """(provider key, kind, id) → what the provider calls it."""
     columns = (NAMES.c.provider_key_id, NAMES.c.kind, NAMES.c.ref, NAMES.c.name)
     found = session.execute(select(*columns).where(NAMES.c.workspace_id == workspace_id))
     return {(key_id, kind, ref): name for key_id, kind, ref, name in found}

@@ -30,7 +30,7 @@ Amount = Decimal | int
 
 @dataclass(frozen=True)
 class Cell:
-    """What one model did on one UTC day. `tokens` is input (with its cached part) and output."""
+    """What one model, project or API key did on one UTC day. `tokens` is input (with its cached part) and output."""
 
     day: date
     model: str
@@ -39,6 +39,8 @@ class Cell:
     requests: int | None
     unpriced_requests: int = 0
     unpriced_rows: int = 0
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
 
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
@@ -80,9 +82,9 @@ class Change:
     movers: tuple[Mover, ...]
 
 
-def cells_of(rows: Iterable[UsageRow]) -> list[Cell]:
-    """The usage of rows that were asked for by day and model; rows that hold only a bill are left out."""
-    return [_cell(row) for row in rows if row.unpriced_rows or _is_used(row)]
+def cells_of(rows: Iterable[UsageRow], by: str = "model") -> list[Cell]:
+    """The usage of rows that were asked for by day and `by`; rows that hold only a bill are left out."""
+    return [_cell(row, by) for row in rows if row.unpriced_rows or _is_used(row)]
 
 
 def _is_used(row: UsageRow) -> bool:
@@ -90,8 +92,8 @@ def _is_used(row: UsageRow) -> bool:
     return any(value is not None for value in told)
 
 
-def _cell(row: UsageRow) -> Cell:
-    day, model = row.dimensions["day"], row.dimensions["model"]
+def _cell(row: UsageRow, by: str) -> Cell:
+    day, model = row.dimensions["day"], row.dimensions[by]
     assert isinstance(day, date)
     return Cell(
         day=day,
@@ -101,6 +103,8 @@ def _cell(row: UsageRow) -> Cell:
         requests=row.requests,
         unpriced_requests=row.unpriced_requests,
         unpriced_rows=row.unpriced_rows,
+        input_tokens=row.input_tokens,
+        cached_tokens=row.input_cached_tokens,
     )
 
 
@@ -142,11 +146,7 @@ def _day(row: UsageRow) -> date:
 
 def change(cells: Sequence[Cell], cycle: Cycle, marks: Mapping[date, DayMark]) -> Change:
     """The change over those days of the cycle that are complete, as are their twins a month ago."""
-    pairs = [
-        (day, twin)
-        for day in cycle.days[:-1]
-        if (twin := cycle.twin(day)) and marks[day].complete and marks[twin].complete
-    ]
+    pairs = comparable(cycle, marks)
     now = sums(cells, {day for day, _ in pairs}, all_read=True)
     before = sums(cells, {twin for _, twin in pairs}, all_read=True)
     return Change(
@@ -157,6 +157,15 @@ def change(cells: Sequence[Cell], cycle: Cycle, marks: Mapping[date, DayMark]) -
         percent={measure: percent(now.amount(measure), before.amount(measure)) for measure in Measure},
         movers=_movers(cells, pairs),
     )
+
+
+def comparable(cycle: Cycle, marks: Mapping[date, DayMark]) -> list[tuple[date, date]]:
+    """The days of the cycle that are complete, each with its twin a month ago, which is so too."""
+    return [
+        (day, twin)
+        for day in cycle.days[:-1]
+        if (twin := cycle.twin(day)) and marks[day].complete and marks[twin].complete
+    ]
 
 
 def _difference(now: Decimal | None, before: Decimal | None) -> Decimal | None:
@@ -170,13 +179,18 @@ def percent(now: Amount | None, before: Amount | None) -> Decimal | None:
     return (Decimal(now - before) * 100 / Decimal(before)).quantize(Decimal("0.1"))
 
 
-def _movers(cells: Sequence[Cell], pairs: Sequence[tuple[date, date]]) -> tuple[Mover, ...]:
-    """The models whose estimate changed most, largest first, without those that did not change."""
+def differences(cells: Sequence[Cell], pairs: Sequence[tuple[date, date]]) -> dict[str, Decimal]:
+    """By how many USD each model's estimate differs between the days and their twins."""
     here, there = {day for day, _ in pairs}, {twin for _, twin in pairs}
-    differences: dict[str, Decimal] = {}
+    found: dict[str, Decimal] = {}
     for cell in cells:
         sign = (cell.day in here) - (cell.day in there)
         if sign and cell.spend:
-            differences[cell.model] = differences.get(cell.model, Decimal()) + sign * cell.spend
-    moved = [Mover(model, difference) for model, difference in differences.items() if difference]
+            found[cell.model] = found.get(cell.model, Decimal()) + sign * cell.spend
+    return found
+
+
+def _movers(cells: Sequence[Cell], pairs: Sequence[tuple[date, date]]) -> tuple[Mover, ...]:
+    """The models whose estimate changed most, largest first, without those that did not change."""
+    moved = [Mover(model, difference) for model, difference in differences(cells, pairs).items() if difference]
     return tuple(sorted(moved, key=lambda mover: (-abs(mover.difference), mover.model)))

@@ -11,7 +11,7 @@ import pytest
 
 from tests.installation import EMAIL, NOW, PASSWORD, TODAY, TOMORROW, Installation, installed
 from tracker import access, connections, overview, queries
-from tracker.overview import Measure, Stage, keys
+from tracker.overview import Measure, Period, Stage, keys
 from tracker.queries import Question
 from tracker.sandbox import World
 from tracker.sandbox.trouble import Trouble
@@ -43,7 +43,7 @@ def test_every_figure_is_the_commands_and_the_files(ready: Installation) -> None
     assert told.month.tokens == (month.input_tokens or 0) + (month.output_tokens or 0)
     assert told.month.unpriced_rows == sum(row["cost_basis"] == "unpriced" for row in rows)
     assert told.complete_days == 30
-    week = told.week(Measure.SPEND)
+    week = told.bars(told.cells, Period.WEEK, Measure.SPEND)
     days = [row for row in rows if row["bucket_start"] >= f"{TODAY - timedelta(days=6)}"]
     assert sum(total for total in week.totals.values() if total) == sum(
         Decimal(row["estimated_cost_usd"] or 0) for row in days

@@ -1,0 +1,66 @@
+"""The table under the chart adds up to the chart, and says nothing that it does not know."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+from tests.installation import NOW, installed
+from tracker import overview
+from tracker.overview import Measure, Period, Split
+from tracker.overview.figures import Cell
+from tracker.overview.lines import lines
+from tracker.overview.splits import labelled
+from tracker.sandbox import World
+
+FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 2)
+
+
+def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
+    cells = [
+        Cell(FIRST, "a", Decimal(3), 1_500_000, 2, input_tokens=1_000_000, cached_tokens=250_000),
+        Cell(SECOND, "a", Decimal(0), 500_000, 1, input_tokens=0, cached_tokens=0),
+        Cell(FIRST, "b", Decimal(1), 100, 5, 1, 1),
+        Cell(FIRST, "c", None, None, 4, 4, 4),
+    ]
+    first, second, third = lines(cells, [FIRST, SECOND], {"a": Decimal("-0.5")})
+
+    assert (first.name, first.estimate, first.share, first.change) == (
+        "a",
+        Decimal(3),
+        Decimal("75.0"),
+        Decimal("-0.5"),
+    )
+    assert (first.per_million, first.cached, first.by_day) == (
+        Decimal("1.5"),
+        Decimal("25.0"),
+        (Decimal(3), Decimal(0)),
+    )
+    assert (second.per_million, second.change, second.unpriced_rows) == (None, Decimal(0), 1)
+    assert (third.name, third.estimate, third.share, third.change, third.tokens) == ("c", None, None, None, None)
+
+
+def test_ids_of_one_name_are_told_apart() -> None:
+    assert labelled({"p1": "web", "p2": "web", "p3": "batch"}) == {"p1": "web (p1)", "p2": "web (p2)", "p3": "batch"}
+
+
+def test_every_way_to_divide_the_days_comes_to_the_same_sum(migrated_url: str, tmp_path: Path) -> None:
+    with installed(World(days=54, keeps=62, now=lambda: NOW), migrated_url, tmp_path) as ready:
+        ready.fetch()
+        seen = overview.read(ready.product, ready.workspace_id, now=NOW)
+        by = {split: overview.cells_by(ready.product, ready.workspace_id, seen, split) for split in Split}
+
+    for period in Period:
+        sums = {
+            split: [
+                sum(line.estimate or 0 for line in seen.lines(cells, period)),
+                sum(total or 0 for total in seen.bars(cells, period, Measure.SPEND).totals.values()),
+            ]
+            for split, cells in by.items()
+        }
+        assert len({total for each in sums.values() for total in each}) == 1
+    names = {line.name for line in seen.lines(by[Split.PROJECT], Period.MONTH)}
+    assert '=1+1 Search & "Ranking"' in names and not any(name.startswith("proj_") for name in names)
+    changes = [line.change for line in seen.lines(seen.cells, Period.MONTH) if line.change is not None]
+    assert sum(changes) == seen.change.difference

@@ -1,0 +1,59 @@
+"""What each complete day of the last months cost: the ground that a forecast stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sqlalchemy import func, select, tuple_
+from sqlmodel import Session
+
+from tracker.models import Coverage, DailyUsage, DayState, ProviderKey, table_of
+from tracker.overview.cycle import Cycle
+from tracker.overview.days import DayMark
+from tracker.overview.forecast import LOOK_BACK, TRIALS, Forecast, forecast
+from tracker.providers import provider as provider_named
+
+DAILY, LEDGER = table_of(DailyUsage), table_of(Coverage)
+
+SETTLED = (DayState.FINAL, DayState.VERIFIED_ZERO, DayState.UNAVAILABLE)
+REACH = timedelta(days=TRIALS + 31) + LOOK_BACK
+
+
+def read_forecast(
+    session: Session, workspace_id: int, keys: Sequence[ProviderKey], cycle: Cycle, marks: Mapping[date, DayMark]
+) -> Forecast | None:
+    """The month's forecast. Days before those that have a mark count as known when they are settled."""
+    start = cycle.today - REACH
+    spend = _spend(session, workspace_id, start, cycle.end)
+    known = {day for day, mark in marks.items() if mark.complete and day < cycle.today}
+    known |= _settled(session, workspace_id, keys, start, cycle.horizon)
+    return forecast({day: spend.get(day, Decimal()) for day in known}, spend, cycle.today)
+
+
+def _spend(session: Session, workspace_id: int, start: date, end: date) -> dict[date, Decimal]:
+    statement = (
+        select(DAILY.c.day, func.sum(DAILY.c.estimated_cost))
+        .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end)
+        .group_by(DAILY.c.day)
+    )
+    return {day: amount for day, amount in session.execute(statement) if amount is not None}
+
+
+def _settled(session: Session, workspace_id: int, keys: Sequence[ProviderKey], start: date, end: date) -> set[date]:
+    """The days [start, end) whose main endpoint is settled for every connection."""
+    mains = [(key.id, provider_named(key.provider).endpoints[0].name) for key in keys]
+    statement = (
+        select(LEDGER.c.day)
+        .where(
+            LEDGER.c.workspace_id == workspace_id,
+            tuple_(LEDGER.c.provider_key_id, LEDGER.c.endpoint).in_(mains),
+            LEDGER.c.day >= start,
+            LEDGER.c.day < end,
+            LEDGER.c.state.in_(SETTLED),
+        )
+        .group_by(LEDGER.c.day)
+        .having(func.count() == len(mains))
+    )
+    return set(session.execute(statement).scalars()) if mains else set()

@@ -1,0 +1,43 @@
+"""The same days by something else than the model: asked for only when somebody looks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from enum import StrEnum
+
+from sqlmodel import Session
+
+from tracker import clock, queries
+from tracker.overview.events import display_names
+from tracker.overview.figures import NO_MODEL, Cell, cells_of
+from tracker.queries import Question
+
+
+class Split(StrEnum):
+    """By what the chart and its table are divided."""
+
+    MODEL = "Model"
+    PROJECT = "Project"
+    API_KEY = "API key"
+
+
+DIMENSIONS = {Split.PROJECT: ("project_id", "project"), Split.API_KEY: ("api_key_id", "api_key")}
+NOBODY = {Split.PROJECT: "(no project)", Split.API_KEY: "(no API key)"}
+
+
+def cells(session: Session, workspace_id: int, split: Split, days: Sequence[date]) -> list[Cell]:
+    """What each project or API key did on each of these consecutive UTC days, by the name the provider told."""
+    dimension, kind = DIMENSIONS[split]
+    rows = queries.usage(session, workspace_id, Question(days[0], days[-1] + clock.DAY, ("day", dimension)))
+    names = {ref: name for (_, of, ref), name in display_names(session, workspace_id).items() if of == kind and name}
+    labels = {**labelled(names), NO_MODEL: NOBODY[split]}
+    return [replace(cell, model=labels.get(cell.model, cell.model)) for cell in cells_of(rows, dimension)]
+
+
+def labelled(names: dict[str, str]) -> dict[str, str]:
+    """Each id's name, with the id behind it where several are called the same."""
+    often = Counter(names.values())
+    return {ref: name if often[name] == 1 else f"{name} ({ref})" for ref, name in names.items()}
