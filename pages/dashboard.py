@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import cards, charts, live, notices, palette, tables, text
+from pages.ui import cards, charts, live, needs, notices, palette, tables, text
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
@@ -40,9 +40,10 @@ def render(ctx: Context) -> None:
         period = _period() if seen.stage not in WITHOUT_FIGURES else Period.MONTH
     notices.draw(seen)
     if seen.stage not in WITHOUT_FIGURES:
-        st.markdown(notices.line_of_truth(seen))
+        st.markdown(" · ".join(part for part in (notices.line_of_truth(seen), needs.count(seen)) if part))
         cards.draw(seen)
         _days_of(ctx, seen, period)
+        needs.draw(seen)
         _events(seen)
         st.caption(text.DISCLAIMER)
     if seen.stage in {Stage.WAITING, Stage.READING}:

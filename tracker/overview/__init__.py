@@ -17,7 +17,7 @@ from sqlmodel import Session, col
 from tracker import clock, queries
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
-from tracker.overview import days, events, splits
+from tracker.overview import days, events, history, splits
 from tracker.overview.cycle import Cycle, Period
 from tracker.overview.days import DayMark, Failure, Progress
 from tracker.overview.events import Event
@@ -33,11 +33,11 @@ from tracker.overview.figures import (
     differences,
     sums,
 )
-from tracker.overview.forecast import Forecast
-from tracker.overview.history import read_forecast
+from tracker.overview.forecast import Forecast, forecast
 from tracker.overview.lines import Line, lines
 from tracker.overview.splits import Split
 from tracker.overview.stacks import Bars, bars
+from tracker.overview.unusual import Unusual, unusual
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
@@ -140,6 +140,7 @@ class Overview:
     billed: Billed | None
     change: Change
     forecast: Forecast | None
+    unusual: tuple[Unusual, ...]
     cells: tuple[Cell, ...]
     events: tuple[Event, ...]
 
@@ -186,7 +187,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         last = events.last_events(session, workspace_id)
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
-        outlook = read_forecast(session, workspace_id, keys, cycle, marks)
+        past = history.read(session, workspace_id, keys, cycle, marks)
     cells = tuple(cells_of(rows))
     through = days.billed_through(ledgers, keys)
     connections = tuple(_connection(key) for key in keys)
@@ -206,7 +207,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         unpriced=without_price,
         billed=_billed(rows, cells, cycle, through),
         change=change(cells, cycle, marks),
-        forecast=outlook,
+        forecast=forecast(past.known, past.seen, cycle.today),
+        unusual=tuple(unusual(past.known, cycle.week, cells)),
         cells=cells,
         events=tuple(last),
     )

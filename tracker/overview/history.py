@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from sqlmodel import Session
 from tracker.models import Coverage, DailyUsage, DayState, ProviderKey, table_of
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
-from tracker.overview.forecast import LOOK_BACK, TRIALS, Forecast, forecast
+from tracker.overview.forecast import LOOK_BACK, TRIALS
 from tracker.providers import provider as provider_named
 
 DAILY, LEDGER = table_of(DailyUsage), table_of(Coverage)
@@ -21,15 +22,23 @@ SETTLED = (DayState.FINAL, DayState.VERIFIED_ZERO, DayState.UNAVAILABLE)
 REACH = timedelta(days=TRIALS + 31) + LOOK_BACK
 
 
-def read_forecast(
+@dataclass(frozen=True)
+class History:
+    """Estimated USD by UTC day: of days that are complete (`known`), and of all of which anything was read (`seen`)."""
+
+    known: Mapping[date, Decimal]
+    seen: Mapping[date, Decimal]
+
+
+def read(
     session: Session, workspace_id: int, keys: Sequence[ProviderKey], cycle: Cycle, marks: Mapping[date, DayMark]
-) -> Forecast | None:
-    """The month's forecast. Days before those that have a mark count as known when they are settled."""
+) -> History:
+    """The last months up to today. Days before those that have a mark count as known when they are settled."""
     start = cycle.today - REACH
-    spend = _spend(session, workspace_id, start, cycle.end)
+    seen = _spend(session, workspace_id, start, cycle.end)
     known = {day for day, mark in marks.items() if mark.complete and day < cycle.today}
     known |= _settled(session, workspace_id, keys, start, cycle.horizon)
-    return forecast({day: spend.get(day, Decimal()) for day in known}, spend, cycle.today)
+    return History({day: seen.get(day, Decimal()) for day in known}, seen)
 
 
 def _spend(session: Session, workspace_id: int, start: date, end: date) -> dict[date, Decimal]:

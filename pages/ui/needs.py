@@ -1,0 +1,119 @@
+"""What a person should know or do, the gravest first, or that there is nothing. One row each: a fact, what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui import text
+from pages.ui.notices import to_settings
+from tracker.overview import DayMark, Overview, Stage
+from tracker.overview.cycle import LEDGER_DAYS
+
+MOST = 5
+
+
+@dataclass(frozen=True)
+class Need:
+    """A bold fact, what follows from it, and whether Settings is where to go on."""
+
+    icon: str
+    fact: str
+    consequence: str
+    settings: bool = False
+
+
+def draw(seen: Overview) -> None:
+    """The block, with at most a few rows."""
+    found = needs(seen)
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.header("Needs you", anchor=False)
+        for place, need in enumerate(found[:MOST]):
+            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+                st.markdown(
+                    text.dollars(f":orange[:material/{need.icon}:] **{need.fact}**  \n:gray[{need.consequence}]"),
+                    width="stretch",
+                )
+                if need.settings:
+                    to_settings("Open Settings", icon=":material/settings:", key=f"need-{place}")
+        if len(found) > MOST:
+            st.caption(f"{len(found) - MOST} more.")
+        if not found:
+            st.markdown(nothing(seen))
+
+
+def nothing(seen: Overview) -> str:
+    """That all is well, in words that hold."""
+    price = "every request has a price" if seen.month.spend is not None else "nothing was used yet"
+    whole = seen.complete_days == LEDGER_DAYS
+    days = f"All {LEDGER_DAYS}" if whole else f"{seen.complete_days} of {LEDGER_DAYS}"
+    return f"Nothing needs you. {days} days are complete and {price}."
+
+
+def count(seen: Overview) -> str:
+    """How many things there are, for the line of truth."""
+    number = len(needs(seen))
+    return (
+        f":orange[**{text.several(number, 'thing')}** below {'needs' if number == 1 else 'need'} you]" if number else ""
+    )
+
+
+def needs(seen: Overview) -> list[Need]:
+    """Everything that needs somebody, the gravest first."""
+    return [need for each in KINDS for need in each(seen)]
+
+
+def _refused(seen: Overview) -> Iterator[Need]:
+    for connection in seen.connections:
+        if connection.refused:
+            label = text.quoted(connection.label)
+            yield Need(
+                "key_off", f"The key of {label} is not used.", text.quoted(connection.reason or ""), settings=True
+            )
+
+
+def _failed(seen: Overview) -> Iterator[Need]:
+    failure, today = seen.failure, seen.cycle.today
+    if failure is None:
+        return
+    what = failure.endpoint.replace("_", " ")
+    others = f" and {text.several(failure.days - 1, 'other day')}" if failure.days > 1 else ""
+    retry = f" Next try {text.instant(failure.retry_at, today=today)}." if failure.retry_at else ""
+    fact = f"{text.day(failure.newest, today=today)}{others} could not be read: {what}."
+    yield Need("event_busy", fact, f"{text.quoted(failure.reason or '')}{retry} Nothing to do.")
+
+
+def _missing(seen: Overview) -> Iterator[Need]:
+    missing = [day for day in seen.cycle.finished if seen.marks[day] is DayMark.MISSING]
+    if not missing or seen.failure or seen.stage is Stage.READING:
+        return
+    days = text.several(len(missing), "day")
+    yield Need("event_busy", f"{days} of the last {LEDGER_DAYS} are not read.", "The worker reads them by itself.")
+
+
+def _unpriced(seen: Overview) -> Iterator[Need]:
+    month, part = seen.month, seen.unpriced
+    if not month.unpriced_rows:
+        return
+    named = ", ".join(text.quoted(model) for model in month.unpriced_models[:3])
+    more = f" and {len(month.unpriced_models) - 3} more" if len(month.unpriced_models) > 3 else ""
+    bound = ""
+    if part.at_most is not None:
+        tokens = text.count(part.tokens)
+        bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
+    verb = "has" if len(month.unpriced_models) == 1 else "have"
+    consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
+    yield Need("sell", f"{named}{more} {verb} no price.", consequence)
+
+
+def _unusual(seen: Overview) -> Iterator[Need]:
+    for found in seen.unusual:
+        day = f"{found.day:%a} {text.day(found.day, today=seen.cycle.today)}"
+        fact = f"{day} was unusual: {text.money(found.spend)}, at most {text.money(found.dearest)} on such days before."
+        yield Need("trending_up", fact, f"{text.quoted(found.model)} made {found.part} % of the rise.")
+
+
+KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (_refused, _failed, _missing, _unusual, _unpriced)
