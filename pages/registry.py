@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pages import dashboard, settings
+from pages import completeness, dashboard, settings
 from pages.ui.context import Context
 
 
@@ -22,5 +22,6 @@ class Page:
 
 PAGES = (
     Page("Spend", "dashboard", dashboard.TITLE, dashboard.ICON, dashboard.render),
+    Page("Trust", "completeness", completeness.TITLE, completeness.ICON, completeness.render),
     Page("Workspace", "settings", settings.TITLE, settings.ICON, settings.render),
 )

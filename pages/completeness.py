@@ -1,0 +1,124 @@
+"""What was read of every day, what is not final yet and when it will be read again, and what changed later."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.ui import calendars, notices, text
+from pages.ui.context import Context
+from tracker import overview
+from tracker.overview import Overview, calendar
+from tracker.overview.calendar import Calendar, Face, Gap, Restated
+
+TITLE = "Completeness"
+ICON = ":material/calendar_view_month:"
+
+RANGES = {"32 days": 32, "90 days": 90, "A year": 365}
+
+CAPTION = (
+    "Plain: final · **0** verified zero, the provider says nothing was used · **•** restated, the provider changed it "
+    "later and both values are kept · **~** provisional, read again until it stops changing · **!** failed, tried "
+    "again by itself · **–** not read yet"
+)
+ICONS = {Face.FAILED: ":red[:material/error:]", Face.MISSING: ":orange[:material/hourglass_empty:]"}
+MOST = 8
+
+
+def render(ctx: Context) -> None:
+    """Draw the page for one person's workspace."""
+    seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(TITLE, anchor=False)
+        days = _range()
+    found = calendar.read(ctx.product, ctx.workspace_id, days=days, now=ctx.now)
+    if not found.keys:
+        st.markdown("No provider is connected, so there is no day to be complete.")
+        notices.to_settings("Connect a key", icon=":material/key:", main=True)
+        return
+    st.markdown(notices.line_of_truth(seen))
+    for of_key in found.keys:
+        with st.container(border=True, gap="small"):
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.header(f"{text.quoted(of_key.label)}: what was read, by endpoint and day", anchor=False)
+            spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
+            st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
+            st.caption(CAPTION)
+    grid = st.grid(2, border=True, min_column_width=340)
+    with grid.cell():
+        _open(found, seen)
+    with grid.cell():
+        _restated(found, seen)
+
+
+def _range() -> int:
+    chosen = st.segmented_control(
+        "Range",
+        list(RANGES),
+        default=next(iter(RANGES)),
+        required=True,
+        label_visibility="collapsed",
+        key="range",
+        bind="query-params",
+    )
+    return RANGES.get(str(chosen), 32)
+
+
+def _alt(found: Calendar) -> str:
+    return (
+        f"One row an endpoint, one cell a UTC day from {found.start:%-d %B}. What is not final is named below, "
+        "with the time of its next reading."
+    )
+
+
+def _open(found: Calendar, seen: Overview) -> None:
+    st.header("Not final", anchor=False)
+    if not found.gaps:
+        st.markdown("Nothing is open: every day shown is final.")
+    for gap in found.gaps[:MOST]:
+        icon = ICONS.get(gap.face, ":gray[:material/schedule:]")
+        st.markdown(f"{icon} **{_fact(gap, seen)}**  \n:gray[{_fate(gap, seen)}]")
+    if len(found.gaps) > MOST:
+        st.caption(f"{len(found.gaps) - MOST} more.")
+
+
+def _fact(gap: Gap, seen: Overview) -> str:
+    today = seen.cycle.today
+    days = text.day_range(gap.days[0], gap.days[-1], today=today)
+    some = "" if (gap.days[-1] - gap.days[0]).days + 1 == len(gap.days) else f", {len(gap.days)} of these days"
+    named = [name.replace("_", " ") for name in gap.endpoints]
+    which = ", ".join(named) if len(named) <= 2 else text.several(len(named), "endpoint")
+    return f"{days}{some}, {which} of {text.quoted(gap.label)}: {gap.face.value}"
+
+
+def _fate(gap: Gap, seen: Overview) -> str:
+    when = f"Next reading {text.instant(gap.next_at, today=seen.cycle.today)}." if gap.next_at else ""
+    if gap.face is Face.FAILED:
+        return f"{text.quoted(gap.reason or '')} {when} Nothing to do."
+    if gap.face is Face.MISSING:
+        return "The worker reads it by itself, newest days first." if seen.workers.alive else text.START_WORKER
+    return f"Read again until it stops changing. {when}"
+
+
+def _restated(found: Calendar, seen: Overview) -> None:
+    st.header("Changed later by the provider", anchor=False)
+    if not found.restated:
+        st.markdown("No finished day of this range was told differently later.")
+        return
+    rows = [_restated_row(each, seen) for each in found.restated]
+    st.dataframe(rows, hide_index=True, height="content" if len(rows) <= MOST else 320, row_height=34, alt="Changes.")
+
+
+def _restated_row(each: Restated, seen: Overview) -> dict[str, str]:
+    today = seen.cycle.today
+    return {
+        "Day": text.day(each.day, today=today),
+        "Endpoint": each.endpoint.replace("_", " "),
+        "Before": _value(each.rows_before, text.money(each.before)),
+        "After": _value(each.rows_after, text.money(each.after)),
+        "Difference": text.money_change(each.difference),
+        "Seen": text.instant(each.seen_at, today=today),
+    }
+
+
+def _value(rows: int, money: str) -> str:
+    return f"{money} ({text.several(rows, 'row')})"

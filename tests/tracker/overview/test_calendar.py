@@ -1,0 +1,108 @@
+"""The calendar shows what the ledger holds, names what is open with its next reading, and keeps what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import altair as alt
+import pytest
+
+from pages.ui import calendars
+from tests.installation import NOW, PASSWORD, TODAY, Installation, installed
+from tracker import access, clock, connections, coverage
+from tracker.coverage import LedgerDay
+from tracker.models import DayState
+from tracker.overview import calendar
+from tracker.overview.calendar import Calendar, Face, face_of
+from tracker.sandbox import World
+from tracker.sandbox.trouble import Trouble
+
+READ = datetime(2026, 11, 20, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def ready(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
+    with installed(World(days=32, keeps=40, now=clock.utc_now), migrated_url, tmp_path) as installation:
+        yield installation
+
+
+def seen(ready: Installation, *, now: datetime = NOW, days: int = 32) -> Calendar:
+    return calendar.read(ready.product, ready.workspace_id, days=days, now=now)
+
+
+@pytest.mark.parametrize(
+    ("row", "restated", "face"),
+    [
+        (LedgerDay(), False, Face.MISSING),
+        (LedgerDay(DayState.FAILED, attempts=2), False, Face.FAILED),
+        (LedgerDay(DayState.FINAL, 3, fetched_at=READ, attempts=1), False, Face.FAILED),
+        (LedgerDay(DayState.PROVISIONAL, fetched_at=READ), True, Face.PROVISIONAL),
+        (LedgerDay(DayState.FINAL, 3, fetched_at=READ), False, Face.FINAL),
+        (LedgerDay(DayState.FINAL, 3, fetched_at=READ), True, Face.RESTATED),
+        (LedgerDay(DayState.VERIFIED_ZERO, fetched_at=READ), False, Face.ZERO),
+        (LedgerDay(DayState.UNAVAILABLE), False, Face.UNAVAILABLE),
+    ],
+)
+def test_each_state_has_its_face(row: LedgerDay, restated: bool, face: Face) -> None:
+    assert face_of(row, restated=restated) is face
+
+
+def test_every_day_of_every_endpoint_is_there_and_what_is_open_says_when_it_is_read_next(ready: Installation) -> None:
+    before = seen(ready)
+    assert {cell.face for cell in before.keys[0].cells} == {Face.MISSING}
+
+    ready.fetch()
+    after = seen(ready)
+    (of_key,) = after.keys
+    (gap,) = after.gaps
+
+    assert len(of_key.cells) == 32 * len(of_key.endpoints) == 32 * 11
+    assert {cell.face for cell in of_key.cells} >= {Face.FINAL, Face.ZERO, Face.PROVISIONAL}
+    assert gap.face is Face.PROVISIONAL and gap.days[-1] == TODAY and gap.next_at is not None
+    assert gap.next_at == min(cell.next_at for cell in of_key.cells if cell.face is Face.PROVISIONAL and cell.next_at)
+    assert gap.next_at <= clock.utc_now() + coverage.TODAY_REFRESH
+
+
+def test_a_failed_day_comes_first_with_its_reason(ready: Installation) -> None:
+    ready.world.troubles.add(Trouble("status_404", path="/organization/usage/images", times=10_000))
+    ready.fetch()
+    gap = seen(ready).gaps[0]
+
+    assert (gap.face, gap.endpoints) == (Face.FAILED, ("images",))
+    assert gap.reason and "404" in gap.reason and gap.next_at is not None
+
+
+def test_a_day_told_differently_later_keeps_both_values(ready: Installation) -> None:
+    ready.fetch()
+    day = TODAY - timedelta(days=1)
+    ready.later(NOW + timedelta(days=1))
+    ready.world.restate("acme", day, 1.5)
+    ready.fetch()
+    told = seen(ready, now=NOW + timedelta(days=1))
+    (change,) = [each for each in told.restated if (each.endpoint, each.day) == ("completions", day)]
+
+    assert change.before is not None and change.after is not None and change.difference == change.after - change.before
+    assert change.difference != 0 and change.label == "main"
+
+
+def test_a_paused_key_owes_nothing_and_another_workspace_sees_nothing(ready: Installation) -> None:
+    connections.pause(ready.product, ready.workspace_id, 1, paused=True)
+    other = access.add_user(ready.product.database, "grace@acme.example", PASSWORD)
+
+    assert seen(ready).gaps == () and not seen(ready).keys[0].read
+    assert calendar.read(ready.product, other, days=32, now=NOW).keys == ()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("days", "columns"), [(32, 32), (90, 90), (365, 53)])
+def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column(
+    ready: Installation, days: int, columns: int, dark: bool
+) -> None:
+    (of_key,) = seen(ready, days=days).keys
+    spec = calendars.calendar_chart(of_key, dark=dark)
+
+    alt.LayerChart.from_dict(spec)
+    assert len(spec["data"]["values"]) == columns * len(of_key.endpoints)
+    assert {row["face"] for row in spec["data"]["values"]} == {Face.MISSING}

@@ -1,0 +1,262 @@
+"""The completeness calendar: what is known of each provider key × endpoint × day, what is not, and when it will be.
+
+Read from the ledger alone. The faces are what a person is shown; the rule of when a day is read next is the worker's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from tracker import clock, coverage
+from tracker.coverage import LedgerDay
+from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, Restatement, table_of
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.providers.base import Endpoint
+
+LEDGER, RESTATEMENTS = table_of(Coverage), table_of(Restatement)
+
+MOST_RESTATED = 100
+
+
+class Face(StrEnum):
+    """How a day stands on the calendar, the gravest first."""
+
+    FAILED = "failed"
+    MISSING = "not read"
+    PROVISIONAL = "provisional"
+    RESTATED = "restated"
+    FINAL = "final"
+    ZERO = "verified zero"
+    UNAVAILABLE = "before the provider's history"
+
+
+GRAVITY = {face: place for place, face in enumerate(Face)}
+OPEN = frozenset({Face.FAILED, Face.MISSING, Face.PROVISIONAL})
+
+
+@dataclass(frozen=True)
+class DayCell:
+    """One endpoint's day. `next_at` is when it is read next (UTC), None for never; `reason` why it failed."""
+
+    endpoint: str
+    day: date
+    face: Face
+    rows: int = 0
+    read_at: datetime | None = None
+    next_at: datetime | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class KeyCalendar:
+    """The days of one connection, by endpoint in the provider's order. A paused or refused key is not `read`."""
+
+    provider_key_id: int
+    label: str
+    provider: str
+    read: bool
+    endpoints: tuple[str, ...]
+    cells: tuple[DayCell, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Days that are not final for one reason, newest last, and when the first of them is read next."""
+
+    label: str
+    provider: str
+    face: Face
+    endpoints: tuple[str, ...]
+    days: tuple[date, ...]
+    reason: str | None
+    next_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Restated:
+    """A finished day that was told differently later: both values in USD (None: unpriced) and both numbers of rows."""
+
+    label: str
+    endpoint: str
+    day: date
+    seen_at: datetime
+    before: Decimal | None
+    after: Decimal | None
+    rows_before: int
+    rows_after: int
+
+    @property
+    def difference(self) -> Decimal | None:
+        return None if self.before is None or self.after is None else self.after - self.before
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The UTC days [start, end) of every connection, what is open in them, and what was restated."""
+
+    start: date
+    end: date
+    keys: tuple[KeyCalendar, ...]
+    gaps: tuple[Gap, ...]
+    restated: tuple[Restated, ...]
+
+
+def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Calendar:
+    """The calendar of the last so many days, today included."""
+    end = clock.day_of(now) + clock.DAY
+    start = end - clock.DAY * days
+    with product.database.workspace(workspace_id) as session:
+        keys = _keys(session, workspace_id)
+        rows = _rows(session, workspace_id, start, end)
+        labels = {key.id: key.label for key in keys}
+        restated = _restated(session, workspace_id, labels, start, end)
+    hour = product.settings.fetch_hour_utc
+    calendars = tuple(
+        _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour) for key in keys
+    )
+    gaps = [gap for calendar in calendars if calendar.read for gap in gaps_of(calendar)]
+    return Calendar(start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated))
+
+
+def face_of(row: LedgerDay, *, restated: bool) -> Face:
+    """The face of a day, from the ledger's row and whether it was ever restated."""
+    if row.state is DayState.FAILED or row.attempts:
+        return Face.FAILED
+    if row.fetched_at is None and row.state is not DayState.UNAVAILABLE:
+        return Face.MISSING
+    if restated and row.state in coverage.COMPLETE:
+        return Face.RESTATED
+    return FACES.get(row.state, Face.MISSING)
+
+
+FACES = {
+    DayState.FINAL: Face.FINAL,
+    DayState.VERIFIED_ZERO: Face.ZERO,
+    DayState.PROVISIONAL: Face.PROVISIONAL,
+    DayState.UNAVAILABLE: Face.UNAVAILABLE,
+}
+
+
+def gaps_of(calendar: KeyCalendar) -> list[Gap]:
+    """What is not final of a connection, days and endpoints of the same fate together."""
+    together: dict[tuple[Face, str | None], list[DayCell]] = {}
+    for cell in calendar.cells:
+        if cell.face in OPEN:
+            together.setdefault((cell.face, cell.reason if cell.face is Face.FAILED else None), []).append(cell)
+    return [_gap(calendar, face, reason, cells) for (face, reason), cells in together.items()]
+
+
+def _gap(calendar: KeyCalendar, face: Face, reason: str | None, cells: Sequence[DayCell]) -> Gap:
+    touched = {cell.endpoint for cell in cells}
+    return Gap(
+        label=calendar.label,
+        provider=calendar.provider,
+        face=face,
+        endpoints=tuple(name for name in calendar.endpoints if name in touched),
+        days=tuple(sorted({cell.day for cell in cells})),
+        reason=reason,
+        next_at=min((cell.next_at for cell in cells if cell.next_at), default=None),
+    )
+
+
+def _by_gravity(gap: Gap) -> tuple[int, int]:
+    return GRAVITY[gap.face], -gap.days[-1].toordinal()
+
+
+def gravest(faces: Iterable[Face]) -> Face:
+    """The face of several days taken together."""
+    return min(faces, key=GRAVITY.__getitem__)
+
+
+def _keys(session: Session, workspace_id: int) -> list[ProviderKey]:
+    statement = (
+        select(ProviderKey)
+        .where(
+            col(ProviderKey.workspace_id) == workspace_id,
+            col(ProviderKey.deleted_at).is_(None),
+            col(ProviderKey.status) != KeyStatus.DUPLICATE,
+        )
+        .order_by(col(ProviderKey.id))
+    )
+    return list(session.execute(statement).scalars())
+
+
+Row = tuple[LedgerDay, bool, str | None]
+
+
+def _rows(session: Session, workspace_id: int, start: date, end: date) -> dict[int, dict[tuple[str, date], Row]]:
+    columns = ("state", "rows", "fetched_at", "retry_at", "attempts", "restated_at", "reason")
+    statement = select(
+        LEDGER.c.provider_key_id, LEDGER.c.endpoint, LEDGER.c.day, *(LEDGER.c[name] for name in columns)
+    ).where(LEDGER.c.workspace_id == workspace_id, LEDGER.c.day >= start, LEDGER.c.day < end)
+    found: dict[int, dict[tuple[str, date], Row]] = {}
+    for key_id, endpoint, day, state, rows, fetched_at, retry_at, attempts, restated_at, reason in session.execute(
+        statement
+    ):
+        row = LedgerDay(DayState(state), rows, fetched_at=fetched_at, retry_at=retry_at, attempts=attempts)
+        found.setdefault(key_id, {})[endpoint, day] = row, restated_at is not None, reason
+    return found
+
+
+def _calendar(
+    key: ProviderKey, rows: Mapping[tuple[str, date], Row], days: Sequence[date], *, fetch_hour: int
+) -> KeyCalendar:
+    provider = provider_named(key.provider)
+    endpoints: Sequence[Endpoint] = provider.endpoints
+    return KeyCalendar(
+        provider_key_id=key.id or 0,
+        label=key.label,
+        provider=provider.title,
+        read=key.paused_at is None and key.status in {KeyStatus.VALID, KeyStatus.UNCHECKED},
+        endpoints=tuple(endpoint.name for endpoint in endpoints),
+        cells=tuple(
+            _cell(endpoint.name, day, rows.get((endpoint.name, day)), fetch_hour=fetch_hour)
+            for endpoint in endpoints
+            for day in days
+        ),
+    )
+
+
+def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int) -> DayCell:
+    if row is None:
+        return DayCell(endpoint, day, Face.MISSING)
+    told, restated, reason = row
+    return DayCell(
+        endpoint,
+        day,
+        face_of(told, restated=restated),
+        rows=told.rows,
+        read_at=told.fetched_at,
+        next_at=coverage.due_at(day, told, fetch_hour=fetch_hour),
+        reason=reason,
+    )
+
+
+def _restated(
+    session: Session, workspace_id: int, labels: Mapping[int | None, str], start: date, end: date
+) -> list[Restated]:
+    told = RESTATEMENTS.c
+    statement = (
+        select(
+            told.provider_key_id,
+            told.endpoint,
+            told.day,
+            told.seen_at,
+            told.cost_before,
+            told.cost_after,
+            told.rows_before,
+            told.rows_after,
+        )
+        .where(told.workspace_id == workspace_id, told.day >= start, told.day < end)
+        .order_by(told.seen_at.desc(), told.id.desc())
+        .limit(MOST_RESTATED)
+    )
+    return [Restated(labels.get(key_id, ""), *rest) for key_id, *rest in session.execute(statement)]
