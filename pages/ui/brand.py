@@ -24,7 +24,7 @@ FAVICON = "data:image/svg+xml," + quote(GLYPH.format(accent=LIGHT.accent))
 
 
 def draw_glyph() -> None:
-    st.image(GLYPH.format(accent=palette(dark=is_dark()).accent), width=30)
+    st.image(GLYPH.format(accent=palette(dark=is_dark()).accent), width=30, alt="Usage Tracker")
 
 
 def draw_logo() -> None:

@@ -116,7 +116,9 @@ def _labels(columns: Sequence[Sequence[date]]) -> str:
 def _template(*, dark: bool) -> Spec:
     """The chart without data: cells, and a sign on each."""
     layers = alt.layer(_cells(dark=dark), _signs(dark=dark)).resolve_scale(color="independent")
-    spec: Spec = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).to_dict()
+    # The whole chart has a text in its place and a list below: its marks one by one would drown who listens.
+    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
+    spec: Spec = chart.to_dict()
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
 
 

@@ -158,7 +158,8 @@ def _template(*, dark: bool) -> Spec:
         *_gaps(colours),
         *_outlook(colours),
     )
-    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None)
+    # The whole chart has a text in its place and a table below: its marks one by one would drown who listens.
+    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
     spec: Spec = chart.to_dict()
     # Named data that no layer uses is a mistake to the browser.
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
