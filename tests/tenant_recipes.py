@@ -230,6 +230,9 @@ ACCESS = {
     "add_user": Recipe(
         lambda a: access.add_user(a.caller.database, f"new-{a.caller.name}@example.com", PASSWORD), "nothing"
     ),
+    "add_known_user": Recipe(
+        lambda a: access.add_known_user(a.caller.database, f"known-{a.caller.name}@example.com", name=""), "nothing"
+    ),
     "authenticate": Recipe(lambda a: tagged("user", access.authenticate(a.caller.database, a.caller.email, PASSWORD))),
     "email_of": Recipe(lambda a: access.email_of(a.caller.database, a.caller.user_id)),
     "find_user": Recipe(lambda a: tagged("user", access.find_user(a.caller.database, a.caller.email))),

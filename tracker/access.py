@@ -49,11 +49,25 @@ def add_user(database: Database, email: str, password: str, *, name: str = "") -
     """Make an account with a workspace of its own; the workspace's id. Conflict when the address has one already."""
     address, shown = canonical_email(email), clean_name(name)
     passwords.check(password, address)
-    password_hash = HASHER.hash(password)
+    return _add(database, User(email=address, name=shown, password_hash=HASHER.hash(password), created_at=utc_now()))
+
+
+def add_known_user(database: Database, email: str, *, name: str) -> int:
+    """Make an account for the proven owner of an address, without a password; the workspace's id.
+
+    Its hash is of a text that nobody has seen, so that trying a password costs what it costs elsewhere.
+    """
+    address, now = canonical_email(email), utc_now()
+    unseen = HASHER.hash(secrets.token_urlsafe())
+    user = User(email=address, name=clean_name(name), password_hash=unseen, created_at=now, email_verified_at=now)
+    return _add(database, user)
+
+
+def _add(database: Database, user: User) -> int:
+    address = user.email
     with database.exempt(write=True) as session:
         if session.execute(select(User).where(col(User.email) == address)).first():
             raise Conflict(f"There is an account for {address} already.")
-        user = User(email=address, name=shown, password_hash=password_hash, created_at=utc_now())
         workspace = Workspace(name=address, created_at=utc_now())
         session.add_all([user, workspace])
         session.flush()

@@ -33,6 +33,7 @@ class Action(StrEnum):
     SIGNED_IN = "signed in"
     SIGNED_OUT = "signed out"
     SESSIONS_ENDED = "ended every session"
+    IDENTITY_LINKED = "connected a way to sign in"
     IDENTITY_PROVEN = "proved who they are"
     PASSWORD_CHANGED = "changed the password"  # noqa: S105 - a word for people
     FACTOR_ON = "turned a second factor on"

@@ -18,6 +18,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC) + _offset
 
 
+def real_now() -> datetime:
+    """The present instant as others have it, whatever TRACKER_NOW says: only to judge what they say of now."""
+    return datetime.now(UTC)
+
+
 def start_at(instant: datetime | None) -> None:
     """Let the clock read `instant` (aware) from now on and run; None puts it back to the real time."""
     global _offset

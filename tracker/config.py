@@ -22,6 +22,8 @@ from sqlalchemy.exc import ArgumentError
 
 from tracker.clock import as_utc
 from tracker.errors import BadConfiguration
+from tracker.oidc import Oidc, gaps, provider_name
+from tracker.redact import SecretKey
 
 T = TypeVar("T")
 
@@ -52,6 +54,7 @@ class Settings:
     proxy_hops: int
     smtp_url: str | None = field(repr=False)  # may hold a password
     mail_from: str | None
+    oidc: Oidc | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,11 @@ def _base_url(text: str) -> str:
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise ValueError("would send keys unencrypted; https:// is expected (http:// only to this machine itself)")
     return text.rstrip("/")
+
+
+def _issuer(text: str) -> str:
+    _base_url(text)
+    return text
 
 
 def _public_url(text: str) -> str:
@@ -218,6 +226,12 @@ DEMO_ACCOUNT = Setting(
     "TRACKER_DEMO_ACCOUNT", _email, None, "account that anybody may open, with providers on this machine only"
 )
 
+OIDC_ISSUER = Setting("TRACKER_OIDC_ISSUER", _issuer, None, "OpenID provider by which people may sign in")
+OIDC_CLIENT_ID = Setting("TRACKER_OIDC_CLIENT_ID", str, None, "what that provider calls this site")
+OIDC_CLIENT_SECRET = Setting("TRACKER_OIDC_CLIENT_SECRET", SecretKey, None, "secret shared with that provider")
+OIDC_NAME = Setting("TRACKER_OIDC_NAME", provider_name, None, "name of that provider, on the button")
+OIDC: tuple[Setting[Any], ...] = (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME)
+
 SETTINGS: tuple[Setting[Any], ...] = (
     DATABASE_URL,
     DATA_DIR,
@@ -233,6 +247,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     SMTP_URL,
     MAIL_FROM,
     DEMO_ACCOUNT,
+    *OIDC,
 )
 
 
@@ -258,6 +273,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         proxy_hops=_needed(PROXY_HOPS, environ),
         smtp_url=_value(SMTP_URL, environ),
         mail_from=_value(MAIL_FROM, environ),
+        oidc=_oidc(environ),
     )
 
 
@@ -303,7 +319,18 @@ def _problem(setting: Setting[Any], environ: Mapping[str, str]) -> str | None:
     return None
 
 
+def _oidc(environ: Mapping[str, str]) -> Oidc | None:
+    return Oidc(*(_value(one, environ) for one in OIDC)) if OIDC_ISSUER.name in environ else None
+
+
 def _contradictions(environ: Mapping[str, str]) -> list[str]:
+    public = urlsplit(_value(PUBLIC_URL, environ) or "")
+    safe = public.scheme.lower() == "https" or is_loopback(public.hostname or "")
+    missing = gaps([one.name for one in OIDC], environ, public_url=PUBLIC_URL.name, safe=safe)
+    return missing + _open_to_anybody(environ)
+
+
+def _open_to_anybody(environ: Mapping[str, str]) -> list[str]:
     """An account without a password must not lead to a real provider. The sandbox speaks OpenAI's API."""
     provider = BASE_URLS["openai"]
     if _value(DEMO_ACCOUNT, environ) is None or is_loopback(urlsplit(_needed(provider, environ)).hostname or ""):

@@ -71,8 +71,8 @@ def _try(database: Database, subjects: Subjects, now: datetime) -> timedelta | N
         return throttle.try_once(session, subjects, now=now)
 
 
-def tell(database: Database, user_id: int, action: Action, *, address: str) -> None:
+def tell(database: Database, user_id: int, action: Action, *, address: str, subject: str = "") -> None:
     """Add a line to the trail of a user's workspace."""
     workspace_id = access.workspaces_of(database, user_id)[0]
     with database.workspace(workspace_id, write=True) as session:
-        audit.record(session, workspace_id, action, Actor(user_id, address))
+        audit.record(session, workspace_id, action, Actor(user_id, address), subject=subject)

@@ -9,6 +9,8 @@ import pytest
 
 from tracker.config import SETTINGS, Settings, describe, is_loopback, load
 from tracker.errors import BadConfiguration
+from tracker.oidc import Oidc
+from tracker.redact import SecretKey
 
 
 def _refusal(environ: dict[str, str]) -> str:
@@ -39,6 +41,7 @@ def test_an_empty_environment_gives_the_embedded_product_on_loopback() -> None:
         proxy_hops=0,
         smtp_url=None,
         mail_from=None,
+        oidc=None,
     )
 
 
@@ -83,6 +86,7 @@ def test_every_setting_can_be_given() -> None:
         proxy_hops=2,
         smtp_url="smtps://ada:secret@mail.example",
         mail_from="tracker@mail.example",
+        oidc=None,
     )
 
 
@@ -229,3 +233,43 @@ def test_an_account_for_anybody_never_meets_a_real_provider() -> None:
         "TRACKER_DEMO_ACCOUNT opens an account to anybody, so it is taken only while "
         "TRACKER_OPENAI_BASE_URL leads to this machine."
     )
+
+
+OPENID = {
+    "TRACKER_OIDC_ISSUER": "https://id.example",
+    "TRACKER_OIDC_CLIENT_ID": "usage-tracker",
+    "TRACKER_OIDC_CLIENT_SECRET": "hunter2 of the provider",
+    "TRACKER_OIDC_NAME": "Example ID",
+    "TRACKER_PUBLIC_URL": "https://usage.example",
+}
+
+
+@pytest.mark.parametrize("name", sorted(OPENID))
+def test_an_openid_provider_is_configured_wholly_or_not_at_all(name: str) -> None:
+    told = _refusal({key: value for key, value in OPENID.items() if key != name})
+
+    assert told.startswith(name) and "hunter2" not in told
+    assert load({}).oidc is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TRACKER_OIDC_ISSUER", "http://id.example", "unencrypted"),
+        ("TRACKER_OIDC_NAME", "a\tname", "printable"),
+        ("TRACKER_PUBLIC_URL", "http://usage.example", "must be an https:// address"),
+    ],
+)
+def test_an_openid_provider_is_reached_and_returned_from_unread(name: str, value: str, told: str) -> None:
+    assert told in _refusal({**OPENID, name: value})
+
+
+def test_the_issuer_is_kept_to_the_letter() -> None:
+    given = {**OPENID, "TRACKER_OIDC_ISSUER": "https://id.example/tenant/"}
+
+    secret = SecretKey("hunter2 of the provider")
+    assert load(given).oidc == Oidc("https://id.example/tenant/", "usage-tracker", secret, "Example ID")
+
+
+def test_the_secret_shared_with_the_provider_is_not_shown() -> None:
+    assert "hunter2" not in repr(load(OPENID))

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 from tracker.models.accounts import (
     AuthSession,
+    Identity,
     KekCanary,
     KeyStatus,
     Member,
@@ -37,6 +38,7 @@ __all__ = [
     "DailyUsage",
     "DayState",
     "FetchRun",
+    "Identity",
     "KekCanary",
     "KeyStatus",
     "Mail",
@@ -63,6 +65,7 @@ EXEMPT = frozenset(
     {
         "users",
         "auth_sessions",
+        "identities",
         "tickets",
         "throttles",
         "mails",

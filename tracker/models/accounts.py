@@ -57,6 +57,18 @@ class Member(SQLModel, table=True):
     role: str
 
 
+class Identity(SQLModel, table=True):
+    """Who somebody is for an OpenID provider. `proven_at` is when the provider issued the last proof that was taken."""
+
+    __tablename__ = "identities"
+
+    issuer: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    user_id: int = Field(foreign_key="users.id", index=True, sa_type=BigInteger)
+    linked_at: datetime = Field(sa_type=UtcDateTime)
+    proven_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class AuthSession(SQLModel, table=True):
     """A signed-in browser. `token_hash` is that of its cookie, None until the cookie was handed out."""
 
