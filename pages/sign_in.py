@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import streamlit as st
 
-from pages.ui import brand, gate, text
+from pages.ui import brand, gate, social, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
-from tracker import access, mail, recovery, second_factor, sign_in
+from tracker import access, identities, mail, recovery, second_factor, sign_in
 from tracker.clock import utc_now
 from tracker.errors import BadInput
+from tracker.identities import AskPassword, TurnedAway
 from tracker.product import Product
 from tracker.sign_in import Refused
 from tracker.tickets import Purpose
@@ -28,11 +29,16 @@ CODE_LABEL = "Code of your authenticator, or a recovery code"
 WRONG_CODE = "That code is not right, or was used already."
 ASKED = "If there is an account for this address, a link is on its way. It works for thirty minutes."
 CHANGED = "Your password is changed and every session ended. Please sign in with the new one."
+BOTH = (
+    "There is an account for this address already. Sign in with its password once; from then on both ways open it. "
+    "If you do not know the password, choose another one first."
+)
 DIFFERENT = "The two passwords differ. Please type the same one twice."
 
 
 def render(product: Product) -> None:
     """Draw the form that was chosen; an account can be made or entered, and a demo looked at."""
+    _arrive(product)
     with st.container(horizontal_alignment="center"), st.container(width=WIDTH_PX, gap="medium"):
         brand.draw_glyph()
         st.title("See what your LLM APIs cost", anchor=False)
@@ -64,11 +70,12 @@ def _answer() -> None:
         st.info(told, icon=":material/logout:")
 
 
-def _draw_sign_in(_product: Product, forms: Forms) -> None:
+def _draw_sign_in(product: Product, forms: Forms) -> None:
     forms.draw_sign_in()
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         _other("Create an account", SIGN_UP)
         _other("Forgot your password?", FORGOTTEN)
+    social.draw_button(product)
 
 
 def _draw_sign_up(_product: Product, forms: Forms) -> None:
@@ -90,7 +97,7 @@ def _draw_forgotten(product: Product, _forms: Forms) -> None:
 
 def _draw_code(product: Product, _forms: Forms) -> None:
     """The second step of somebody whose password was right."""
-    user_id, until = st.session_state.get(PENDING, (0, None))
+    user_id, until, how = st.session_state.get(PENDING, (0, None, ""))
     if until is None or utc_now() > until:
         st.session_state[FORM] = SIGN_IN
         st.rerun()
@@ -104,7 +111,7 @@ def _draw_code(product: Product, _forms: Forms) -> None:
     if sent:
         found = sign_in.check_code(product, user_id, code, now=utc_now())
         if found is True:
-            gate.enter(product, user_id)
+            _enter(product, user_id, how)
         else:
             st.session_state[ANSWER] = (WRONG_CODE if found.wait is None else text.too_often(found.wait), False)
 
@@ -181,13 +188,43 @@ def _sign_in(product: Product, typed: Typed) -> bool:
     if isinstance(found, Refused):
         st.session_state[ANSWER] = (WRONG if found.wait is None else text.too_often(found.wait), False)
         return False
-    if second_factor.is_on(product, found):
-        st.session_state[PENDING] = (found, utc_now() + CODE_WITHIN)
+    return _go_on(product, found, "")
+
+
+def _go_on(product: Product, user_id: int, how: str) -> bool:
+    """Let them in, or ask for the second factor first; whether they are in."""
+    if second_factor.is_on(product, user_id):
+        st.session_state[PENDING] = (user_id, utc_now() + CODE_WITHIN, how)
         st.session_state[FORM] = CODE
         st.session_state[ANSWER] = None
         return False
-    gate.enter(product, found)
+    _enter(product, user_id, how)
     return True
+
+
+def _enter(product: Product, user_id: int, how: str) -> None:
+    social.connect(product, user_id)
+    gate.enter(product, user_id, how=how)
+
+
+def _arrive(product: Product) -> None:
+    """Take in somebody whom the provider has just sent here."""
+    try:
+        proof = social.arrived(product)
+    except BadInput as error:
+        st.session_state[ANSWER] = (str(error), False)
+        return
+    if proof is None:
+        return
+    here, now = gate.address(product), utc_now()
+    found = identities.take(product.database, proof, address=here, now=now)
+    if isinstance(found, TurnedAway):
+        st.session_state[ANSWER] = (found.words, False)
+    elif isinstance(found, AskPassword):
+        social.wait_for_password(proof)
+        st.session_state[ANSWER] = (BOTH, True)
+    else:
+        _go_on(product, found.user_id, f"with {proof.issuer}")
 
 
 def _sign_up(product: Product, typed: Typed) -> bool:

@@ -320,7 +320,7 @@ def _problem(setting: Setting[Any], environ: Mapping[str, str]) -> str | None:
 
 
 def _oidc(environ: Mapping[str, str]) -> Oidc | None:
-    return Oidc(*(_value(one, environ) for one in OIDC)) if OIDC_ISSUER.name in environ else None
+    return Oidc.of(_value(one, environ) for one in OIDC) if OIDC_ISSUER.name in environ else None
 
 
 def _contradictions(environ: Mapping[str, str]) -> list[str]:

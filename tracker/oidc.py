@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from tracker.redact import SecretKey
 
@@ -19,6 +20,11 @@ class Oidc:
     client_id: str
     client_secret: SecretKey
     name: str
+
+    @classmethod
+    def of(cls, values: Iterable[Any]) -> Self:
+        """Of its values, in the order of the fields."""
+        return cls(*values)
 
     @property
     def discovery_url(self) -> str:

@@ -37,6 +37,11 @@ def close_session() -> None:
     _send("/auth/logout", "")
 
 
+def forget_identity() -> None:
+    """Have the browser give back what an OpenID provider said of somebody."""
+    _send("/auth/forget", "")
+
+
 def draw() -> None:
     """Keep the errand mounted until the browser has done it."""
     errand = st.session_state.get(ERRAND)

@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages import sign_in
 from pages.registry import PAGES, Page
-from pages.ui import brand, bridge, gate, text
+from pages.ui import brand, bridge, gate, social, text
 from pages.ui.context import Context
 from pages.web.running import the_product
 from tracker import recovery
@@ -55,6 +55,7 @@ def _confirm(product: Product) -> None:
 
 
 def _draw_signed_in(ctx: Context) -> None:
+    social.prove(ctx)
     groups: dict[str, list[StreamlitPage]] = {}
     for page in PAGES:
         groups.setdefault(page.group, []).append(_page(page, _render(page, ctx)))

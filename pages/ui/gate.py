@@ -17,7 +17,9 @@ from tracker.clock import utc_now
 from tracker.product import Product
 from tracker.sessions import SignedIn
 
-SESSION, NOTICE = "gate.session", "gate.notice"
+SESSION, NOTICE, SEEN = "gate.session", "gate.notice", "gate.seen"
+KEPT = (bridge.COUNT, SEEN)
+"""What a tab remembers whoever looks: its errands' number, and that it looked at what a provider said."""
 
 ENDED = "You were signed out: in another tab, or after an hour without activity."
 SIGNED_OUT = "You are signed out, in every tab."
@@ -32,13 +34,13 @@ def context(product: Product) -> Context | None:
     return Context(product, signed, workspaces[0], address(product), utc_now())
 
 
-def enter(product: Product, user_id: int) -> None:
-    """Open a session for somebody who has just proven who they are."""
+def enter(product: Product, user_id: int, *, how: str = "") -> None:
+    """Open a session for somebody who has just proven who they are; `how` is for the trail."""
     agent = str(st.context.headers.get("User-Agent", ""))
     here = address(product)
     _end_former(product)
     begun = sessions.begin(product.database, user_id, now=utc_now(), address=here, agent=agent)
-    sign_in.tell(product.database, user_id, Action.SIGNED_IN, address=here)
+    sign_in.tell(product.database, user_id, Action.SIGNED_IN, address=here, subject=how)
     _forget()
     st.session_state[SESSION] = begun.session_id
     bridge.open_session(begun.ticket)
@@ -112,5 +114,5 @@ def _recognised(product: Product) -> SignedIn | None:
 
 def _forget() -> None:
     for key in list(st.session_state):
-        if key != bridge.COUNT:
+        if key not in KEPT:
             del st.session_state[key]

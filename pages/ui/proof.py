@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import brand, gate, text
+from pages.ui import brand, gate, social, text
 from pages.ui.context import Context
 from tracker import second_factor, sign_in
 from tracker.audit import Action
@@ -19,20 +19,29 @@ def stands(ctx: Context, what_for: str) -> bool:
     if ctx.is_demo or ctx.signed.is_proven(utc_now()):
         return True
     st.markdown("Please prove that it is you. A proof lasts five minutes.")
+    half = social.is_half_proven()
     with st.form(f"proof-{what_for}", border=False):
-        password = st.text_input("Your password", type="password", autocomplete="current-password", max_chars=200)
-        code = ""
+        password, code = None if half else _ask_password(), ""
         if has_code := second_factor.is_on(ctx.product, ctx.user_id):
             code = st.text_input("Code of your authenticator", autocomplete="one-time-code", max_chars=40)
         sent = st.form_submit_button("Prove", type=brand.main_button(), icon=":material/lock_open:")
+    if not half:
+        social.draw_proof_button(ctx, what_for)
     if sent:
         _check(ctx, password, code if has_code else None)
     return False
 
 
-def _check(ctx: Context, password: str, code: str | None) -> None:
+def _ask_password() -> str:
+    return st.text_input("Your password", type="password", autocomplete="current-password", max_chars=200)
+
+
+def _check(ctx: Context, password: str | None, code: str | None) -> None:
+    """Look at both; no password is asked for where the provider's word stands in for it."""
     database = ctx.product.database
-    found = sign_in.prove(database, ctx.user_id, password, address=ctx.address, now=utc_now())
+    found: bool | Refused = password is None and code is not None
+    if password is not None:
+        found = sign_in.prove(database, ctx.user_id, password, address=ctx.address, now=utc_now())
     if found is True and code is not None:
         found = sign_in.check_code(ctx.product, ctx.user_id, code, now=utc_now())
     if found is True:

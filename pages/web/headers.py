@@ -21,13 +21,14 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.web import cookie, visitor
+from pages.web import cookie, social, visitor
 from tracker.config import Settings, is_loopback
+from tracker.oidc import CALLBACK
 from tracker.throttle import prefix_of
 
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 FOR_THIS_MACHINE = ("/metrics", "/_stcore/metrics")
-COUNTED = ("/auth/", "/export/", "/healthz", "/metrics")
+COUNTED = ("/auth/", CALLBACK, "/export/", "/healthz", "/metrics")
 REQUESTS_A_MINUTE = 300
 
 CLOSED = ("/_stcore/agent", "/media", "/_stcore/upload_file")
@@ -82,7 +83,8 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name for name, _ in self._headers}
-                kept = [(name, text) for name, text in message.get("headers", []) if name.lower() not in own]
+                told = social.tamed(message.get("headers", []), secure=cookie.is_secure(self._settings))
+                kept = [(name, text) for name, text in told if name.lower() not in own]
                 message = {**message, "headers": [*kept, *self._headers]}
             await send(message)
 
@@ -103,7 +105,8 @@ class Guard:
             return PlainTextResponse("This address is not served here.\n", 400)
         if scope["type"] != "http":
             return None
-        if is_closed(scope["path"], _visitor(scope)):
+        unused = social.is_closed(scope["method"], scope["path"], offered=self._settings.oidc is not None)
+        if unused or is_closed(scope["path"], _visitor(scope)):
             return PlainTextResponse("There is nothing here.\n", 404)
         peer = scope["client"][0] if scope.get("client") else None
         here = visitor.address(peer, told.get("x-forwarded-for"), hops=self._settings.proxy_hops)

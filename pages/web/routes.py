@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pages.web import cookie, visitor
+from pages.web import cookie, social, visitor
 from pages.web.running import the_product
 from tracker import access, audit, clock, downloads, report, sessions
 from tracker.audit import Action, Actor
@@ -38,6 +38,7 @@ async def open_session(request: Request) -> Response:
         return _refused()
     response = Response(status_code=204, headers=NO_STORE)
     cookie.give(response, token, product.settings)
+    social.take_back(request, response)
     return response
 
 
@@ -50,6 +51,16 @@ async def close_session(request: Request) -> Response:
         await run_in_threadpool(sessions.end, product.database, signed.session_id, now=utc_now())
     response = Response(status_code=204, headers=NO_STORE)
     cookie.take_back(response, product.settings)
+    social.take_back(request, response)
+    return response
+
+
+async def forget_identity(request: Request) -> Response:
+    """POST /auth/forget: take back what an OpenID provider said of somebody, once a page has looked at it."""
+    if not _is_ours(request):
+        return _refused()
+    response = Response(status_code=204, headers=NO_STORE)
+    social.take_back(request, response)
     return response
 
 
@@ -90,6 +101,7 @@ def metrics(_request: Request) -> Response:
 
 ROUTES = (
     Route("/auth/session", open_session, methods=["POST"]),
+    Route("/auth/forget", forget_identity, methods=["POST"]),
     Route("/auth/logout", close_session, methods=["POST"]),
     Route("/export/{file}", download, methods=["GET"]),
     Route("/healthz", healthz, methods=["GET"]),
