@@ -19,7 +19,7 @@ from tracker.tickets import Purpose
 
 TITLE = "Sign in"
 WIDTH_PX = 400
-FORM, ANSWER = "sign_in.form", "sign_in.answer"
+FORM, ANSWER, ARRIVED = "sign_in.form", "sign_in.answer", "sign_in.arrived"
 SIGN_IN, SIGN_UP, FORGOTTEN, CODE = "in", "up", "forgotten", "code"
 PENDING, CODE_WITHIN = "sign_in.pending", timedelta(minutes=5)
 
@@ -65,7 +65,11 @@ def _answer() -> None:
     """What came of the last try, or why they stand here again."""
     if answer := st.session_state.pop(ANSWER, None):
         words, good = answer
+        st.session_state.pop(ARRIVED, None)
         (st.success if good else st.error)(text.quoted(words))
+    elif arrived := st.session_state.get(ARRIVED):
+        words, good = arrived
+        (st.info if good else st.error)(text.quoted(words))
     elif told := gate.notice():
         st.info(told, icon=":material/logout:")
 
@@ -212,17 +216,17 @@ def _arrive(product: Product) -> None:
     try:
         proof = social.arrived(product)
     except BadInput as error:
-        st.session_state[ANSWER] = (str(error), False)
+        st.session_state[ARRIVED] = (str(error), False)
         return
     if proof is None:
         return
     here, now = gate.address(product), utc_now()
     found = identities.take(product.database, proof, address=here, now=now)
     if isinstance(found, TurnedAway):
-        st.session_state[ANSWER] = (found.words, False)
+        st.session_state[ARRIVED] = (found.words, False)
     elif isinstance(found, AskPassword):
         social.wait_for_password(proof)
-        st.session_state[ANSWER] = (BOTH, True)
+        st.session_state[ARRIVED] = (BOTH, True)
     else:
         _go_on(product, found.user_id, f"with {proof.issuer}")
 

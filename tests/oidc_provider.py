@@ -1,7 +1,7 @@
-"""An OpenID provider on this machine: discovery, keys, the code flow with PKCE, RS256 ID tokens, over real HTTP.
+"""An OpenID provider on this machine: discovery, keys, the code flow with PKCE, RS256 ID tokens.
 
-Written after OpenID Connect Core 1.0, sections 2 and 3.1, Discovery 1.0, section 4, and RFC 7636 (read 2026-11). What it
-says of people is set by a test; `trouble` changes the claims of the tokens that it issues.
+Written after OpenID Connect Core 1.0, sections 2 and 3.1, Discovery 1.0, section 4, and RFC 7636 (read 2026-11). What
+it says of people is set by a test; `trouble` changes the claims of the tokens that it issues.
 """
 
 from __future__ import annotations
