@@ -1,0 +1,71 @@
+"""The sandbox's bill, computed request by request, against the estimates of what was fetched, on both databases."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from tests.installation import EMAIL, NOW, TODAY, TOMORROW, Installation, installed
+from tracker import clock
+from tracker.reconciliation import read
+from tracker.reconciliation.causes import Cause, Reconciled, explained, reconcile
+from tracker.sandbox import World
+
+MONTH = 31
+FIRST = TODAY - timedelta(days=MONTH)
+BILLED_UNTIL = TODAY - timedelta(days=1)
+
+
+def reconciled(installation: Installation) -> list[Reconciled]:
+    with installation.product.database.workspace(installation.workspace_id) as session:
+        return reconcile(read.lines(session, installation.workspace_id, FIRST, TOMORROW))
+
+
+def by_cause(rows: list[Reconciled]) -> dict[Cause, Decimal]:
+    sums: dict[Cause, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        for cause, amount in row.causes.items():
+            sums[cause] += amount
+    return dict(sums)
+
+
+def test_a_month_of_the_sandbox_is_explained_cause_by_cause(migrated_url: str, tmp_path: Path) -> None:
+    clock.start_at(NOW)
+    with installed(World(days=MONTH, keeps=MONTH), migrated_url, tmp_path) as ready:
+        assert ready.fetch() == 0
+        rows, bill = reconciled(ready), ready.world.truth_bill("acme", FIRST, TOMORROW)
+
+    sums = by_cause(rows)
+    services = [line.amount for line in bill if ", " not in line.line_item and line.amount > 0]
+    unlisted = ("gpt-image-1, ", "dall-e-3, ", "tts-1, ", "whisper-1, ")
+    assert sums[Cause.CREDIT] == sum(line.amount for line in bill if line.amount < 0)
+    assert abs(sums[Cause.FEE] - sum(services)) < Decimal("0.000001")
+    assert abs(
+        sums[Cause.PRICE_MISSING] - sum(line.amount for line in bill if line.line_item.startswith(unlisted))
+    ) < Decimal("0.000001")
+    assert {row.line.day for row in rows if Cause.NOT_BILLED_YET in row.causes} == {BILLED_UNTIL, TODAY}
+    assert sums.keys() <= {Cause.CREDIT, Cause.FEE, Cause.PRICE_MISSING, Cause.NOT_BILLED_YET, Cause.ROUNDING}
+    assert explained(rows) == 1
+    assert all(sum(row.causes.values(), Decimal()) == (row.line.difference or 0) for row in rows)
+
+
+def test_the_command_prints_a_row_a_day_and_line(tmp_path: Path) -> None:
+    clock.start_at(NOW)
+    with installed(World(days=4, keeps=4), f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path) as ready:
+        assert ready.fetch() == 0
+        first = TODAY - timedelta(days=4)
+        process = ready.process("tracker", "reconcile", EMAIL, "--from", f"{first}", "--to", f"{TOMORROW}", "--json")
+        out, err = process.communicate(timeout=60)
+
+    rows = json.loads(out)
+    assert (process.returncode, err) == (0, b"")
+    search = next(row for row in rows if row["line_item"] == "Web search tool calls")
+    assert search["estimated_cost_usd"] is None
+    assert search["causes"] == {"tool or storage fee": search["billed_cost_usd"]}
+    assert search["provider_key"] == "main"
+    today = next(row for row in rows if row["day"] == f"{TODAY}" and row["line_item"] == "gpt-5.4, output")
+    assert today["billed_cost_usd"] is None
+    assert today["causes"] == {"not billed yet": "-" + today["estimated_cost_usd"]}

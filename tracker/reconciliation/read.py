@@ -1,0 +1,182 @@
+"""The shell of the reconciliation: usage grouped as it was priced, the bill's lines and the ledger, made into lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from tracker import clock, coverage, ledger
+from tracker.coverage import ABSENT
+from tracker.models import BilledCostRow, PriceVersion, UsageEvent, UsageSeries, table_of
+from tracker.reconciliation import lines as wording
+from tracker.reconciliation.causes import Cause, Line
+from tracker.reconciliation.estimates import Group, Part, parts
+from tracker.reconciliation.lines import Item
+from tracker.rollup import DAY_OF_BUCKET
+from tracker.usage import MEASURES, CostBasis
+
+EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
+BILLED, VERSIONS = table_of(BilledCostRow), table_of(PriceVersion)
+
+COSTS = "costs"
+USAGE_CURRENCY = "usd"
+
+Place = tuple[date, int, str, Item]
+"""Day, connection, currency and item: what one line is about."""
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What the bill says of one place, its rows added up; `amount` None when no row told any."""
+
+    wordings: tuple[str, ...]
+    amount: Decimal | None
+    credits: Decimal
+    quantity: Decimal | None
+    rows: int
+
+
+@dataclass
+class Told:
+    """Which endpoints of which connections were read completely, by the ledger."""
+
+    ledgers: dict[int, dict[str, dict[date, coverage.LedgerDay]]] = field(default_factory=dict)
+
+    def bill(self, key: int, day: date) -> bool:
+        return self._complete(self.ledgers.get(key, {}).get(COSTS, {}), day)
+
+    def usage(self, key: int, day: date) -> bool:
+        """Whether every usage endpoint that the connection ever asked has told the day."""
+        asked = self.ledgers.get(key, {})
+        return all(self._complete(days, day) for name, days in asked.items() if name != COSTS)
+
+    @staticmethod
+    def _complete(days: Mapping[date, coverage.LedgerDay], day: date) -> bool:
+        return coverage.is_complete(day, days.get(day, ABSENT))
+
+
+def lines(session: Session, workspace_id: int, start: date, end: date) -> list[Line]:
+    """Every line of the UTC days [start, end), by day, connection, model and line item."""
+    estimated = by_place(groups(session, workspace_id, start, end))
+    billed = bill(session, workspace_id, start, end)
+    keys = {key for _, key, _, _ in (*estimated, *billed)}
+    told = Told({key: ledger.read(session, workspace_id, key) for key in keys})
+    made = [_line(place, estimated.get(place, []), billed.get(place), told) for place in {**estimated, **billed}]
+    return sorted(made, key=lambda line: (line.day, line.provider_key_id, line.item, line.currency))
+
+
+def groups(session: Session, workspace_id: int, start: date, end: date) -> list[Group]:
+    """Usage by day and by everything that decides its price."""
+    alike = (
+        DAY_OF_BUCKET,
+        *(SERIES.c[name] for name in ("provider_key_id", "provider", "usage_type", "model", "service_tier", "batch")),
+        EVENTS.c.cost_basis,
+        VERSIONS.c.variant,
+    )
+    sums = (func.count(), func.sum(EVENTS.c.estimated_cost), *(func.sum(EVENTS.c[name]) for name in MEASURES))
+    statement = (
+        select(*alike, *sums)
+        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+        .outerjoin(VERSIONS, EVENTS.c.price_version_id == VERSIONS.c.id)
+        .where(
+            EVENTS.c.workspace_id == workspace_id,
+            SERIES.c.workspace_id == workspace_id,
+            EVENTS.c.bucket_start >= clock.day_start(start),
+            EVENTS.c.bucket_start < clock.day_start(end),
+        )
+        .group_by(*alike)
+    )
+    return [_group(*row) for row in session.execute(statement)]
+
+
+def _group(*row: Any) -> Group:
+    day, key, provider, usage_type, model, tier, batch, basis, variant, rows, cost, *counts = row
+    totals = {name: None if n is None else int(n) for name, n in zip(MEASURES, counts, strict=True)}
+    return Group(
+        day=day,
+        provider_key_id=key,
+        provider=provider,
+        usage_type=usage_type,
+        model=model,
+        tier=tier,
+        batch=bool(batch),
+        basis=CostBasis(basis),
+        long_context=(variant or "").endswith("long context"),
+        rows=rows,
+        counts=totals,
+        cost=cost,
+    )
+
+
+def by_place(found: Iterable[Group]) -> dict[Place, list[Part]]:
+    """The parts of all groups, by the line of the bill they belong to."""
+    places: dict[Place, list[Part]] = {}
+    for group in found:
+        for part in parts(group):
+            places.setdefault((group.day, group.provider_key_id, USAGE_CURRENCY, part.item), []).append(part)
+    return places
+
+
+def bill(session: Session, workspace_id: int, start: date, end: date) -> dict[Place, Billed]:
+    """The bill's rows added up over projects and API keys. Currencies and wordings of another item stay apart."""
+    statement = select(BILLED).where(
+        BILLED.c.workspace_id == workspace_id,
+        BILLED.c.day >= start,
+        BILLED.c.day < end,
+    )
+    rows: dict[Place, list[Any]] = {}
+    for row in session.execute(statement):
+        found = wording.item(row.line_item)
+        rows.setdefault((row.day, row.provider_key_id, row.currency, Item(found.model, found.kind)), []).append(row)
+    return {place: _billed(of_place) for place, of_place in rows.items()}
+
+
+def _billed(rows: list[Any]) -> Billed:
+    amounts = [row.amount for row in rows if row.amount is not None]
+    quantities = [row.quantity for row in rows]
+    return Billed(
+        wordings=tuple(sorted({row.line_item for row in rows if row.line_item is not None})),
+        amount=sum(amounts, Decimal()) if amounts else None,
+        credits=sum((amount for amount in amounts if amount < 0), Decimal()),
+        quantity=None if None in quantities else sum(quantities, Decimal()),
+        rows=len(rows),
+    )
+
+
+def _line(place: Place, found: list[Part], billed: Billed | None, told: Told) -> Line:
+    day, key, currency, item = place
+    known = [part for part in found if part.estimated is not None]
+    estimated = sum((part.estimated or Decimal() for part in known), Decimal()) if known else None
+    return Line(
+        day=day,
+        provider_key_id=key,
+        item=item,
+        line_item=" + ".join(billed.wordings) if billed else _name(item),
+        currency=currency,
+        estimated=estimated,
+        billed=billed.amount if billed else None,
+        credits=billed.credits if billed else Decimal(),
+        otherwise=tuple(_otherwise(known, estimated)),
+        rows=sum(part.rows + 1 for part in known),
+        bill_rows=billed.rows if billed else 0,
+        unpriced=len(known) < len(found),
+        bill_told=told.bill(key, day),
+        usage_told=told.usage(key, day),
+    )
+
+
+def _name(item: Item) -> str:
+    return f"{item.model}, {item.kind}" if item.model else item.kind
+
+
+def _otherwise(known: list[Part], estimated: Decimal | None) -> Iterable[tuple[Cause, Decimal]]:
+    """The line's estimate with one of its parts read otherwise."""
+    for part in known:
+        for cause, amount in part.otherwise:
+            yield cause, (estimated or Decimal()) - (part.estimated or Decimal()) + amount
