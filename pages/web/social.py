@@ -6,7 +6,6 @@ soon as a page has looked at it, and what it says counts once (tracker/identitie
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterable
@@ -45,8 +44,8 @@ def secrets_of(settings: Settings) -> dict[str, Any]:
 
 def cookie_secret(path: Path) -> str:
     """The secret that signs Streamlit's cookies: made once, random, for all web processes of the installation."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    draft.touch(mode=0o600, exist_ok=False)
     draft.write_text(secrets.token_urlsafe(SECRET_BYTES), encoding="ascii")
     with suppress(FileExistsError):
         path.hardlink_to(draft)  # whole or not at all, and the first of several wins
