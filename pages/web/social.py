@@ -36,8 +36,8 @@ def secrets_of(settings: Settings) -> dict[str, Any]:
     own: dict[str, Any] = {
         "redirect_uri": f"{settings.public_url}{CALLBACK}",
         "cookie_secret": cookie_secret(settings.data_dir / SECRET_FILE),
-        IN: _provider(settings.oidc, prompt="select_account"),
-        AGAIN: {**_provider(settings.oidc, prompt="login"), "authorize_params": {"max_age": "0"}},
+        IN: _provider(settings.oidc),
+        AGAIN: {**_provider(settings.oidc), "authorize_params": {"max_age": "0"}},
     }
     return {"auth": own}
 
@@ -75,12 +75,16 @@ def take_back(request: Request, response: Response) -> None:
             response.delete_cookie(name, path="/", httponly=True, samesite="lax")
 
 
-def _provider(oidc: Oidc, *, prompt: str) -> dict[str, Any]:
+def _provider(oidc: Oidc) -> dict[str, Any]:
+    """Without a `prompt`, by an empty list: Streamlit would send select_account, which not every provider takes.
+
+    Every provider takes `max_age` (OpenID Connect Core 1.0, 15.1, read 2026-11).
+    """
     return {
         "client_id": oidc.client_id,
         "client_secret": oidc.client_secret.reveal(),
         "server_metadata_url": oidc.discovery_url,
-        "client_kwargs": {"scope": "openid email profile", "prompt": prompt},
+        "client_kwargs": {"scope": "openid email profile", "prompt": []},
     }
 
 
