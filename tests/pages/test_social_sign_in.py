@@ -71,6 +71,12 @@ def come(page: Page, site: Site, provider: Provider, person: Person) -> None:
     go_on(page)
 
 
+def come_in(page: Page, site: Site, provider: Provider, person: Person) -> None:
+    """Come, and wait until the session's cookie is safely in the browser."""
+    with page.expect_response("**/auth/session"):
+        come(page, site, provider, person)
+
+
 def is_in(page: Page, email: str) -> None:
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
     expect(page.get_by_text(f"Signed in as {email.partition('@')[0]}@")).to_be_visible()
@@ -109,9 +115,7 @@ def test_somebody_new_gets_an_account_and_signing_out_is_for_good(
     social_site: Site, provider: Provider, page: Page, context: BrowserContext
 ) -> None:
     grace = Person("grace", "Grace@Acme.example")
-    with page.expect_response("**/auth/session") as answer:
-        come(page, social_site, provider, grace)
-    assert answer.value.status == 204
+    come_in(page, social_site, provider, grace)
     is_in(page, "grace@acme.example")
     assert not [name for name in cookies(context) if name.startswith("_streamlit_user")]
     assert trail(social_site, "grace@acme.example") == ["signed up", "connected a way to sign in", "signed in"]
@@ -126,7 +130,7 @@ def test_somebody_new_gets_an_account_and_signing_out_is_for_good(
 def test_somebody_who_returns_is_known_by_issuer_and_subject_alone(
     social_site: Site, provider: Provider, page: Page, context: BrowserContext
 ) -> None:
-    come(page, social_site, provider, Person("hal", "hal@acme.example"))
+    come_in(page, social_site, provider, Person("hal", "hal@acme.example"))
     is_in(page, "hal@acme.example")
     context.clear_cookies()
 
@@ -143,12 +147,13 @@ def test_an_account_of_the_address_is_connected_once_its_password_is_typed(
     expect(page.get_by_text("There is an account for this address already.")).to_be_visible()
     assert "ada" not in connected(social_site)
 
-    steps.sign_in(page)
+    with page.expect_response("**/auth/session"):
+        steps.sign_in(page)
     is_in(page, EMAIL)
     assert "connected a way to sign in" in trail(social_site, EMAIL)
     context.clear_cookies()
 
-    come(page, social_site, provider, ada)
+    come_in(page, social_site, provider, ada)
     is_in(page, EMAIL)
 
 
@@ -193,7 +198,7 @@ def test_a_disabled_account_stays_closed(
     social_site: Site, provider: Provider, page: Page, context: BrowserContext
 ) -> None:
     dan = Person("dan", "dan@acme.example")
-    come(page, social_site, provider, dan)
+    come_in(page, social_site, provider, dan)
     is_in(page, dan.email)
     ready = social_site.product()
     with ready.database.exempt(write=True) as session:
@@ -239,7 +244,7 @@ def test_neither_a_callback_nor_what_it_gave_works_a_second_time(
 ) -> None:
     given: list[tuple[str, str]] = []
     page.on("response", lambda answer: given.append((answer.url, answer.all_headers().get("set-cookie", ""))))
-    come(page, social_site, provider, Person("ivy", "ivy@acme.example"))
+    come_in(page, social_site, provider, Person("ivy", "ivy@acme.example"))
     is_in(page, "ivy@acme.example")
     (callback, told) = next(pair for pair in given if "/oauth2callback" in pair[0])
     kept = [line.split(";")[0] for line in told.split("\n") if line.startswith("_streamlit_user=")]
@@ -259,7 +264,7 @@ def test_the_second_factor_is_asked_for_all_the_same(
     social_site: Site, provider: Provider, page: Page, context: BrowserContext
 ) -> None:
     fay = Person("fay", "fay@acme.example")
-    come(page, social_site, provider, fay)
+    come_in(page, social_site, provider, fay)
     is_in(page, fay.email)
     ready = social_site.product()
     user_id = access.user_of(ready.database, fay.email)
@@ -293,7 +298,7 @@ def test_somebody_without_a_password_proves_it_again_by_the_provider(
     social_site: Site, provider: Provider, page: Page
 ) -> None:
     jo = Person("jo", "jo@acme.example")
-    come(page, social_site, provider, jo)
+    come_in(page, social_site, provider, jo)
     is_in(page, jo.email)
     social_site.stop_all()
     began = social_site.environ["TRACKER_NOW"]
