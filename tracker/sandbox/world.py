@@ -61,6 +61,7 @@ class World:
     """`days` of history before the day at which it was made; today's requests appear as they happen.
 
     Of that it answers for the last `keeps` days only.
+    `repriced`: model → the day from which on its bill is its list price times a factor.
     """
 
     seed: int = 1
@@ -68,6 +69,7 @@ class World:
     days: int = 365
     keeps: int = 365
     troubles: Troubles = field(default_factory=Troubles)
+    repriced: dict[str, tuple[date, Decimal]] = field(default_factory=dict)
     _more_keys: dict[str, str] = field(default_factory=dict)
     _factors: dict[tuple[str, datetime], float] = field(default_factory=dict)
     _kept: OrderedDict[tuple[str, date], list[Request]] = field(default_factory=OrderedDict)
@@ -136,9 +138,10 @@ class World:
         sums: dict[Dims, list[Decimal]] = defaultdict(lambda: [Decimal(), Decimal()])
         units: dict[str, str] = {}
         for request in self._of_day(org, day):
+            since, factor = self.repriced.get(request.model or "", (day, Decimal(1)))
             for charge in charges(request):
                 amount = sums[charge.line_item, request.project, request.key]
-                amount[0] += charge.amount
+                amount[0] += charge.amount * (factor if day >= since else 1)
                 amount[1] += charge.quantity
                 units[charge.line_item] = charge.unit
         lines = [
