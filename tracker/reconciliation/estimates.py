@@ -80,7 +80,8 @@ class Group:
 class Part:
     """The part of a group that one line of the bill sells.
 
-    `quantity` in tokens or the family's unit; `otherwise` holds what other rates would have made of the estimate.
+    `quantity` in tokens or the family's unit; `otherwise` holds what other rates would have made of the estimate;
+    `rate` is the catalogue's, US dollars a token, None where nothing was priced by it.
     """
 
     item: Item
@@ -88,6 +89,7 @@ class Part:
     estimated: Decimal | None
     rows: int
     otherwise: tuple[tuple[Cause, Decimal], ...] = ()
+    rate: Decimal | None = None
 
 
 def kinds(measures: Mapping[str, int | None]) -> dict[str, int]:
@@ -133,7 +135,14 @@ def parts(group: Group) -> list[Part]:
     most = max(shares, key=lambda kind: shares[kind])
     shares[most] += group.cost - sum(shares.values(), Decimal())
     return [
-        Part(Item(group.model or "", kind), counts[kind], share, group.rows, tuple(_otherwise(group, kind, counts)))
+        Part(
+            Item(group.model or "", kind),
+            counts[kind],
+            share,
+            group.rows,
+            tuple(_otherwise(group, kind, counts)),
+            unit_rate(region, kind),
+        )
         for kind, share in shares.items()
     ]
 

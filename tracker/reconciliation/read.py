@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -12,11 +12,12 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from tracker import clock, coverage, ledger
-from tracker.coverage import ABSENT
-from tracker.models import BilledCostRow, PriceVersion, UsageEvent, UsageSeries, table_of
+from tracker.coverage import ABSENT, COMPLETE, LedgerDay
+from tracker.models import BilledCostRow, DayState, PriceVersion, UsageEvent, UsageSeries, table_of
 from tracker.reconciliation import lines as wording
 from tracker.reconciliation.causes import Cause, Line
-from tracker.reconciliation.estimates import Group, Part, parts
+from tracker.reconciliation.estimates import UNIT_FAMILIES, Group, Part, parts
+from tracker.reconciliation.implied import Observation
 from tracker.reconciliation.lines import Item
 from tracker.rollup import DAY_OF_BUCKET
 from tracker.usage import MEASURES, CostBasis
@@ -26,6 +27,9 @@ BILLED, VERSIONS = table_of(BilledCostRow), table_of(PriceVersion)
 
 COSTS = "costs"
 USAGE_CURRENCY = "usd"
+TOKEN_ENDPOINTS = ("completions", "embeddings")
+ENDPOINTS = {kind: (family,) for family, (_, kind) in UNIT_FAMILIES.items()}
+READ = COMPLETE | {DayState.PROVISIONAL}
 
 Place = tuple[date, int, str, Item]
 """Day, connection, currency and item: what one line is about."""
@@ -39,6 +43,7 @@ class Billed:
     amount: Decimal | None
     credits: Decimal
     quantity: Decimal | None
+    unit: str | None
     rows: int
 
 
@@ -46,19 +51,19 @@ class Billed:
 class Told:
     """Which endpoints of which connections were read completely, by the ledger."""
 
-    ledgers: dict[int, dict[str, dict[date, coverage.LedgerDay]]] = field(default_factory=dict)
+    ledgers: dict[int, dict[str, dict[date, LedgerDay]]] = field(default_factory=dict)
 
     def bill(self, key: int, day: date) -> bool:
-        return self._complete(self.ledgers.get(key, {}).get(COSTS, {}), day)
+        """Whether the day's bill was read complete; an empty day is not, for 35 days."""
+        return coverage.is_complete(day, self._row(key, COSTS, day))
 
-    def usage(self, key: int, day: date) -> bool:
-        """Whether every usage endpoint that the connection ever asked has told the day."""
-        asked = self.ledgers.get(key, {})
-        return all(self._complete(days, day) for name, days in asked.items() if name != COSTS)
+    def usage(self, key: int, item: Item, day: date) -> bool:
+        """Whether all usage of the item's kind was read after the day had ended, be it none."""
+        rows = [self._row(key, name, day) for name in ENDPOINTS.get(item.kind, TOKEN_ENDPOINTS)]
+        return all(row.state in READ and row.fetched_at and row.fetched_at >= clock.day_end(day) for row in rows)
 
-    @staticmethod
-    def _complete(days: Mapping[date, coverage.LedgerDay], day: date) -> bool:
-        return coverage.is_complete(day, days.get(day, ABSENT))
+    def _row(self, key: int, endpoint: str, day: date) -> LedgerDay:
+        return self.ledgers.get(key, {}).get(endpoint, {}).get(day, ABSENT)
 
 
 def lines(session: Session, workspace_id: int, start: date, end: date) -> list[Line]:
@@ -69,6 +74,26 @@ def lines(session: Session, workspace_id: int, start: date, end: date) -> list[L
     told = Told({key: ledger.read(session, workspace_id, key) for key in keys})
     made = [_line(place, estimated.get(place, []), billed.get(place), told) for place in {**estimated, **billed}]
     return sorted(made, key=lambda line: (line.day, line.provider_key_id, line.item, line.currency))
+
+
+def observations(session: Session, workspace_id: int, start: date, end: date) -> list[Observation]:
+    """What the bill of the UTC days [start, end) says in US dollars for a quantity, beside the catalogue's rates."""
+    estimated = by_place(groups(session, workspace_id, start, end))
+    return [
+        Observation(
+            day=day,
+            provider_key_id=key,
+            item=item,
+            amount=billed.amount - billed.credits,
+            quantity=billed.quantity,
+            unit=billed.unit,
+            bill_rows=billed.rows,
+            listed=tuple(sorted({part.rate for part in estimated.get(place, []) if part.rate is not None})),
+        )
+        for place, billed in bill(session, workspace_id, start, end).items()
+        for day, key, currency, item in [place]
+        if currency == USAGE_CURRENCY and billed.amount is not None and billed.quantity is not None
+    ]
 
 
 def groups(session: Session, workspace_id: int, start: date, end: date) -> list[Group]:
@@ -145,6 +170,7 @@ def _billed(rows: list[Any]) -> Billed:
         amount=sum(amounts, Decimal()) if amounts else None,
         credits=sum((amount for amount in amounts if amount < 0), Decimal()),
         quantity=None if None in quantities else sum(quantities, Decimal()),
+        unit=rows[0].quantity_unit,
         rows=len(rows),
     )
 
@@ -167,7 +193,7 @@ def _line(place: Place, found: list[Part], billed: Billed | None, told: Told) ->
         bill_rows=billed.rows if billed else 0,
         unpriced=len(known) < len(found),
         bill_told=told.bill(key, day),
-        usage_told=told.usage(key, day),
+        usage_told=told.usage(key, item, day),
     )
 
 

@@ -12,11 +12,16 @@ from tests.installation import EMAIL, NOW, TODAY, TOMORROW, Installation, instal
 from tracker import clock
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Reconciled, explained, reconcile
+from tracker.reconciliation.implied import Finding, implied_prices
+from tracker.reconciliation.lines import Item
 from tracker.sandbox import World
 
 MONTH = 31
 FIRST = TODAY - timedelta(days=MONTH)
 BILLED_UNTIL = TODAY - timedelta(days=1)
+
+NEGOTIATED, RAISED = Decimal("0.85"), Decimal("1.2")
+ROUNDED = {(model, Cause.ROUNDING) for model in ("gpt-4.1-mini", "gpt-realtime")}
 
 
 def reconciled(installation: Installation) -> list[Reconciled]:
@@ -50,6 +55,29 @@ def test_a_month_of_the_sandbox_is_explained_cause_by_cause(migrated_url: str, t
     assert sums.keys() <= {Cause.CREDIT, Cause.FEE, Cause.PRICE_MISSING, Cause.NOT_BILLED_YET, Cause.ROUNDING}
     assert explained(rows) == 1
     assert all(sum(row.causes.values(), Decimal()) == (row.line.difference or 0) for row in rows)
+
+
+def test_a_discount_and_a_new_price_are_told_apart_and_read_off_the_bill(migrated_url: str, tmp_path: Path) -> None:
+    clock.start_at(NOW)
+    first, since = TODAY - timedelta(days=10), TODAY - timedelta(days=7)
+    world = World(days=10, keeps=10, repriced={"gpt-4.1-mini": (first, NEGOTIATED), "gpt-realtime": (since, RAISED)})
+    with installed(world, migrated_url, tmp_path) as ready:
+        assert ready.fetch() == 0
+        with ready.product.database.workspace(ready.workspace_id) as session:
+            rows = reconcile(read.lines(session, ready.workspace_id, first, TOMORROW))
+            prices = implied_prices(read.observations(session, ready.workspace_id, first, TOMORROW))
+
+    ours = [row for row in rows if row.line.item.model in {"gpt-4.1-mini", "gpt-realtime"} and row.line.billed]
+    named = {(row.line.item.model, cause) for row in ours for cause in row.causes} - ROUNDED
+    assert named == {("gpt-4.1-mini", Cause.NEGOTIATED), ("gpt-realtime", Cause.PRICE_OUT_OF_DATE)}
+    assert explained(rows) == 1
+    found = {price.item: price for price in prices}
+    raised = found[Item("gpt-realtime", "output")]
+    assert (raised.finding, raised.since, raised.listed) == (Finding.CHANGED, since, Decimal("0.000016"))
+    assert abs(raised.rate - Decimal("0.0000192")) < Decimal("0.0000000001")
+    assert Item("gpt-5-mini", "input") not in found
+    assert found[Item("", "web search tool calls")].finding is Finding.NEW
+    assert abs(found[Item("", "web search tool calls")].rate - Decimal("0.01")) < Decimal("0.0000001")
 
 
 def test_the_command_prints_a_row_a_day_and_line(tmp_path: Path) -> None:
