@@ -134,7 +134,8 @@ def test_nothing_that_differs_has_no_share_and_names_nothing() -> None:
     told = headline(reconcile([line("1", "1")]), DAY, DAY)
 
     assert told.unexplained == 0
-    assert told.explained is told.largest is None
+    assert told.explained is None
+    assert told.largest is None
 
 
 MONEY = st.integers(0, 9 * 10**18).map(lambda nanos: Decimal(nanos).scaleb(-9)) | st.sampled_from(
