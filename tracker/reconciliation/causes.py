@@ -71,8 +71,12 @@ class Line:
 
     @property
     def difference(self) -> Decimal | None:
-        """Billed less estimated; the whole of the one when the other is unknown, None where neither is comparable."""
-        if self.currency != "usd" or (self.billed is None and self.estimated is None):
+        """Billed less estimated; the whole of one when there is no other.
+
+        None where nothing compares: another currency, neither figure, or a line billed without telling its amount.
+        """
+        untold = self.billed is None and (self.estimated is None or self.bill_rows > 0)
+        if self.currency != "usd" or untold:
             return None
         return (self.billed or NOTHING) - (self.estimated or NOTHING)
 

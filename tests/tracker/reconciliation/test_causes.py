@@ -23,7 +23,7 @@ OTHERWISE = ((Cause.TIER_OR_BATCH, Decimal("0.5")), (Cause.LONG_CONTEXT, Decimal
 def line(estimated: str | None, billed: str | None, *, day: int = 0, item: Item = INPUT, **more: object) -> Line:
     known = [None if text is None else Decimal(text) for text in (estimated, billed)]
     made = Line(DAY + timedelta(days=day), 1, item, f"{item.model}, {item.kind}", estimated=known[0], billed=known[1])
-    return replace(made, **{"rows": 2, "bill_rows": 1, **more})  # type: ignore[arg-type]
+    return replace(made, **{"rows": 2, "bill_rows": int(billed is not None), **more})  # type: ignore[arg-type]
 
 
 def causes(*lines: Line) -> list[dict[str, str]]:
@@ -79,6 +79,7 @@ def test_the_difference_is_signed_and_null_where_nothing_compares() -> None:
 
     assert [each.difference for each in shown] == [2, -2, 2, -2, None]
     assert line("1", "3", currency="eur").difference is None
+    assert line("1", None, bill_rows=1).difference is None
 
 
 def test_usage_billed_on_the_day_beside_it_is_a_day_boundary() -> None:

@@ -110,6 +110,8 @@ def test_a_line_without_an_amount_is_unknown(database: Database) -> None:
     store(database, replace(BILL, amount=None), endpoint="costs")
 
     assert figures(database) == {"gpt-5.4, input": (None, None, {})}
+    store(database, record())
+    assert figures(database)["gpt-5.4, input"] == (INPUT, None, {})
     with database.workspace(1) as session:
         assert read.observations(session, 1, DAY, END) == []
 
@@ -120,7 +122,8 @@ def test_an_observation_holds_the_bill_beside_the_catalogue(database: Database) 
 
     with database.workspace(1) as session:
         (seen,) = read.observations(session, 1, DAY, END)
-    assert (seen.amount, seen.quantity, seen.unit, seen.implied) == (INPUT, 1_000, "tokens", Decimal("0.0000025"))
+    assert (seen.amount, seen.quantity, seen.unit) == (INPUT, Decimal(1_000), "tokens")
+    assert seen.implied == Decimal("0.0000025")
     assert seen.listed == (Decimal("0.0000025"),)
 
 
