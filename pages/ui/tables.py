@@ -35,13 +35,13 @@ def lines_frame(lines: Sequence[Line], colours: Mapping[str, str], *, what: str,
             {
                 "": swatch(colours.get(line.name, "")),
                 what: cell(line.name),
-                "Estimate": _number(line.estimate),
-                "Share": _number(line.share),
-                change: _number(line.change),
+                "Estimate": number(line.estimate),
+                "Share": number(line.share),
+                change: number(line.change),
                 "Tokens (M)": None if line.tokens is None else line.tokens / 1e6,
                 "Requests": line.requests,
-                "$ per M tokens": _number(line.per_million),
-                "Cached input": _number(line.cached),
+                "$ per M tokens": number(line.per_million),
+                "Cached input": number(line.cached),
                 "Price": _price(line),
                 "Each day": [float(amount) for amount in line.by_day],
             }
@@ -71,8 +71,8 @@ def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.D
             {
                 "Day": f"{day:%a} {text.day(day, today=today)}",
                 "State": STATES[marks[day]],
-                "Total": _number(bars.totals[day]),
-                **{cell(name): _number(amounts.get((day, name))) for name, _ in bars.names},
+                "Total": number(bars.totals[day]),
+                **{cell(name): number(amounts.get((day, name))) for name, _ in bars.names},
             }
             for day in sorted(bars.totals)
         ]
@@ -86,7 +86,7 @@ def events_frame(events: Sequence[Event]) -> pd.DataFrame:
             {
                 "Hour (UTC)": event.at,
                 "Model": cell(event.model),
-                "Estimate": _number(event.estimate),
+                "Estimate": number(event.estimate),
                 "Price": "" if event.basis is CostBasis.ESTIMATED else event.basis.value,
                 "Requests": event.requests,
                 "Input tokens": event.input_tokens,
@@ -101,5 +101,6 @@ def events_frame(events: Sequence[Event]) -> pd.DataFrame:
     ).astype(dict.fromkeys(("Requests", "Input tokens", "of it cached", "Output tokens"), "Int64"))
 
 
-def _number(amount: Amount | None) -> float | None:
+def number(amount: Amount | None) -> float | None:
+    """An amount for a column of a table; None stays unknown."""
     return None if amount is None else float(amount)

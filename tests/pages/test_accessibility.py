@@ -68,6 +68,9 @@ def test_no_page_and_state_has_a_serious_fault(own_site: Site, chromium: Browser
     page.get_by_role("link", name="Completeness").click()
     expect(page.get_by_text("Changed later by the provider")).to_be_visible()
     told["completeness"] = faults(page)
+    page.get_by_role("link", name="Reconciliation").click()
+    expect(page.get_by_text("By model and service line")).to_be_visible()
+    told["reconciliation"] = faults(page)
     page.get_by_role("link", name="Settings").click()
     for tab in ("Provider keys", "Your account", "Audit trail"):
         page.get_by_role("tab", name=tab).click()

@@ -1,0 +1,164 @@
+"""Where the bill differs from the estimate, by how much, and why: causes that add up, and what is left, named."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import streamlit as st
+
+from pages.ui import notices, text, waterfall
+from pages.ui.context import Context
+from pages.ui.tables import number
+from tracker import clock, overview
+from tracker.export import cell
+from tracker.overview import Overview
+from tracker.reconciliation.causes import Cause
+from tracker.reconciliation.statement import Row, Statement, statement
+
+TITLE = "Reconciliation"
+ICON = ":material/balance:"
+
+EQUAL = Decimal("0.01")
+"""US dollars below which a difference is none."""
+
+THIS, LAST, ALL = "This month", "Last month", "Last 12 months"
+CARD_PX = 230
+
+
+def render(ctx: Context) -> None:
+    """Draw the page for one person's workspace."""
+    seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(TITLE, anchor=False)
+        start, end = _period(seen)
+    if not seen.connections and not seen.cells:
+        st.markdown("No provider is connected, so there is nothing to compare.")
+        notices.to_settings("Connect a key", icon=":material/key:", main=True)
+        return
+    if start >= end:
+        st.markdown(f"No day of {start:%B} has a bill yet. {notices.line_of_truth(seen)}")
+        return
+    told = statement(ctx.product, ctx.workspace_id, start, end)
+    st.markdown(text.dollars(_headline(told, seen)))
+    _cards(told, seen)
+    if told.causes:
+        _causes(told)
+    _rows(told)
+    st.caption(text.DISCLAIMER)
+
+
+def _period(seen: Overview) -> tuple[date, date]:
+    """Only days up to which there is a bill: what is not billed yet is no difference."""
+    chosen = st.segmented_control(
+        "Period",
+        [THIS, LAST, ALL],
+        default=THIS,
+        required=True,
+        label_visibility="collapsed",
+        key="period",
+        bind="query-params",
+    )
+    cycle, through = seen.cycle, seen.billed_through
+    if chosen == LAST:
+        return cycle.previous_start, cycle.start
+    end = through + clock.DAY if through else cycle.start
+    return (cycle.start, end) if chosen != ALL else (min(end, cycle.today - clock.DAY * 364), end)
+
+
+def _headline(told: Statement, seen: Overview) -> str:
+    days = text.day_range(told.start, told.end - clock.DAY, today=seen.cycle.today)
+    if abs(told.difference) < EQUAL and not told.headline.unexplained:
+        return f"**Billed and estimate of {days} are equal.**"
+    if told.headline.explained is None:
+        return f"Nothing differs in {days}."
+    share = (told.headline.explained * 100).quantize(Decimal("0.1"))
+    fact = f"**{share} % of the difference in {days} is explained.**"
+    largest = told.headline.largest
+    if largest is None:
+        return fact
+    left = f"{text.money_change(told.headline.unexplained)} is left, most of it in {text.quoted(largest.line_item)}"
+    return f"{fact} {left} of {text.day(largest.day, today=seen.cycle.today)}."
+
+
+def _cards(told: Statement, seen: Overview) -> None:
+    grid = st.grid(4, border=True, min_column_width=CARD_PX)
+    left = dict(told.causes).get(Cause.UNEXPLAINED, Decimal())
+    days = text.day_range(told.start, told.end - clock.DAY, today=seen.cycle.today)
+    foreign = f"{', '.join(told.foreign).upper()} lines are not in it" if told.foreign else f"{days} UTC"
+    cards = (
+        ("Billed :gray-badge[from the provider]", text.money(told.billed), foreign),
+        ("Estimate :gray-badge[tokens × price]", text.money(told.estimated), "Without what has no price"),
+        ("Difference", text.money_change(told.difference), "Billed minus estimate"),
+        (
+            "Unexplained",
+            text.money_change(left) if left else text.money(left),
+            "No cause of the list fits" if left else "Every difference has its cause",
+        ),
+    )
+    for label, value, line in cards:
+        with grid.cell():
+            st.metric(label, text.dollars(value))
+            st.caption(text.dollars(line))
+
+
+def _of_the_rest(left: Decimal) -> str:
+    return "No cause of the list fits" if left else "Every difference has its cause"
+
+
+def _causes(told: Statement) -> None:
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.header(text.dollars(f"What makes the {text.money_change(told.difference)}"), anchor=False)
+        drawn = [(cause, amount) for cause, amount in told.causes if abs(amount) >= EQUAL]
+        spec = waterfall.waterfall(drawn, dark=st.context.theme.type == "dark")
+        words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in told.causes)
+        st.vega_lite_chart(spec, height=waterfall.height(drawn), width="stretch", alt=f"Causes: {words}.")
+        st.caption("The causes add up to the difference exactly; those below a cent are not drawn.")
+
+
+def _rows(told: Statement) -> None:
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.header("By model and service line", anchor=False)
+        if not told.rows:
+            st.caption("Nothing was used or billed in these days.")
+            return
+        st.dataframe(
+            [_fields(row) for row in told.rows],
+            hide_index=True,
+            height="content",
+            row_height=34,
+            placeholder=text.UNKNOWN,
+            column_config={
+                "Model or line": st.column_config.TextColumn(pinned=True, width=240),
+                "Estimate": st.column_config.NumberColumn(format="dollar"),
+                "Billed": st.column_config.NumberColumn(format="dollar"),
+                "Difference, $": st.column_config.NumberColumn(format="%+.2f"),
+                "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
+                "Cause": st.column_config.TextColumn(width=240),
+            },
+            alt="One row a model or service line: estimate, billed, difference and its causes.",
+        )
+
+
+def _fields(row: Row) -> dict[str, object]:
+    shown = [f"{cause.value} {text.money_change(amount)}" for cause, amount in row.causes if abs(amount) >= EQUAL]
+    return {
+        "Model or line": cell(row.name),
+        "Estimate": number(row.estimated),
+        "Billed": number(row.billed),
+        "Difference, $": number(row.difference),
+        "Of estimate": number(row.percent),
+        "Cause": ", ".join(shown) or text.UNKNOWN,
+        "State": _state(row),
+    }
+
+
+def _state(row: Row) -> str:
+    causes = dict(row.causes)
+    if abs(causes.get(Cause.UNEXPLAINED, Decimal())) >= EQUAL:
+        return "unexplained"
+    if row.estimated is None and row.billed is None:
+        return "unpriced, not billed"
+    return "equal" if abs(row.difference) < EQUAL else "explained"

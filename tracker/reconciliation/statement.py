@@ -1,0 +1,102 @@
+"""A period's bill and estimate as a person reads them: totals, causes, one row a model or service, one headline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from tracker.product import Product
+from tracker.reconciliation import read
+from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline, reconcile
+
+NOTHING = Decimal()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model or service over the period, in USD; None where nothing is known. `causes` add up to `difference`."""
+
+    name: str
+    estimated: Decimal | None
+    billed: Decimal | None
+    difference: Decimal
+    causes: tuple[tuple[Cause, Decimal], ...]
+
+    @property
+    def percent(self) -> Decimal | None:
+        """The difference in percent of the estimate."""
+        if not self.estimated:
+            return None
+        return (self.difference * 100 / self.estimated).quantize(Decimal("0.1"), ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """The UTC days [start, end) in USD. `causes` add up to `difference` exactly, the largest first.
+
+    `foreign` are the other currencies on the bill, in no figure here.
+    """
+
+    start: date
+    end: date
+    estimated: Decimal | None
+    billed: Decimal | None
+    difference: Decimal
+    causes: tuple[tuple[Cause, Decimal], ...]
+    rows: tuple[Row, ...]
+    headline: Headline
+    foreign: tuple[str, ...]
+
+
+def statement(product: Product, workspace_id: int, start: date, end: date) -> Statement:
+    """What the database holds of the period, reconciled."""
+    with product.database.workspace(workspace_id) as session:
+        lines = read.lines(session, workspace_id, start, end)
+    return of(reconcile(lines), start, end)
+
+
+def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:
+    """The statement of reconciled lines."""
+    usd = [each for each in found if each.line.currency == "usd"]
+    by_name: dict[str, list[Reconciled]] = {}
+    for each in usd:
+        by_name.setdefault(each.line.item.model or each.line.line_item, []).append(each)
+    rows = [_row(name, lines) for name, lines in by_name.items()]
+    return Statement(
+        start=start,
+        end=end,
+        estimated=_sum(each.line.estimated for each in usd),
+        billed=_sum(each.line.billed for each in usd),
+        difference=sum((each.line.difference or NOTHING for each in usd), NOTHING),
+        causes=causes_of(usd),
+        rows=tuple(sorted(rows, key=lambda row: (-abs(row.difference), row.name))),
+        headline=headline(usd, start, end),
+        foreign=tuple(sorted({each.line.currency for each in found} - {"usd"})),
+    )
+
+
+def causes_of(found: Iterable[Reconciled]) -> tuple[tuple[Cause, Decimal], ...]:
+    """The sum of each cause: what raises the bill first, what lowers it next, what is unexplained last."""
+    sums: dict[Cause, Decimal] = {}
+    for each in found:
+        for cause, amount in each.causes.items():
+            sums[cause] = sums.get(cause, NOTHING) + amount
+    present = [(cause, amount) for cause, amount in sums.items() if amount]
+    return tuple(sorted(present, key=lambda one: (one[0] is Cause.UNEXPLAINED, one[1] < 0, -abs(one[1]))))
+
+
+def _row(name: str, found: Sequence[Reconciled]) -> Row:
+    return Row(
+        name=name,
+        estimated=_sum(each.line.estimated for each in found),
+        billed=_sum(each.line.billed for each in found),
+        difference=sum((each.line.difference or NOTHING for each in found), NOTHING),
+        causes=causes_of(found),
+    )
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, NOTHING) if known else None
