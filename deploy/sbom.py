@@ -118,8 +118,14 @@ def _licences(requirement: Locked) -> list[dict[str, Any]]:
     for expression in told.get_all("License-Expression") or []:
         return [{"expression": expression}]
     classifiers = [each for each in told.get_all("Classifier") or [] if each.startswith("License ::")]
-    names = [each.rpartition(" :: ")[2] for each in classifiers] or told.get_all("License") or []
+    names = [each.rpartition(" :: ")[2] for each in classifiers] or told.get_all("License") or _titles(requirement.name)
     return [{"license": {"name": name}} for name in names if 0 < len(name) <= LONGEST_LICENCE_NAME]
+
+
+def _titles(package: str) -> list[str]:
+    """The first line of each licence file, of a package that names its licence nowhere else."""
+    files = [each for each in metadata.files(package) or [] if each.stem.upper() in {"LICENSE", "LICENCE", "COPYING"}]
+    return [file.read_text().strip().partition("\n")[0].strip() for file in files]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
