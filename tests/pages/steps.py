@@ -11,6 +11,7 @@ from tests.site import Site
 def sign_up(page: Page, email: str, password: str) -> None:
     page.get_by_role("button", name="Create an account").click()
     expect(page.get_by_label("Repeat the password")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_have_count(1)
     page.get_by_label("E-mail").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_label("Repeat the password").fill(password)

@@ -123,6 +123,7 @@ def test_a_lost_password_is_replaced_through_the_mail(own_site: Site, page: Page
     page.goto(own_site.base_url)
     page.get_by_role("button", name="Forgot your password?").click()
     expect(page.get_by_text("No mail server is configured")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_have_count(1)  # the form it takes the place of may still be fading
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_role("button", name="Send me a link").click()
     expect(page.get_by_text("If there is an account for this address")).to_be_visible()
@@ -158,6 +159,7 @@ def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, page: Page) -> 
     page.get_by_label("Code").fill(_code(own_site, secret))
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_text("Your second factor is on.")).to_be_visible()
+    expect(page.get_by_test_id("stCode")).to_have_count(1)  # the secret's may still be fading
     recovery = page.get_by_test_id("stCode").inner_text().split()
     page.get_by_role("button", name="I have kept them").click()
     page.get_by_role("button", name="Sign out", exact=True).click()
