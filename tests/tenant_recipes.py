@@ -1,116 +1,62 @@
-"""One call of each public operation, as a caller would make it who is after another tenant's rows.
+"""Each operation on a tenant's connections and numbers, called as somebody would who is after another tenant's rows.
 
-A caller's own ids come from their session; the ids of things (connections, rows) are the victim's. A new public
-operation of `MODULES` needs a line here: a test counts them.
+A new public operation needs a line here, or among those on people: a test counts them.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from types import ModuleType
-from typing import Any, Literal
-
 from sqlmodel import Session
 
-from tests.installation import NOW, PASSWORD
-from tests.tenants import Caller, Stage, Tenant, digest, tagged
+from tests import tenant_people_recipes
+from tests.installation import NOW
+from tests.tenant_attempts import LATER, NEXT, Attempt, Recipe, within
+from tests.tenants import digest
 from tests.tracker.builders import DAY
-from tracker import access, audit, connections, downloads, export, overview, queries, report, sessions
-from tracker.audit import Action
-from tracker.db import ProcessRole
+from tracker import connections, downloads, export, ledger, overview, queries, reconcile, report, rollup, unpriced
 from tracker.downloads import Period
-from tracker.models import ProviderKey
-from tracker.overview import days, events, keys
+from tracker.overview import calendar, days, events, history, keys, splits
+from tracker.overview.cycle import Cycle
+from tracker.overview.splits import Split
 from tracker.providers.base import KnownName, Verdict
 from tracker.queries import Question
-
-MODULES: tuple[ModuleType, ...] = (
-    connections,
-    queries,
-    export,
-    downloads,
-    overview,
-    keys,
-    days,
-    events,
-    report,
-    access,
-    sessions,
-    audit,
-)
-DOORS = frozenset({"product", "database", "session"})
-"""A function without one of these parameters reaches no row."""
+from tracker.reconcile import Connection
+from tracker.reconciliation import read as reconciling
+from tracker.reconciliation import statement
 
 OF_NO_TENANT = {
-    "connections.client": "makes a client from a key that the caller holds; reads nothing",
-    "report.answers": "tells only whether the database answers",
+    "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
+    "db": {
+        "check_reachable": "tells only whether the database answers",
+        "upsert": "names the database's dialect",
+    },
+    "fetching": dict.fromkeys(
+        ("check", "give_back", "postpone", "put_aside", "read_names", "work"),
+        "the worker's own, for the place of a connection that it was given by `reconcile`",
+    ),
+    "ingest": {"store": "stores under a claim, which names its tenant"},
+    "ledger": dict.fromkeys(
+        ("claim", "fail", "finish", "give_back", "hold", "renew", "set_unavailable"), "works under a claim, as above"
+    ),
+    "mail": {"deliver": "sends each letter to the address of whom it is for"},
+    "product": {"plant_canaries": "writes what belongs to the key ring"},
+    "reconcile": dict.fromkeys(
+        ("all_connections", "due_connections", "look_everywhere"), "the worker's own: ids of every tenant, nothing else"
+    ),
+    "report": {"answers": "tells only whether the database answers"},
+    "rotation": {"rotate": "the operator's own, who holds the key ring: seals every row anew and shows counts"},
+    "runs": dict.fromkeys(
+        ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"
+    ),
+    "series": dict.fromkeys(("price_version_ids", "series_ids"), "works under a claim, as above"),
+    "sign_in": {"may_sign_up": "counts tries by where they come from"},
+    "throttle": dict.fromkeys(("forget", "succeeded", "try_once"), "counts tries under hashes of whom they are for"),
 }
-
-NEXT, LATER = DAY + timedelta(days=1), NOW + timedelta(minutes=5)
-
-Effect = Literal["shows", "counts", "changes", "nothing"]
+"""By module: why an operation needs no recipe."""
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """One caller and the tenant whose things they name."""
-
-    stage: Stage
-    caller: Caller
-    victim: Tenant
-
-    @property
-    def row(self) -> ProviderKey:
-        return self.stage.row_of(self.victim)
-
-    def key(self, name: str) -> str:
-        return self.stage.installation.world.another_key(name)
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """`effect` is what the owner's call does; an `aimed` one names a thing of the victim's, so others must fail."""
-
-    run: Callable[[Attempt], object]
-    effect: Effect = "shows"
-    aimed: bool = False
-    role: ProcessRole = "web"
-    within: Callable[[Session, int, Attempt], object] | None = None
-
-
-def within(
-    run: Callable[[Session, int, Attempt], object],
-    effect: Effect = "shows",
-    *,
-    aimed: bool = False,
-    role: ProcessRole = "web",
-) -> Recipe:
-    """Of an operation that works in the caller's own transaction."""
-
-    def opened(attempt: Attempt) -> object:
-        with attempt.caller.inside() as session:
-            return told(run(session, attempt.caller.workspace_id, attempt))
-
-    return Recipe(opened, effect, aimed, role, run)
-
-
-def told(result: Any) -> Any:
-    """The result with whatever it would only give when asked."""
-    return list(result) if isinstance(result, Iterator) else result
-
-
-def public_operations() -> dict[str, Callable[..., object]]:
-    """Every public function of the modules that is given a way to the rows."""
-    return {
-        f"{module.__name__.removeprefix('tracker.')}.{name}": function
-        for module in MODULES
-        for name, function in inspect.getmembers(module, inspect.isfunction)
-        if function.__module__ == module.__name__ and not name.startswith("_")
-        if DOORS & set(inspect.signature(function).parameters)
-    }
+def _cells_by(a: Attempt) -> object:
+    seen = overview.read(a.caller.product, a.caller.workspace_id, now=NOW)
+    return overview.cells_by(a.caller.product, a.caller.workspace_id, seen, Split.PROJECT)
 
 
 def _settle(session: Session, _: int, a: Attempt) -> None:
@@ -123,16 +69,6 @@ def _settle(session: Session, _: int, a: Attempt) -> None:
 
 def _remember(session: Session, _: int, a: Attempt) -> None:
     connections.remember_names(session, a.row, [KnownName("project", "proj_new", "new")])
-
-
-def _redeem(a: Attempt) -> None:
-    begun = sessions.begin(a.caller.database, a.caller.user_id, now=LATER)
-    sessions.redeem(a.caller.database, begun.ticket, now=LATER)
-
-
-def _addresses(a: Attempt) -> object:
-    with a.caller.database.exempt() as session:
-        return sessions.addresses_of(session, a.caller.email, now=NOW)
 
 
 def _chunks(name: str, period: Period) -> Recipe:
@@ -215,10 +151,52 @@ DOWNLOADS = {
     "chunks of the trail": _chunks("audit.csv", Period(DAY, DAY, last=100)),
 }
 
+RECONCILIATION = {
+    "reconciliation.read.lines": within(lambda s, w, _: reconciling.lines(s, w, DAY, NEXT)),
+    "reconciliation.read.groups": within(lambda s, w, _: reconciling.groups(s, w, DAY, NEXT)),
+    "reconciliation.read.bill": within(lambda s, w, _: reconciling.bill(s, w, DAY, NEXT)),
+    "reconciliation.read.observations": within(lambda s, w, _: reconciling.observations(s, w, DAY, NEXT), "counts"),
+    "reconciliation.statement.statement": Recipe(
+        lambda a: statement.statement(a.caller.product, a.caller.workspace_id, DAY, NEXT)
+    ),
+}
+
+WORK = {
+    "ledger.read": within(lambda s, w, a: ledger.read(s, w, a.victim.key_id), "counts", aimed=True, role="worker"),
+    "ledger.reopen": within(lambda s, w, a: ledger.reopen(s, w, a.victim.key_id), "nothing", aimed=True),
+    "rollup.recompute": within(
+        lambda s, w, a: rollup.recompute(s, w, a.victim.key_id, DAY, NEXT), "nothing", aimed=True, role="worker"
+    ),
+    "reconcile.row_of": within(
+        lambda s, w, a: reconcile.row_of(s, Connection(w, a.victim.key_id)), aimed=True, role="worker"
+    ),
+    "reconcile.plan": Recipe(
+        lambda a: reconcile.plan(a.caller.product, Connection(a.caller.workspace_id, a.victim.key_id), now=NOW),
+        "nothing",
+        role="worker",
+    ),
+    "reconcile.set_next_due": Recipe(
+        lambda a: reconcile.set_next_due(
+            a.caller.product, Connection(a.caller.workspace_id, a.victim.key_id), None, seen=LATER
+        ),
+        "changes",
+        aimed=True,
+        role="worker",
+    ),
+}
+
 OVERVIEW = {
     "overview.read": Recipe(lambda a: overview.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.keys.read": Recipe(lambda a: keys.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.events.last_events": within(lambda s, w, _: events.last_events(s, w)),
+    "overview.cells_by": Recipe(_cells_by),
+    "overview.splits.cells": within(lambda s, w, _: splits.cells(s, w, Split.PROJECT, [DAY])),
+    "overview.events.display_names": within(lambda s, w, _: events.display_names(s, w)),
+    "overview.history.read": within(lambda s, w, a: history.read(s, w, [a.row], Cycle(DAY), {}), "counts"),
+    "overview.calendar.read": Recipe(
+        lambda a: calendar.read(a.caller.product, a.caller.workspace_id, days=30, now=NOW)
+    ),
+    "unpriced.read": within(lambda s, w, _: unpriced.read(s, w, DAY, NEXT), "counts"),
     "overview.days.read_ledgers": within(lambda s, w, _: days.read_ledgers(s, w, DAY, NEXT), "counts"),
     "overview.days.last_read": within(lambda s, w, _: days.last_read(s, w), "counts"),
     "overview.days.progress": within(lambda s, w, a: days.progress(s, w, [a.row], now=NOW), "nothing"),
@@ -226,62 +204,18 @@ OVERVIEW = {
     "report.status_fields": Recipe(lambda a: report.status_fields(a.caller.product, now=NOW), "nothing"),
 }
 
-ACCESS = {
-    "add_user": Recipe(
-        lambda a: access.add_user(a.caller.database, f"new-{a.caller.name}@example.com", PASSWORD), "nothing"
-    ),
-    "add_known_user": Recipe(
-        lambda a: access.add_known_user(a.caller.database, f"known-{a.caller.name}@example.com", name=""), "nothing"
-    ),
-    "authenticate": Recipe(lambda a: tagged("user", access.authenticate(a.caller.database, a.caller.email, PASSWORD))),
-    "email_of": Recipe(lambda a: access.email_of(a.caller.database, a.caller.user_id)),
-    "find_user": Recipe(lambda a: tagged("user", access.find_user(a.caller.database, a.caller.email))),
-    "user_of": Recipe(lambda a: tagged("user", access.user_of(a.caller.database, a.caller.email))),
-    "workspace_of": Recipe(lambda a: tagged("workspace", access.workspace_of(a.caller.database, a.caller.email))),
-    "workspaces_of": Recipe(
-        lambda a: [tagged("workspace", w) for w in access.workspaces_of(a.caller.database, a.caller.user_id)]
-    ),
-    "has_enabled_member": within(lambda s, w, _: access.has_enabled_member(s, w), "nothing"),
-    "change_password": Recipe(
-        lambda a: access.change_password(a.caller.database, a.caller.user_id, PASSWORD), "changes"
-    ),
-}
-
-SESSIONS = {
-    "recognise": Recipe(lambda a: sessions.recognise(a.caller.database, a.caller.token, now=NOW)),
-    "check": Recipe(lambda a: sessions.check(a.caller.database, a.caller.session_id, now=NOW)),
-    "living": Recipe(lambda a: sessions.living(a.caller.database, a.caller.user_id, now=NOW)),
-    "addresses_of": Recipe(_addresses),
-    "count": Recipe(lambda a: sessions.count(a.caller.database, now=NOW), "nothing"),
-    "begin": Recipe(lambda a: sessions.begin(a.caller.database, a.caller.user_id, now=LATER), "changes"),
-    "redeem": Recipe(_redeem, "changes"),
-    "prove": Recipe(lambda a: sessions.prove(a.caller.database, a.caller.session_id, now=LATER), "changes"),
-    "end": Recipe(lambda a: sessions.end(a.caller.database, a.caller.session_id, now=NOW), "changes"),
-    "end_all": Recipe(lambda a: sessions.end_all(a.caller.database, a.caller.user_id, now=LATER), "changes"),
-}
-
-AUDIT = {
-    "trail": within(lambda s, w, _: audit.trail(s, w)),
-    "trail_csv": within(lambda s, w, _: audit.trail_csv(s, w, count=100)),
-    "record": within(lambda s, w, a: audit.record(s, w, Action.SIGNED_IN, a.caller.by), "changes"),
-}
-
 BY_MODULE = {
     "queries": QUERIES,
     "export": EXPORT,
     "downloads": DOWNLOADS,
-    "access": ACCESS,
-    "sessions": SESSIONS,
-    "audit": AUDIT,
     "connections": CONNECTIONS,
 }
 
-RECIPES: dict[str, Recipe] = OVERVIEW | {
-    f"{module}.{name}": recipe for module, recipes in BY_MODULE.items() for name, recipe in recipes.items()
-}
+RECIPES: dict[str, Recipe] = (
+    OVERVIEW
+    | RECONCILIATION
+    | WORK
+    | tenant_people_recipes.RECIPES
+    | {f"{module}.{name}": recipe for module, recipes in BY_MODULE.items() for name, recipe in recipes.items()}
+)
 """By operation, with a word or two more where one is called in several ways. Deleting the key comes last."""
-
-
-def operation_of(name: str) -> str:
-    """The function that a recipe calls."""
-    return name.partition(" ")[0]

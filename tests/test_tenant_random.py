@@ -21,14 +21,15 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.seeds import examples
-from tests.tenant_recipes import RECIPES, Attempt
+from tests.tenant_attempts import Attempt
+from tests.tenant_recipes import RECIPES
 from tests.tenants import Caller, Stage, Tenant, staged
 from tests.tracker.builders import record, store
 from tracker.errors import BadInput, TenancyError
 from tracker.models import TENANT_TABLES
 
 THREADS = 8
-SLOW = {"access.authenticate"}
+SLOW = {"access.authenticate", "sign_in.sign_in"}
 """Made slow on purpose, and asked by nobody's id."""
 
 READING = [key for key, recipe in RECIPES.items() if recipe.effect in {"shows", "counts"} and key not in SLOW]

@@ -72,7 +72,7 @@ def _try(database: Database, subjects: Subjects, now: datetime) -> timedelta | N
 
 
 def tell(database: Database, user_id: int, action: Action, *, address: str, subject: str = "") -> None:
-    """Add a line to the trail of a user's workspace."""
-    workspace_id = access.workspaces_of(database, user_id)[0]
-    with database.workspace(workspace_id, write=True) as session:
-        audit.record(session, workspace_id, action, Actor(user_id, address), subject=subject)
+    """Add a line to the trail of every workspace of a user."""
+    for workspace_id in access.workspaces_of(database, user_id):
+        with database.workspace(workspace_id, write=True) as session:
+            audit.record(session, workspace_id, action, Actor(user_id, address), subject=subject)
