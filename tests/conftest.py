@@ -15,10 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from tests import postgres
+from tests import postgres, ran
 from tests.postgres import PostgresServer
 from tests.secrets_scan import keys_in
 from tracker import clock, migrations
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    ran.watch(config)
 
 
 @pytest.fixture(autouse=True)
