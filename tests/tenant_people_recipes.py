@@ -7,7 +7,19 @@ from sqlmodel import Session
 from tests.installation import NOW, PASSWORD
 from tests.tenant_attempts import LATER, Attempt, Recipe, refusal_of, within
 from tests.tenants import tagged
-from tracker import access, audit, identities, mail, notices, recovery, second_factor, sessions, sign_in, tickets
+from tracker import (
+    access,
+    audit,
+    closing,
+    identities,
+    mail,
+    notices,
+    recovery,
+    second_factor,
+    sessions,
+    sign_in,
+    tickets,
+)
 from tracker.audit import Action
 from tracker.identities import Proof
 from tracker.mail import Kind
@@ -86,6 +98,11 @@ def _known(a: Attempt, use: str) -> Proof:
 
 def _take(a: Attempt) -> object:
     return identities.take(a.caller.database, _known(a, "take"), address=a.caller.by.address, now=NOW)
+
+
+def _close(a: Attempt) -> None:
+    closing.close(a.caller.database, a.caller.user_id, now=LATER)
+    closing.reopen(a.caller.database, a.caller.user_id)
 
 
 def _find(a: Attempt) -> object:
@@ -202,6 +219,12 @@ IDENTITIES = {
     ),
 }
 
+CLOSING = {
+    "reopen": Recipe(lambda a: closing.reopen(a.caller.database, a.caller.user_id), "changes"),
+    "end_sessions": Recipe(lambda a: closing.end_sessions(a.caller.database, a.caller.user_id, now=LATER), "changes"),
+    "close": Recipe(_close, "changes"),
+}
+
 LETTERS = {
     "mail.ask": Recipe(_ask_mail, "changes"),
     "notices.of_key": within(_tell_of_key, "changes", aimed=True),
@@ -216,6 +239,7 @@ BY_MODULE = {
     "sign_in": SIGN_IN,
     "recovery": RECOVERY,
     "identities": IDENTITIES,
+    "closing": CLOSING,
 }
 
 RECIPES: dict[str, Recipe] = LETTERS | {

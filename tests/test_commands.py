@@ -100,6 +100,18 @@ def test_a_key_that_cannot_be_checked_now_is_stored_as_unchecked(ready: Installa
     assert key["status"] == "unchecked"
 
 
+def test_an_account_is_closed_opened_again_and_signed_out(ready: Installation) -> None:
+    email = "leaver@example.com"
+    run(ready, "add-user", email, given="a long enough password\n")
+
+    told = [run(ready, command, email) for command in ("close-user", "reopen-user", "end-sessions")]
+
+    assert [code for code, _, _ in told] == [0, 0, 0]
+    assert ["closed" in told[0][2], "open again" in told[1][2], "signed out" in told[2][2]] == [True] * 3
+    code, _, err = run(ready, "close-user", "nobody@example.com")
+    assert (code, "There is no account" in err) == (1, True)
+
+
 def test_usage_tells_decimals_as_text_and_unknown_as_null(ready: Installation) -> None:
     code, out, _ = run(
         ready,

@@ -38,6 +38,8 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "changed the password"  # noqa: S105 - a word for people
     FACTOR_ON = "turned a second factor on"
     FACTOR_OFF = "turned the second factor off"
+    CLOSED = "closed the account"
+    REOPENED = "opened the account again"
     KEY_ADDED = "added a key"
     KEY_REPLACED = "replaced a key"
     KEY_PAUSED = "paused a key"

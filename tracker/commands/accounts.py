@@ -8,7 +8,8 @@ from argparse import ArgumentParser, Namespace
 from sqlalchemy import select
 from sqlmodel import col
 
-from tracker import access, connections
+from tracker import access, closing, connections
+from tracker.clock import utc_now
 from tracker.commands.base import (
     Command,
     Environ,
@@ -28,6 +29,27 @@ def add_user(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready:
         access.add_user(ready.database, options.email, secret("password"))
     print(f"The account {options.email} is made.", file=sys.stderr)
+    return 0
+
+
+def close_user(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        closing.close(ready.database, access.user_of(ready.database, options.email), now=utc_now())
+    print(f"The account {options.email} is closed and signed out. Nothing of it is deleted.", file=sys.stderr)
+    return 0
+
+
+def reopen_user(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        closing.reopen(ready.database, access.user_of(ready.database, options.email))
+    print(f"The account {options.email} is open again.", file=sys.stderr)
+    return 0
+
+
+def end_sessions(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        closing.end_sessions(ready.database, access.user_of(ready.database, options.email), now=utc_now())
+    print(f"{options.email} is signed out everywhere.", file=sys.stderr)
     return 0
 
 
@@ -93,6 +115,9 @@ def _add_key(parser: ArgumentParser) -> None:
 
 COMMANDS: dict[str, Command] = {
     "add-user": Command("make an account; the password is read from standard input", email, add_user),
+    "close-user": Command("let an account in no more, and sign it out", email, close_user),
+    "reopen-user": Command("let a closed account in again", email, reopen_user),
+    "end-sessions": Command("sign an account out everywhere", email, end_sessions),
     "add-key": Command("check, seal and store a provider key read from standard input", _add_key, add_key),
     "replace-key": Command("put another key of the same organisation in its place", connection, replace_key),
     "delete-key": Command("destroy a stored key; its history stays", connection, delete_key),
