@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -11,6 +13,8 @@ from tracker.audit import Action, Actor
 from tracker.db import Database
 from tracker.product import Product
 from tracker.throttle import Subjects
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -24,10 +28,10 @@ def sign_in(database: Database, email: str, password: str, *, address: str, now:
     """The id of the user who may come in; what an unknown address is told, and when, is what a known one is told."""
     subjects = _subjects(database, email, address, now)
     if wait := database.retrying(lambda: _try(database, subjects, now)):
-        return Refused(wait)
+        return _refused(account_mark(email), address, wait)
     user_id = access.authenticate(database, email, password)
     if user_id is None:
-        return Refused()
+        return _refused(account_mark(email), address)
     with database.exempt(write=True) as session:
         throttle.succeeded(session, subjects)
     return user_id
@@ -44,9 +48,9 @@ def check_code(product: Product, user_id: int, code: str, *, now: datetime) -> L
     """Whether this is the account's second factor, or a recovery code; tries are counted like passwords."""
     subjects = throttle.subjects_of_code(user_id)
     if wait := product.database.retrying(lambda: _try(product.database, subjects, now)):
-        return Refused(wait)
+        return _refused(f"user {user_id}, second factor", "", wait)
     if not second_factor.check(product, user_id, code, now=now):
-        return Refused()
+        return _refused(f"user {user_id}, second factor", "")
     with product.database.exempt(write=True) as session:
         throttle.succeeded(session, subjects)
     return True
@@ -64,6 +68,17 @@ def _subjects(database: Database, email: str, address: str, now: datetime) -> Su
         known = sessions.addresses_of(session, folded, now=now)
     here = throttle.prefix_of(address)
     return throttle.subjects_of_sign_in(folded, address, known=here in {throttle.prefix_of(one) for one in known})
+
+
+def account_mark(email: str) -> str:
+    """An account in the log: tells two tries at one account from tries at two, and no address."""
+    return f"account {hashlib.sha256(access.folded(email).encode(errors='replace')).hexdigest()[:12]}"
+
+
+def _refused(who: str, address: str, wait: timedelta | None = None) -> Refused:
+    """The refusal, told in the log alike for those who have an account and those who have none."""
+    log.warning("a sign-in was refused: %s, from %s, %s", who, address or "here", "too often" if wait else "wrong")
+    return Refused(wait)
 
 
 def _try(database: Database, subjects: Subjects, now: datetime) -> timedelta | None:

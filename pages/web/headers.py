@@ -31,6 +31,8 @@ FOR_THIS_MACHINE = ("/metrics", "/_stcore/metrics")
 COUNTED = ("/auth/", CALLBACK, "/export/", "/healthz", "/metrics")
 REQUESTS_A_MINUTE = 300
 
+TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000; includeSubDomains"}
+
 CLOSED = ("/_stcore/agent", "/media", "/_stcore/upload_file")
 """The server's routes that check no session. The product neither uploads nor leaves files there."""
 
@@ -69,7 +71,7 @@ def headers(settings: Settings) -> dict[str, str]:
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
-    return plain | ({"Strict-Transport-Security": "max-age=31536000"} if cookie.is_secure(settings) else {})
+    return plain | (TLS_ONLY if cookie.is_secure(settings) else {})
 
 
 class Guard:

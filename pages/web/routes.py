@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from tracker.clock import utc_now
 from tracker.errors import BadInput
 from tracker.sessions import SignedIn
 
+log = logging.getLogger(__name__)
+
 MOST_BYTES = 1_000
 OURS = "X-Requested-With"
 """A header that another site's form cannot send."""
@@ -31,11 +34,11 @@ async def open_session(request: Request) -> Response:
     """POST /auth/session: give the cookie for a one-shot ticket."""
     ticket = await _ticket(request)
     if ticket is None:
-        return _refused()
+        return _refused(request)
     product = the_product()
     token = await run_in_threadpool(sessions.redeem, product.database, ticket, now=utc_now())
     if token is None:
-        return _refused()
+        return _refused(request)
     response = Response(status_code=204, headers=NO_STORE)
     cookie.give(response, token, product.settings)
     social.take_back(request, response)
@@ -45,11 +48,11 @@ async def open_session(request: Request) -> Response:
 async def close_session(request: Request) -> Response:
     """POST /auth/logout: end the session of this cookie and take the cookie back."""
     if not _is_ours(request):
-        return _refused()
+        return _refused(request)
     product = the_product()
     if signed := await run_in_threadpool(_signed_in, request):
         await run_in_threadpool(sessions.end, product.database, signed.session_id, now=utc_now())
-    response = Response(status_code=204, headers=NO_STORE)
+    response = Response(status_code=204, headers={**NO_STORE, "Clear-Site-Data": '"storage"'})
     cookie.take_back(response, product.settings)
     social.take_back(request, response)
     return response
@@ -58,7 +61,7 @@ async def close_session(request: Request) -> Response:
 async def forget_identity(request: Request) -> Response:
     """POST /auth/forget: take back what an OpenID provider said of somebody, once a page has looked at it."""
     if not _is_ours(request):
-        return _refused()
+        return _refused(request)
     response = Response(status_code=204, headers=NO_STORE)
     social.take_back(request, response)
     return response
@@ -68,6 +71,7 @@ def download(request: Request) -> Response:
     """GET /export/usage.csv and /export/billed.csv: `?from=DAY&to=DAY` (UTC, `to` exclusive) or `?last=COUNT`."""
     signed = _signed_in(request)
     if signed is None:
+        log.warning("a file was asked for without a session, from %s", _address(request))
         return PlainTextResponse(STRANGER, 401, headers=NO_STORE)
     try:
         period = downloads.period_of(request.query_params, today=clock.day_of(utc_now()))
@@ -155,5 +159,6 @@ def _is_ours(request: Request) -> bool:
     return same and request.headers.get(OURS) == "tracker"
 
 
-def _refused() -> Response:
+def _refused(request: Request) -> Response:
+    log.warning("a request that no page of ours made was refused, from %s", _address(request))
     return PlainTextResponse("Reload the page and try again.\n", 403, headers=NO_STORE)
