@@ -1,7 +1,7 @@
 """An OpenID provider on this machine: discovery, keys, the code flow with PKCE, RS256 ID tokens.
 
 Written after OpenID Connect Core 1.0, sections 2 and 3.1, Discovery 1.0, section 4, and RFC 7636 (read 2026-11). What
-it says of people is set by a test; `trouble` changes the claims of the tokens that it issues.
+it says of people is set by a test; `trouble` changes the claims of the tokens that it issues, `forged` the signed text.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Provider:
 
     person: Person = field(default_factory=lambda: Person("none", "none@example.com"))
     trouble: Callable[[Claims], Claims] = lambda claims: claims
+    forged: Callable[[str], str] = lambda token: token
     asked: list[dict[str, str]] = field(default_factory=list)
     issuer: str = ""
     _codes: dict[str, tuple[dict[str, str], Person]] = field(default_factory=dict)
@@ -109,7 +110,8 @@ class Provider:
         )
         if not asked or not right:
             return None
-        token = jwt.encode({"alg": "RS256", "kid": self._key.kid}, self.trouble(self._claims(asked, person)), self._key)
+        claims = self.trouble(self._claims(asked, person))
+        token = self.forged(jwt.encode({"alg": "RS256", "kid": self._key.kid}, claims, self._key))
         return {"access_token": secrets.token_urlsafe(), "token_type": "Bearer", "expires_in": 300, "id_token": token}
 
     def _claims(self, asked: dict[str, str], person: Person) -> Claims:
@@ -117,6 +119,20 @@ class Provider:
         about = {"sub": person.subject, "email": person.email, "email_verified": person.verified, "name": person.name}
         times = {"iat": now, "exp": now + 300, "auth_time": now}
         return {"iss": self.issuer, "aud": CLIENT_ID, "nonce": asked["nonce"], **times, **about}
+
+
+def unsigned(token: str) -> str:
+    """The same claims under `alg: none`."""
+    head = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+    return f"{head}.{token.split('.')[1]}."
+
+
+def signed_by_another(token: str) -> str:
+    """The same claims, naming the provider's key but signed with another."""
+    head, claims, _ = token.split(".")
+    kid = json.loads(base64.urlsafe_b64decode(head + "==="))["kid"]
+    told = json.loads(base64.urlsafe_b64decode(claims + "==="))
+    return jwt.encode({"alg": "RS256", "kid": kid}, told, RSAKey.generate_key(2048))
 
 
 def _get(provider: Provider, request: BaseHTTPRequestHandler) -> None:

@@ -103,6 +103,12 @@ def calling(*names: str) -> Finder:
     return find
 
 
+def forbidden_readers(source: Source) -> Iterator[Finding]:
+    yield from importing("pickle", "marshal", "shelve", "yaml", "xml", "lxml", "memcache", "ldap", "jinja2")(source)
+    yield from calling("eval", "exec", "os.system", "os.popen", "compile")(source)
+    yield from mentioning("hashlib.md5", "hashlib.new", "uuid.uuid1")(source)
+
+
 def unverified_connections(source: Source) -> Iterator[Finding]:
     for node in source.nodes:
         if isinstance(node, ast.keyword) and node.arg == "verify" and ast.unparse(node.value) == "False":
@@ -222,6 +228,12 @@ LAWS: dict[str, Law] = {
         ),
         ("tracker/access.py", "from cryptography.hazmat.primitives.ciphers.aead import AESGCM"),
         but=("tracker/vault",),
+    ),
+    "no shell is run, no text evaluated, no foreign object or markup unpacked": Law(
+        PRODUCT,
+        forbidden_readers,
+        ("tracker/export.py", "import pickle\nimport os\nos.system('x')\neval('1')"),
+        but=(),
     ),
     "chance that must not be guessed comes from secrets": Law(
         PRODUCT, importing("random"), ("tracker/access.py", "import random"), but=("tracker/sandbox", "jobs")

@@ -26,6 +26,20 @@ def test_a_reload_stays_signed_in_and_no_script_sees_the_cookie(own_site: Site, 
     assert kept["sid"]["httpOnly"] and kept["sid"]["sameSite"] == "Lax"
 
 
+def test_a_password_is_masked_and_may_be_pasted(own_site: Site, context: BrowserContext) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"], origin=own_site.base_url)
+    page = context.new_page()
+    page.goto(own_site.base_url)
+    field = page.get_by_label("Password", exact=True)
+    expect(field).to_have_attribute("type", "password")
+    page.evaluate("text => navigator.clipboard.writeText(text)", PASSWORD)
+
+    field.focus()
+    page.keyboard.press("Control+V")
+
+    expect(field).to_have_value(PASSWORD)
+
+
 def test_a_deep_link_survives_signing_in(own_site: Site, page: Page) -> None:
     steps.open_signed_in(page, own_site, "/settings")
 
@@ -121,9 +135,12 @@ def test_no_page_breaks_the_content_policy_or_calls_anybody_else(own_site: Site,
     for entry in PAGES:
         page.get_by_role("link", name=entry.title).click()
         expect(page.get_by_role("heading", name=entry.title, exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+    kept = [page.evaluate(f"JSON.stringify({place})") for place in ("localStorage", "sessionStorage")]
     page.get_by_role("button", name="Sign out").click()
     steps.sees_only_the_way_in(page)
 
     assert told == []
+    assert not [text for text in (EMAIL, own_site.key, "sid") if any(text in each for each in kept)]
     own = own_site.base_url.removeprefix("http")
     assert {url for url in asked if not url.startswith(("data:", "blob:", f"http{own}", f"ws{own}"))} == set()

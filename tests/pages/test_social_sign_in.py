@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 
 from tests import site
 from tests.installation import EMAIL, PASSWORD
-from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, Claims, Person, Provider
+from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, Claims, Person, Provider, signed_by_another, unsigned
 from tests.pages import steps
 from tests.site import Site
 from tracker import access, second_factor
@@ -38,6 +38,7 @@ def only_provider() -> Iterator[Provider]:
 @pytest.fixture
 def provider(only_provider: Provider) -> Provider:
     only_provider.trouble = lambda claims: claims
+    only_provider.forged = lambda token: token
     return only_provider
 
 
@@ -222,8 +223,9 @@ def _for_another_site(claims: Claims) -> Claims:
         (_for_another_site, "That sign-in was not meant for this site."),
         (lambda claims: {**claims, "iss": "https://another.example"}, None),
         (lambda claims: {**claims, "nonce": "another"}, None),
+        (lambda claims: {**claims, "iat": 1, "exp": 2}, None),
     ],
-    ids=["another site's", "another issuer's", "another sign-in's"],
+    ids=["another site's", "another issuer's", "another sign-in's", "one of long ago"],
 )
 def test_a_token_that_is_not_for_this_sign_in_opens_nothing(
     social_site: Site, provider: Provider, page: Page, trouble: object, told: str | None
@@ -235,6 +237,18 @@ def test_a_token_that_is_not_for_this_sign_in_opens_nothing(
 
     if told:
         expect(page.get_by_text(told)).to_be_visible()
+    steps.sees_only_the_way_in(page)
+    assert "mallory" not in connected(social_site)
+
+
+@pytest.mark.parametrize("forged", [unsigned, signed_by_another])
+def test_a_token_that_the_provider_did_not_sign_opens_nothing(
+    social_site: Site, provider: Provider, page: Page, forged: Callable[[str], str]
+) -> None:
+    provider.forged = forged
+    come(page, social_site, provider, Person("mallory", "mallory@acme.example"))
+    page.wait_for_url(f"{social_site.base_url}/")
+
     steps.sees_only_the_way_in(page)
     assert "mallory" not in connected(social_site)
 

@@ -12,7 +12,7 @@ from tests.tracker.builders import AFTER
 from tracker import access, passwords
 from tracker.db import Database, open_database
 from tracker.errors import BadInput, Conflict, NotFound
-from tracker.models import Member, Role, User
+from tracker.models import Member, Role, User, table_of
 
 PASSWORD = "a long enough password"
 
@@ -97,6 +97,17 @@ def test_an_address_has_one_account_however_it_is_typed(database: Database, agai
         access.add_user(database, again, PASSWORD)
 
     assert access.workspace_of(database, again) == first
+
+
+def test_a_new_installation_lets_nobody_in_and_asks_no_question_of_anybody(migrated_url: str) -> None:
+    database = open_database(migrated_url, role="web")
+    with database.exempt() as session:
+        assert session.execute(select(User)).all() == []
+    database.engine.dispose()
+
+    assert set(table_of(User).c.keys()) == {
+        *("id", "email", "name", "password_hash", "created_at", "disabled_at", "email_verified_at")
+    }
 
 
 def test_each_account_owns_a_workspace_of_its_own(database: Database) -> None:

@@ -171,6 +171,7 @@ def test_the_trail_tells_of_the_change(ready: Product) -> None:
         (entry,) = audit.trail(session, workspace_id)
 
     assert (entry.who, entry.action, entry.address) == (EMAIL, Action.PASSWORD_CHANGED, HERE)
+    assert "password was changed" in letters(ready)[-1]["Subject"].lower()
 
 
 def test_a_message_leaves_by_smtp_and_is_tried_again_while_the_server_refuses(
