@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from tests.installation import EMAIL, PASSWORD
-from tracker import access, sessions
+from tests.seeds import examples
+from tracker import access, closing, sessions
 from tracker.db import Database, open_database
 from tracker.models import AuthSession, Ticket, User, table_of
 
@@ -149,3 +151,58 @@ def test_a_hash_of_weaker_parameters_is_renewed_at_sign_in(database: Database, u
         kept = session.execute(select(USERS.c.password_hash)).scalar_one()
     assert not access.HASHER.check_needs_rehash(kept)
     assert access.authenticate(database, EMAIL, PASSWORD) == user_id
+
+
+def _age(_database: Database, _user_id: int, _session_id: int) -> datetime:
+    return NOW + sessions.ABSOLUTE
+
+
+def _idle(_database: Database, _user_id: int, _session_id: int) -> datetime:
+    return NOW + sessions.IDLE
+
+
+def _sign_out(database: Database, _user_id: int, session_id: int) -> datetime:
+    sessions.end(database, session_id, now=NOW)
+    return NOW
+
+
+def _everywhere(database: Database, user_id: int, _session_id: int) -> datetime:
+    sessions.end_all(database, user_id, now=NOW)
+    return NOW
+
+
+def _another_password(database: Database, user_id: int, _session_id: int) -> datetime:
+    access.change_password(database, user_id, PASSWORD)
+    return NOW
+
+
+def _closed(database: Database, user_id: int, _session_id: int) -> datetime:
+    closing.close(database, user_id, now=NOW)
+    closing.reopen(database, user_id)
+    return NOW
+
+
+def _too_many(database: Database, user_id: int, _session_id: int) -> datetime:
+    for number in range(sessions.MOST):
+        cookie(database, user_id, NOW + timedelta(milliseconds=number + 1))
+    return NOW + timedelta(seconds=1)
+
+
+ENDINGS = (_age, _idle, _sign_out, _everywhere, _another_password, _closed, _too_many)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: ending.__name__.strip("_"))
+def test_after_no_ending_is_a_session_taken_again(
+    database: Database, user_id: int, ending: Callable[[Database, int, int], datetime]
+) -> None:
+    replayed = accepted = 0
+    for _ in range(examples(3)):
+        session_id, token = cookie(database, user_id)
+        ended_at = ending(database, user_id, session_id)
+        for later in (timedelta(), timedelta(seconds=1), timedelta(days=30)):
+            replayed += 1
+            accepted += lives(database, session_id, token, ended_at + later)
+        sessions.end_all(database, user_id, now=NOW)
+    sys.stdout.write(f"sessions replayed after {ending.__name__.strip('_')}: {replayed}, accepted: {accepted}\n")
+    assert accepted == 0

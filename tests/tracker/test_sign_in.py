@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import statistics
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.installation import EMAIL, PASSWORD
+from tests.seeds import examples
 from tracker import access, audit, closing, sessions, sign_in
 from tracker.audit import Action
 from tracker.db import Database, open_database
@@ -85,3 +89,18 @@ def trail(database: Database, user_id: int) -> list[str]:
     (workspace_id,) = access.workspaces_of(database, user_id)
     with database.workspace(workspace_id) as session:
         return [line.action for line in audit.trail(session, workspace_id)]
+
+
+@pytest.mark.soak
+def test_known_and_unknown_are_refused_alike_and_in_the_same_time(database: Database) -> None:
+    """The times are printed for people; a machine's load decides over none of them here."""
+    took: dict[str, list[float]] = {"known": [], "unknown": []}
+    for number in range(examples(3)):
+        for kind, email in (("known", EMAIL), ("unknown", f"nobody{number}@example.com")):
+            began = time.perf_counter()
+            refused = sign_in.sign_in(database, email, WRONG, address=f"10.{number % 250}.0.1", now=NOW)
+            took[kind].append(time.perf_counter() - began)
+            assert refused == Refused()
+        sign_in.sign_in(database, EMAIL, PASSWORD, address=f"10.{number % 250}.0.1", now=NOW)
+    known, unknown = (statistics.median(took[kind]) * 1e3 for kind in ("known", "unknown"))
+    sys.stdout.write(f"a wrong password: known {known:.1f} ms, unknown {unknown:.1f} ms, ratio {known / unknown:.3f}\n")

@@ -216,6 +216,16 @@ def test_an_unreachable_provider_is_named_with_the_reason(asker: Asker) -> None:
     assert len(asker.calls.rows) == 5
 
 
+def test_nothing_older_than_tls_1_2_is_spoken() -> None:
+    pool = ClientPool()
+    contexts = [client._transport._pool._ssl_context for client in pool._made]  # type: ignore[attr-defined]
+    pool.close()
+
+    assert {context.minimum_version for context in contexts} == {ssl.TLSVersion.TLSv1_2}
+    weak = [cipher for context in contexts for cipher in context.get_ciphers() if cipher["strength_bits"] < 128]
+    assert weak == []
+
+
 def test_an_untrusted_certificate_is_refused_before_the_key_is_sent(tmp_path: Path) -> None:
     provider = ScriptedProvider([GOOD], tls=self_signed(tmp_path / "both.pem"))
     with asking(provider) as asker:
