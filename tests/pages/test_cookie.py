@@ -19,7 +19,7 @@ def test_behind_tls_the_cookie_is_bound_to_this_host_and_to_tls(url: str) -> Non
     assert told.startswith("__host-sid=token;")
     assert all(part in told for part in ("; secure", "; httponly", "; samesite=lax", "; path=/"))
     assert "domain" not in told
-    assert headers(settings)["Strict-Transport-Security"] == "max-age=31536000"
+    assert headers(settings)["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_on_this_machine_without_tls_it_is_one_the_browser_takes() -> None:
