@@ -112,6 +112,7 @@ def test_a_body_of_ten_megabytes_is_turned_away(own_site: Site) -> None:
 
 def _shown(page: Page) -> str:
     """The label on the one card, without the joiners that keep it from becoming a link."""
+    expect(page.get_by_role("button", name="Manage")).to_have_count(1)  # until then the page is drawn without the card
     label = page.get_by_role("tabpanel").first.locator("strong").first
     expect(label).to_be_visible()
     return label.inner_text().replace("\N{WORD JOINER}", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.installation import EMAIL, NOW, PASSWORD, TODAY, TOMORROW, Installation, installed
-from tracker import access, connections, overview, queries
+from tests.postgres import PostgresServer
+from tracker import access, clock, connections, overview, queries
 from tracker.overview import Measure, Period, Stage, keys
 from tracker.queries import Question
 from tracker.sandbox import World
@@ -19,22 +21,40 @@ from tracker.sandbox.trouble import Trouble
 MONTH = TODAY.replace(day=1)
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def read(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Fifty-four days, read once for the tests that only look."""
+    folder = tmp_path_factory.mktemp("read")
+    clock.start_at(NOW)
+    with database(request, folder) as url, installed(World(days=54, keeps=62, now=lambda: NOW), url, folder) as whole:
+        assert whole.fetch() == 0
+        yield whole
+
+
 @pytest.fixture
-def ready(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
-    with installed(World(days=54, keeps=62, now=lambda: NOW), migrated_url, tmp_path) as installation:
+def ready(migrated_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Installation]:
+    """A few days that were not read yet: five, or what the test is marked with."""
+    days = getattr(request, "param", 5)
+    with installed(World(days=days, keeps=days, now=lambda: NOW), migrated_url, tmp_path) as installation:
         yield installation
+
+
+def database(request: pytest.FixtureRequest, folder: Path) -> AbstractContextManager[str]:
+    if request.param == "sqlite":
+        return nullcontext(f"sqlite:///{folder / 'tracker.db'}")
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.database("overview")
 
 
 def seen(installation: Installation, workspace_id: int | None = None) -> overview.Overview:
     return overview.read(installation.product, workspace_id or installation.workspace_id, now=NOW)
 
 
-def test_every_figure_is_the_commands_and_the_files(ready: Installation) -> None:
-    ready.fetch()
-    told = seen(ready)
-    with ready.product.database.workspace(ready.workspace_id) as session:
-        month = queries.usage(session, ready.workspace_id, Question(MONTH, TOMORROW))[0]
-    rows = ready.csv(MONTH, TOMORROW)
+def test_every_figure_is_the_commands_and_the_files(read: Installation) -> None:
+    told = seen(read)
+    with read.product.database.workspace(read.workspace_id) as session:
+        month = queries.usage(session, read.workspace_id, Question(MONTH, TOMORROW))[0]
+    rows = read.csv(MONTH, TOMORROW)
 
     assert told.stage is Stage.READY
     assert told.month.spend == month.estimated_cost
@@ -50,30 +70,27 @@ def test_every_figure_is_the_commands_and_the_files(ready: Installation) -> None
     )
 
 
-def test_the_bill_stands_beside_the_estimate_of_the_same_days(ready: Installation) -> None:
-    ready.fetch()
-    told = seen(ready)
+def test_the_bill_stands_beside_the_estimate_of_the_same_days(read: Installation) -> None:
+    told = seen(read)
 
     assert told.billed is not None and told.billed_through == told.billed.through < TODAY
-    lines = ready.csv(MONTH, told.billed.through + timedelta(days=1), "billed-csv")
-    rows = ready.csv(MONTH, told.billed.through + timedelta(days=1))
+    lines = read.csv(MONTH, told.billed.through + timedelta(days=1), "billed-csv")
+    rows = read.csv(MONTH, told.billed.through + timedelta(days=1))
     assert told.billed.amount == sum(Decimal(line["billed_cost"]) for line in lines)
     assert told.billed.estimate == sum(Decimal(row["estimated_cost_usd"] or 0) for row in rows)
 
 
-def test_the_last_events_are_the_newest_with_their_names(ready: Installation) -> None:
-    ready.fetch()
-    events = seen(ready).events
+def test_the_last_events_are_the_newest_with_their_names(read: Installation) -> None:
+    events = seen(read).events
 
     assert len(events) == 100
     assert list(events) == sorted(events, key=lambda event: event.at, reverse=True)
     assert any(event.project and not event.project.startswith("proj_") for event in events)
 
 
-def test_a_workspace_without_a_key_shows_nothing_of_another(ready: Installation) -> None:
-    ready.fetch()
-    other = access.add_user(ready.product.database, "grace@acme.example", PASSWORD)
-    told = seen(ready, other)
+def test_a_workspace_without_a_key_shows_nothing_of_another(read: Installation) -> None:
+    other = access.add_user(read.product.database, "grace@acme.example", PASSWORD)
+    told = seen(read, other)
 
     assert told.stage is Stage.NO_KEY
     assert (told.connections, told.cells, told.events, told.read_at) == ((), (), (), None)
@@ -101,6 +118,7 @@ def test_a_refused_key_keeps_what_was_read(ready: Installation) -> None:
     assert (told.stage, told.month) == (Stage.READY, before)
 
 
+@pytest.mark.parametrize("ready", [TODAY.day], indirect=True)
 def test_an_organisation_without_usage_is_told_from_one_not_read(ready: Installation) -> None:
     other = access.add_user(ready.product.database, "empty@acme.example", PASSWORD)
     key = ready.world.keys["empty_org"]
