@@ -1,8 +1,8 @@
 """The estimated cost of a usage row, by the price list of genai-prices as it stood at the row's time.
 
-Pure. What the list does not know is unpriced, never zero; every assumption is said in `note`. Facts about the list
-(0.2.3) were found by running it, 2026-11: unmatched tiers silently price as standard, tiers of long context are
-meant per request, batch and flex are recorded only from October 2026 on.
+Pure. A price that the workspace agreed goes before the list. What neither knows is unpriced, never zero; every
+assumption is said in `note`. Facts about the list (0.2.3), found by running it, 2026-11: unmatched tiers silently
+price as standard, long context is meant per request, batch and flex are recorded only from October 2026 on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
+from tracker.own_prices import NO_PRICES, UNITS, OwnPrice, OwnPrices
+from tracker.own_rates import agreed
 from tracker.ratecards import SOURCE, RateCard, rate_card
 from tracker.usage import CostBasis, Measures, UsageRecord
 
@@ -49,33 +51,49 @@ class PriceVersion:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """An exact, unrounded cost in USD (None: unpriced), how it came about, and what to know about it."""
+    """An exact, unrounded cost in USD (None: unpriced), how it came about, and what to know about it.
+
+    `own` is the agreed price that was applied; `version` are the list's rates under it, None where the list has none.
+    """
 
     cost: Decimal | None
     basis: CostBasis
     version: PriceVersion | None = None
     note: str | None = None
+    own: OwnPrice | None = None
 
 
-def price(record: UsageRecord, *, provider: str) -> Priced:
-    """What the row would cost at list price, at the time its bucket began."""
+def price(record: UsageRecord, *, provider: str, prices: OwnPrices = NO_PRICES) -> Priced:
+    """What the row costs by the prices agreed, else at list price, at the time its bucket began."""
     rule = RULES.get(record.dimensions.usage_type)
-    return rule(record, provider) if rule else _unpriced(f"no rates for {record.dimensions.usage_type}")
+    return rule(record, provider, prices) if rule else _unpriced(f"no rates for {record.dimensions.usage_type}")
 
 
 def _unpriced(reason: str) -> Priced:
     return Priced(None, CostBasis.UNPRICED, note=f"Unpriced: {reason}.")
 
 
-def _free(_record: UsageRecord, _provider: str) -> Priced:
+def _free(_record: UsageRecord, _provider: str, _prices: OwnPrices) -> Priced:
     return Priced(Decimal(), CostBasis.FREE)
 
 
-def _no_rates(record: UsageRecord, _provider: str) -> Priced:
+def _no_rates(record: UsageRecord, _provider: str, _prices: OwnPrices) -> Priced:
     return _unpriced(f"the price list has no rates for {record.dimensions.usage_type}")
 
 
-def _by_tokens(record: UsageRecord, provider: str) -> Priced:
+def _by_unit(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
+    """The list has no rates of these families: only an agreed one prices them."""
+    unit = UNITS[record.dimensions.usage_type]
+    own = prices.for_unit(provider, record.dimensions.model or "", unit, record.bucket_start.date())
+    if own is None:
+        return _no_rates(record, provider, prices)
+    count = getattr(record.measures, unit)
+    if count is None:
+        return _unpriced(f"the row tells no number of {unit}")
+    return Priced(own.rates[unit] * count, CostBasis.ESTIMATED, own=own)
+
+
+def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
     dimensions = record.dimensions
     if dimensions.service_tier in COMPLIMENTARY_TIERS:
         return Priced(Decimal(), CostBasis.COMPLIMENTARY)
@@ -84,11 +102,19 @@ def _by_tokens(record: UsageRecord, provider: str) -> Priced:
     variant = BATCH if dimensions.batch else TIERS.get(dimensions.service_tier)
     if variant is None:
         return _unpriced(f"the tier {dimensions.service_tier} is not in the price list")
-    card = rate_card(provider, dimensions.model, variant, record.bucket_start.date())
-    return _unpriced(card) if isinstance(card, str) else _at_rates(card, record.measures, provider)
+    day = record.bucket_start.date()
+    listed = rate_card(provider, dimensions.model, variant, day)
+    own = prices.for_tokens(provider, dimensions.model, variant, day)
+    card = agreed(listed, own, model=dimensions.model, variant=variant) if own else listed
+    if isinstance(card, str):
+        return _unpriced(card)
+    version = None if isinstance(listed, str) else listed
+    return _at_rates(card, record.measures, provider, listed=version, own=own)
 
 
-def _at_rates(card: RateCard, measures: Measures, provider: str) -> Priced:
+def _at_rates(
+    card: RateCard, measures: Measures, provider: str, *, listed: RateCard | None, own: OwnPrice | None
+) -> Priced:
     requests, tokens = measures.requests, measures.input_tokens or 0
     if not requests and tokens > card.lowest_threshold:
         return _unpriced("the row tells no number of requests, on which its long-context rates depend")
@@ -99,8 +125,9 @@ def _at_rates(card: RateCard, measures: Measures, provider: str) -> Priced:
     return Priced(
         region.cost(measures, requests=requests or 0),
         CostBasis.ESTIMATED,
-        _version(card, provider, long_context=region.above > 0),
+        _version(listed, provider, long_context=region.above > 0) if listed else None,
         " ".join(note for note in notes if note) or None,
+        own,
     )
 
 
@@ -115,16 +142,16 @@ def _version(card: RateCard, provider: str, *, long_context: bool) -> PriceVersi
     return PriceVersion(SOURCE, provider, card.model, variant, card.effective_from, card.content_sha256)
 
 
-RULES: dict[str, Callable[[UsageRecord, str], Priced]] = {
+RULES: dict[str, Callable[[UsageRecord, str, OwnPrices], Priced]] = {
     "completions": _by_tokens,
     "embeddings": _by_tokens,
     "moderations": _free,
-    "images": _no_rates,
-    "audio_speeches": _no_rates,
-    "audio_transcriptions": _no_rates,
+    "images": _by_unit,
+    "audio_speeches": _by_unit,
+    "audio_transcriptions": _by_unit,
     "vector_stores": _no_rates,
-    "code_interpreter_sessions": _no_rates,
-    "file_search_calls": _no_rates,
-    "web_search_calls": _no_rates,
+    "code_interpreter_sessions": _by_unit,
+    "file_search_calls": _by_unit,
+    "web_search_calls": _by_unit,
 }
 """Every usage family and how it is priced; one that is not listed is unpriced."""

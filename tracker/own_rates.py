@@ -1,0 +1,59 @@
+"""The list's rate card with a workspace's agreed price applied to it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from tracker.own_prices import OwnPrice
+from tracker.ratecards import CLASSES, RateCard, Region
+
+MILLION = Decimal(1_000_000)
+
+WHOLES = {
+    "input_cached_tokens": ("input_tokens",),
+    "input_cache_write_tokens": ("input_tokens",),
+    "input_audio_tokens": ("input_tokens",),
+    "input_cached_audio_tokens": ("input_tokens", "input_cached_tokens", "input_audio_tokens"),
+    "output_audio_tokens": ("output_tokens",),
+    "input_image_tokens": ("input_tokens",),
+    "input_cached_image_tokens": ("input_tokens", "input_cached_tokens", "input_image_tokens"),
+    "output_image_tokens": ("output_tokens",),
+}
+"""The classes inside which a class lies: its full price is its own step and theirs."""
+
+NOTHING = Region(0, tuple(Decimal() for _ in CLASSES), Decimal(), frozenset())
+
+
+def agreed(listed: RateCard | str, own: OwnPrice, *, model: str, variant: str) -> RateCard | str:
+    """The card with the agreed price on it, or why there is none: a factor needs a list price to multiply.
+
+    A class for which no rate was agreed keeps the list's full price; without a list it costs what its whole costs.
+    """
+    if isinstance(listed, str):
+        if own.factor is not None:
+            return f"{listed}, and the agreed price is a factor on it"
+        listed = RateCard(model, variant, own.effective_from, own.content_sha256, (NOTHING,))
+        return replace(listed, regions=(_with_rates(NOTHING, own, steps_known=False),))
+    if own.factor is not None:
+        return replace(listed, regions=tuple(_times(region, own.factor) for region in listed.regions))
+    return replace(listed, regions=tuple(_with_rates(region, own, steps_known=True) for region in listed.regions))
+
+
+def _times(region: Region, factor: Decimal) -> Region:
+    return replace(region, rates=tuple(rate * factor for rate in region.rates), per_request=region.per_request * factor)
+
+
+def _with_rates(region: Region, own: OwnPrice, *, steps_known: bool) -> Region:
+    listed = dict(zip(CLASSES, region.rates, strict=True))
+    steps: dict[str, Decimal] = {}
+    for name in CLASSES:
+        wholes = WHOLES.get(name, ())
+        if name in own.rates:
+            steps[name] = own.rates[name] / MILLION - sum((steps[whole] for whole in wholes), Decimal())
+        elif steps_known:
+            full = listed[name] + sum((listed[whole] for whole in wholes), Decimal())
+            steps[name] = full - sum((steps[whole] for whole in wholes), Decimal())
+        else:
+            steps[name] = Decimal()
+    return replace(region, rates=tuple(steps[name] for name in CLASSES), priced=region.priced | own.rates.keys())
