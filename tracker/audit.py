@@ -46,6 +46,8 @@ class Action(StrEnum):
     KEY_RESUMED = "resumed a key"
     KEY_CHECKED = "asked to check a key"
     KEY_DELETED = "deleted a key"
+    PRICE_ADDED = "added an agreed price"
+    PRICE_ENDED = "ended an agreed price"
     EXPORTED = "downloaded a file"
 
 

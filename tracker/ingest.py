@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
-from tracker import clock, ledger, rollup
+from tracker import clock, ledger, rollup, workspace_prices
 from tracker.coverage import LedgerDay, state_after
 from tracker.ledger import Claim, DayResult
 from tracker.models import BilledCostRow, Restatement, UsageEvent, table_of
@@ -193,7 +193,8 @@ def _insert(
     """Price and insert; the cost of each row by its key."""
     if not records:
         return {}
-    priced = {key: price(records[key], provider=provider) for key in sorted(records)}
+    prices = workspace_prices.every(session, claimed.workspace_id)
+    priced = {key: price(records[key], provider=provider, prices=prices) for key in sorted(records)}
     versions = price_version_ids(session, {p.version for p in priced.values() if p.version}, now=now)
     rows = [
         {
@@ -204,6 +205,7 @@ def _insert(
             "estimated_cost": p.cost,
             "cost_basis": p.basis,
             "price_version_id": versions[p.version] if p.version else None,
+            "workspace_price_id": p.own.id if p.own else None,
         }
         for key, p in priced.items()
     ]

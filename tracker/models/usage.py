@@ -78,6 +78,7 @@ class UsageEvent(SQLModel, table=True):
     estimated_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
     cost_basis: CostBasis = Field(sa_type=BasisCode)
     price_version_id: int | None = Field(default=None, sa_type=BigInteger)
+    workspace_price_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class DailyUsage(SQLModel, table=True):

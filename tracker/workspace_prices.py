@@ -1,0 +1,68 @@
+"""Agreed prices in the table: added, ended and read. Adding or ending one changes no stored cost by itself."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlmodel import Session
+
+from tracker import audit
+from tracker.audit import Action, Actor
+from tracker.clock import utc_now
+from tracker.errors import BadInput, Conflict, NotFound
+from tracker.models import WorkspacePrice, table_of
+from tracker.own_prices import OwnPrice, OwnPrices
+
+PRICES = table_of(WorkspacePrice)
+SAID = ("id", "provider", "model", "effective_from", "ends_on", "variant", "factor", "rates", "note")
+MAX_NOTE = 500
+
+
+def add(session: Session, workspace_id: int, price: OwnPrice, *, by: Actor) -> int:
+    """Store a price whose rates are checked already (its id is ignored); the new id. BadInput when it says nothing."""
+    if (price.factor is None) == (not price.rates):
+        raise BadInput("An agreed price is either a factor on the list price or rates of its own.")
+    if not price.model or len(price.model) > MAX_NOTE or len(price.note) > MAX_NOTE:
+        raise BadInput(f"An agreed price names a model, and its name and note have at most {MAX_NOTE} characters.")
+    row = {name: getattr(price, name) for name in SAID if name not in {"id", "rates"}}
+    said = json.dumps({name: str(rate) for name, rate in sorted(price.rates.items())})
+    statement = insert(PRICES).values(
+        workspace_id=workspace_id,
+        **row,
+        rates=said,
+        content_sha256=price.content_sha256,
+        created_by=by.user_id,
+        created_at=utc_now(),
+    )
+    number = session.execute(statement.returning(PRICES.c.id)).scalar_one()
+    subject = f"{price.provider} {price.model} from {price.effective_from}"
+    audit.record(session, workspace_id, Action.PRICE_ADDED, by, subject=subject)
+    return int(number)
+
+
+def end(session: Session, workspace_id: int, price_id: int, *, on: date, by: Actor) -> None:
+    """Let a price end before the UTC day `on`; its first day takes it back whole. NotFound, or Conflict if ended."""
+    found = next((each for each in every(session, workspace_id).prices if each.id == price_id), None)
+    if found is None:
+        raise NotFound(f"There is no agreed price {price_id}.")
+    if found.ends_on is not None:
+        raise Conflict(f"The agreed price {price_id} ends on {found.ends_on} already.")
+    of_price = (PRICES.c.workspace_id == workspace_id, PRICES.c.id == price_id)
+    session.execute(update(PRICES).where(*of_price).values(ends_on=max(on, found.effective_from), ended_at=utc_now()))
+    subject = f"{found.provider} {found.model} from {found.effective_from}"
+    audit.record(session, workspace_id, Action.PRICE_ENDED, by, subject=subject)
+
+
+def every(session: Session, workspace_id: int) -> OwnPrices:
+    """All prices ever agreed, oldest first, ended ones included."""
+    columns = (PRICES.c[name] for name in SAID)
+    statement = select(*columns).where(PRICES.c.workspace_id == workspace_id).order_by(PRICES.c.id)
+    return OwnPrices(tuple(_price(row) for row in session.execute(statement).mappings()))
+
+
+def _price(row: RowMapping) -> OwnPrice:
+    rates = {name: Decimal(rate) for name, rate in json.loads(str(row["rates"])).items()}
+    return OwnPrice(**{**row, "rates": rates})  # type: ignore[arg-type]
