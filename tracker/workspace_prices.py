@@ -65,4 +65,4 @@ def every(session: Session, workspace_id: int) -> OwnPrices:
 
 def _price(row: RowMapping) -> OwnPrice:
     rates = {name: Decimal(rate) for name, rate in json.loads(str(row["rates"])).items()}
-    return OwnPrice(**{**row, "rates": rates})  # type: ignore[arg-type]
+    return OwnPrice(**{**row, "rates": rates})
