@@ -48,6 +48,8 @@ class Action(StrEnum):
     KEY_DELETED = "deleted a key"
     PRICE_ADDED = "added an agreed price"
     PRICE_ENDED = "ended an agreed price"
+    REPRICED = "priced past days anew"
+    REPRICING_UNDONE = "took a repricing back"
     EXPORTED = "downloaded a file"
 
 

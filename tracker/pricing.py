@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from tracker.own_prices import NO_PRICES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import agreed
-from tracker.ratecards import SOURCE, RateCard, rate_card
+from tracker.ratecards import SOURCE, RateCard, Region, rate_card
 from tracker.usage import CostBasis, Measures, UsageRecord
 
 STANDARD, BATCH, FLEX, PRIORITY = "standard", "batch", "flex", "priority"
@@ -39,7 +39,10 @@ LONG_CONTEXT = "Long-context rates, by the average request of the hour."
 
 @dataclass(frozen=True, slots=True)
 class PriceVersion:
-    """The rates that priced a row: `model` as the list names it, `content_sha256` over the rates themselves."""
+    """The rates that priced a row: `model` as the list names it, `content_sha256` over the list's own words.
+
+    `rates` are the very numbers (`Region.to_json`), `note` what is to be known about them.
+    """
 
     source: str
     provider: str
@@ -47,6 +50,8 @@ class PriceVersion:
     variant: str
     effective_from: date | None
     content_sha256: str
+    rates: str
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,25 +126,42 @@ def _at_rates(
     region = card.region(tokens, requests=requests or 1)
     if unpriced := region.unpriced(measures):
         return _unpriced(f"{card.model} has no rate for {unpriced}")
-    notes = [card.note, LONG_CONTEXT if region.above else None, _cache_note(measures)]
     return Priced(
         region.cost(measures, requests=requests or 0),
         CostBasis.ESTIMATED,
-        _version(listed, provider, long_context=region.above > 0) if listed else None,
-        " ".join(note for note in notes if note) or None,
+        _version(listed, provider, card.regions.index(region)) if listed else None,
+        _words(_rate_note(card, region), cache_note(measures)),
         own,
     )
 
 
-def _cache_note(measures: Measures) -> str | None:
+def _rate_note(card: RateCard, region: Region) -> str | None:
+    return _words(card.note, LONG_CONTEXT if region.above else None)
+
+
+def _words(*notes: str | None) -> str | None:
+    return " ".join(note for note in notes if note) or None
+
+
+def cache_note(measures: Measures) -> str | None:
+    """What is to be said of a row whose cached part the provider did not tell."""
     told = measures.input_cached_tokens is not None or not measures.input_tokens or measures.output_tokens is None
     return None if told else NO_CACHE_TOLD
 
 
 @lru_cache(maxsize=4_096)
-def _version(card: RateCard, provider: str, *, long_context: bool) -> PriceVersion:
-    variant = f"{card.variant}, long context" if long_context else card.variant
-    return PriceVersion(SOURCE, provider, card.model, variant, card.effective_from, card.content_sha256)
+def _version(card: RateCard, provider: str, number: int) -> PriceVersion:
+    """The version of one region of the card; what makes its rates or note others stands in its variant."""
+    region = card.regions[number]
+    parts = (
+        card.variant,
+        "inferred" if card.note else None,
+        f"over {region.above} tokens" if number > 1 else None,
+        "long context" if region.above else None,
+    )
+    variant = ", ".join(part for part in parts if part)
+    said = (card.effective_from, card.content_sha256, region.to_json(), _rate_note(card, region))
+    return PriceVersion(SOURCE, provider, card.model, variant, *said)
 
 
 RULES: dict[str, Callable[[UsageRecord, str, OwnPrices], Priced]] = {

@@ -7,6 +7,7 @@ class follows from a few probes of it, and a row then costs a handful of multipl
 from __future__ import annotations
 
 import hashlib
+import json
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
@@ -79,6 +80,19 @@ class Region:
             if count and rate:
                 total += rate * count
         return total
+
+    def to_json(self) -> str:
+        """The rates as text, exact."""
+        rates = {name: format(rate, "f") for name, rate in zip(CLASSES, self.rates, strict=True)}
+        told = {"above": self.above, "per_request": format(self.per_request, "f"), "priced": sorted(self.priced)}
+        return json.dumps({**told, "rates": rates})
+
+    @staticmethod
+    def from_json(text: str) -> Region:
+        """The region that `to_json` wrote."""
+        told = json.loads(text)
+        rates = tuple(Decimal(told["rates"][name]) for name in CLASSES)
+        return Region(told["above"], rates, Decimal(told["per_request"]), frozenset(told["priced"]))
 
     def unpriced(self, measures: Measures) -> str | None:
         """The token class that was used and has no rate at all."""

@@ -73,6 +73,8 @@ def price_version_ids(session: Session, versions: Iterable[PriceVersion], *, now
             {
                 **dict(zip(VERSION_KEY, _version_key(version), strict=True)),
                 "effective_from": version.effective_from,
+                "rates": version.rates,
+                "note": version.note,
                 "first_used_at": now,
             }
             for version in missing

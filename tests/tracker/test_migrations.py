@@ -82,6 +82,8 @@ LATER = {
     "recovery_codes",
     "identities",
     "workspace_prices",
+    "repricings",
+    "repriced_events",
 }
 """Tables that came after the first step."""
 

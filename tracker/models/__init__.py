@@ -23,7 +23,7 @@ from tracker.models.accounts import (
 from tracker.models.audit import AuditEvent, Throttle
 from tracker.models.base import table_of
 from tracker.models.mail import Mail
-from tracker.models.prices import WorkspacePrice
+from tracker.models.prices import RepricedEvent, Repricing, WorkspacePrice
 from tracker.models.second_factor import RecoveryCode, SecondFactor
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
 from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
@@ -49,6 +49,8 @@ __all__ = [
     "ProviderCall",
     "ProviderKey",
     "RecoveryCode",
+    "RepricedEvent",
+    "Repricing",
     "Restatement",
     "Role",
     "SecondFactor",

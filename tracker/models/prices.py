@@ -1,14 +1,18 @@
-"""What a workspace agreed to pay. Rows are never changed but for their end, and never deleted: they are history."""
+"""What a workspace agreed to pay, and each time its history was priced anew.
+
+Rows are never changed but for their end or undoing, and never deleted: they are history.
+"""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, LargeBinary
 from sqlmodel import Field, SQLModel
 
-from tracker.columns import ROW_ID, ExactDecimal, UtcDateTime, UtcDay
+from tracker.columns import ROW_ID, BasisCode, ExactDecimal, NanoDollars, UtcDateTime, UtcDay, UtcSecond
+from tracker.usage import CostBasis
 
 
 class WorkspacePrice(SQLModel, table=True):
@@ -31,3 +35,44 @@ class WorkspacePrice(SQLModel, table=True):
     created_by: int | None = Field(default=None, sa_type=BigInteger)
     created_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Repricing(SQLModel, table=True):
+    """One repricing of the UTC days [start, end): how many rows on how many days changed, and what undoing it did."""
+
+    __tablename__ = "repricings"
+    __table_args__ = (Index(None, "workspace_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
+    workspace_id: int = Field(foreign_key="workspaces.id", sa_type=BigInteger)
+    start: date = Field(sa_type=UtcDay)
+    end: date = Field(sa_type=UtcDay)
+    rows: int = Field(sa_type=BigInteger)
+    days: int = Field(sa_type=BigInteger)
+    created_by: int | None = Field(default=None, sa_type=BigInteger)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    undone_by: int | None = Field(default=None, sa_type=BigInteger)
+    undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    restored: int | None = Field(default=None, sa_type=BigInteger)
+    left_as_is: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RepricedEvent(SQLModel, table=True):
+    """What one row was and became; `measures_digest` tells a row that was restated since from one that was not."""
+
+    __tablename__ = "repriced_events"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    workspace_id: int = Field(primary_key=True, sa_type=BigInteger)
+    repricing_id: int = Field(primary_key=True, sa_type=BigInteger)
+    bucket_start: datetime = Field(primary_key=True, sa_type=UtcSecond)
+    series_id: int = Field(primary_key=True, sa_type=BigInteger)
+    measures_digest: bytes = Field(sa_type=LargeBinary)
+    old_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
+    old_basis: CostBasis = Field(sa_type=BasisCode)
+    old_version_id: int | None = Field(default=None, sa_type=BigInteger)
+    old_own_id: int | None = Field(default=None, sa_type=BigInteger)
+    new_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
+    new_basis: CostBasis = Field(sa_type=BasisCode)
+    new_version_id: int | None = Field(default=None, sa_type=BigInteger)
+    new_own_id: int | None = Field(default=None, sa_type=BigInteger)

@@ -131,7 +131,11 @@ class BilledCostRow(SQLModel, table=True):
 
 
 class PriceVersion(SQLModel, table=True):
-    """Rates that priced an event. Never changed: other rates are another row."""
+    """Rates that priced an event. Never changed: other rates are another row.
+
+    `rates` is the JSON of `ratecards.Region`, so that a cost can be explained after the list has changed; rows from
+    before it was kept have none.
+    """
 
     __tablename__ = "price_versions"
     __table_args__ = (UniqueConstraint("source", "provider", "model", "variant", "content_sha256"),)
@@ -143,6 +147,8 @@ class PriceVersion(SQLModel, table=True):
     variant: str
     effective_from: date | None = Field(default=None, sa_type=UtcDay)
     content_sha256: str
+    rates: str | None = None
+    note: str | None = None
     first_used_at: datetime = Field(sa_type=UtcDateTime)
 
 

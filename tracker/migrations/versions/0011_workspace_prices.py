@@ -1,4 +1,4 @@
-"""Agreed prices of a workspace, and which of them priced an event."""
+"""Agreed prices of a workspace, which of them priced an event, the rates of a price version, and repricings."""
 
 from __future__ import annotations
 
@@ -41,11 +41,66 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_workspace_prices_workspace_id_provider"), "workspace_prices", ["workspace_id", "provider"])
     op.add_column("usage_events", sa.Column("workspace_price_id", sa.BigInteger(), nullable=True))
+    for name in ("rates", "note"):
+        op.add_column("price_versions", sa.Column(name, sa.String(), nullable=True))
+    _repricings()
     if op.get_bind().dialect.name == "postgresql":
-        _protect("workspace_prices")
+        for table in ("workspace_prices", "repricings", "repriced_events"):
+            _protect(table)
+        op.execute("grant usage on all sequences in schema public to tracker_web")
+
+
+def _repricings() -> None:
+    op.create_table(
+        "repricings",
+        sa.Column("id", columns.ROW_ID, nullable=False),
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("start", columns.UtcDay(), nullable=False),
+        sa.Column("end", columns.UtcDay(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", columns.UtcDateTime(), nullable=False),
+        sa.Column("undone_by", sa.BigInteger(), nullable=True),
+        sa.Column("undone_at", columns.UtcDateTime(), nullable=True),
+        sa.Column("restored", sa.BigInteger(), nullable=True),
+        sa.Column("left_as_is", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_repricings_workspace_id_workspaces")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repricings")),
+    )
+    op.create_index(op.f("ix_repricings_workspace_id_id"), "repricings", ["workspace_id", "id"])
+    op.create_table(
+        "repriced_events",
+        sa.Column("workspace_id", sa.BigInteger(), nullable=False),
+        sa.Column("repricing_id", sa.BigInteger(), nullable=False),
+        sa.Column("bucket_start", columns.UtcSecond(), nullable=False),
+        sa.Column("series_id", sa.BigInteger(), nullable=False),
+        sa.Column("measures_digest", sa.LargeBinary(), nullable=False),
+        *(
+            sa.Column(f"{when}_{name}", kind, nullable=name != "basis")
+            for when in ("old", "new")
+            for name, kind in (
+                ("cost", columns.NanoDollars()),
+                ("basis", columns.BasisCode()),
+                ("version_id", sa.BigInteger()),
+                ("own_id", sa.BigInteger()),
+            )
+        ),
+        sa.PrimaryKeyConstraint(
+            "workspace_id", "repricing_id", "bucket_start", "series_id", name=op.f("pk_repriced_events")
+        ),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("repriced_events")
+    op.drop_index(op.f("ix_repricings_workspace_id_id"), "repricings")
+    op.drop_table("repricings")
+    for name in ("note", "rates"):
+        op.drop_column("price_versions", name)
     op.drop_column("usage_events", "workspace_price_id")
     op.drop_index(op.f("ix_workspace_prices_workspace_id_provider"), "workspace_prices")
     op.drop_table("workspace_prices")
@@ -58,4 +113,3 @@ def _protect(table: str) -> None:
     op.execute(f"create policy operator on {table} for select using ({OPERATOR})")
     op.execute(f"grant select, insert, update on {table} to tracker_web")
     op.execute(f"grant select on {table} to tracker_worker")
-    op.execute("grant usage on all sequences in schema public to tracker_web")
