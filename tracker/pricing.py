@@ -16,7 +16,7 @@ from functools import lru_cache
 from tracker.own_prices import NO_PRICES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import agreed
 from tracker.ratecards import SOURCE, RateCard, Region, rate_card
-from tracker.usage import CostBasis, Measures, UsageRecord
+from tracker.usage import CostBasis, Dimensions, Measures, UsageRecord
 
 STANDARD, BATCH, FLEX, PRIORITY = "standard", "batch", "flex", "priority"
 
@@ -104,7 +104,7 @@ def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
         return Priced(Decimal(), CostBasis.COMPLIMENTARY)
     if dimensions.model is None:
         return _unpriced("the row names no model")
-    variant = BATCH if dimensions.batch else TIERS.get(dimensions.service_tier)
+    variant = tier_of(dimensions)
     if variant is None:
         return _unpriced(f"the tier {dimensions.service_tier} is not in the price list")
     day = record.bucket_start.date()
@@ -115,6 +115,11 @@ def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
         return _unpriced(card)
     version = None if isinstance(listed, str) else listed
     return _at_rates(card, record.measures, provider, listed=version, own=own)
+
+
+def tier_of(dimensions: Dimensions) -> str | None:
+    """The list's name of a row's tier; None when it has none."""
+    return BATCH if dimensions.batch else TIERS.get(dimensions.service_tier)
 
 
 def _at_rates(

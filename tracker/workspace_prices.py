@@ -9,12 +9,14 @@ from decimal import Decimal
 from sqlalchemy import RowMapping, insert, select, update
 from sqlmodel import Session
 
-from tracker import audit
+from tracker import audit, own_prices
 from tracker.audit import Action, Actor
 from tracker.clock import utc_now
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import WorkspacePrice, table_of
 from tracker.own_prices import OwnPrice, OwnPrices
+from tracker.providers import PROVIDERS
+from tracker.ratecards import CONTEXTS
 
 PRICES = table_of(WorkspacePrice)
 SAID = ("id", "provider", "model", "effective_from", "ends_on", "variant", "factor", "rates", "note")
@@ -22,11 +24,8 @@ MAX_NOTE = 500
 
 
 def add(session: Session, workspace_id: int, price: OwnPrice, *, by: Actor) -> int:
-    """Store a price whose rates are checked already (its id is ignored); the new id. BadInput when it says nothing."""
-    if (price.factor is None) == (not price.rates):
-        raise BadInput("An agreed price is either a factor on the list price or rates of its own.")
-    if not price.model or len(price.model) > MAX_NOTE or len(price.note) > MAX_NOTE:
-        raise BadInput(f"An agreed price names a model, and its name and note have at most {MAX_NOTE} characters.")
+    """Store a price (its id is ignored); the new id. BadInput when it says nothing or what cannot be."""
+    _check(price)
     row = {name: getattr(price, name) for name in SAID if name not in {"id", "rates"}}
     said = json.dumps({name: str(rate) for name, rate in sorted(price.rates.items())})
     statement = insert(PRICES).values(
@@ -41,6 +40,25 @@ def add(session: Session, workspace_id: int, price: OwnPrice, *, by: Actor) -> i
     subject = f"{price.provider} {price.model} from {price.effective_from}"
     audit.record(session, workspace_id, Action.PRICE_ADDED, by, subject=subject)
     return int(number)
+
+
+def _check(price: OwnPrice) -> None:
+    if (price.factor is None) == (not price.rates):
+        raise BadInput("An agreed price is either a factor on the list price or rates of its own.")
+    if price.factor is not None:
+        own_prices.checked_factor(str(price.factor))
+    for name, rate in price.rates.items():
+        own_prices.checked_rate(name, str(rate))
+    if not price.model or len(price.model) > MAX_NOTE or len(price.note) > MAX_NOTE:
+        raise BadInput(f"An agreed price names a model, and its name and note have at most {MAX_NOTE} characters.")
+    if not (price.model + price.note).isprintable() or "*" in price.model[:-1]:
+        raise BadInput("The model of an agreed price is one line, and `*` stands for the rest at its end only.")
+    if price.provider not in PROVIDERS:
+        raise BadInput(f"There is no provider {price.provider[:40]!r}. Known: {', '.join(sorted(PROVIDERS))}.")
+    if price.variant is not None and price.variant not in CONTEXTS:
+        raise BadInput(f"There is no tier {price.variant[:40]!r}. Known: {', '.join(CONTEXTS)}.")
+    if price.ends_on is not None and price.ends_on < price.effective_from:
+        raise BadInput("An agreed price ends on or after the day from which it holds.")
 
 
 def end(session: Session, workspace_id: int, price_id: int, *, on: date, by: Actor) -> None:

@@ -150,6 +150,8 @@ def test_a_discount_that_the_list_records_late_is_inferred_and_said() -> None:
     assert before.cost == after.cost == usd((600_000, "0.075"), (400_000, "0.075"), (100_000, "0.3"))
     assert before.note is not None
     assert "2026-10-14" in before.note
+    assert before.version is not None
+    assert before.version.note == before.note
     assert after.note is None
 
 
