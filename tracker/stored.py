@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -77,8 +78,9 @@ def rows(
         .order_by(EVENTS.c.bucket_start, EVENTS.c.series_id)
         .execution_options(yield_per=BATCH)
     )
-    for row in session.execute(statement):
-        yield _row(tuple(row))
+    with closing(session.execute(statement)) as found:  # a reader that has enough leaves a cursor open otherwise
+        for row in found:
+            yield _row(tuple(row))
 
 
 def _row(row: tuple[Any, ...]) -> StoredRow:
