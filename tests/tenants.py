@@ -19,16 +19,17 @@ from sqlmodel import Session, SQLModel
 
 from tests.installation import EMAIL, NOW, PASSWORD, Installation, installed
 from tests.tracker.builders import AFTER, DAY, record, store
-from tracker import access, audit, connections, product, sessions
+from tracker import access, audit, clock, connections, product, sessions, workspace_prices
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.db import Database, ProcessRole
-from tracker.models import FetchRun, Name, ProviderKey, Restatement, User, table_of
+from tracker.models import FetchRun, Name, ProviderKey, RepricedEvent, Repricing, Restatement, User, table_of
+from tracker.own_prices import OwnPrice
 from tracker.product import Product
 from tracker.sandbox import World
-from tracker.usage import BilledCost
+from tracker.usage import BilledCost, CostBasis
 
 KEYS, NAMES, RUNS, USERS = table_of(ProviderKey), table_of(Name), table_of(FetchRun), table_of(User)
-RESTATEMENTS = table_of(Restatement)
+RESTATEMENTS, REPRICINGS, REPRICED = table_of(Restatement), table_of(Repricing), table_of(RepricedEvent)
 
 NOBODY = 999_999
 """An id that no row has."""
@@ -180,9 +181,13 @@ def staged(url: str, folder: Path) -> Iterator[Stage]:
         for tenant in (ada, bo):
             store(ready.database, *_used(tenant), key=tenant.key_id)
             store(ready.database, _billed(tenant), endpoint="costs", key=tenant.key_id)
+        stage = Stage(installation, ada, bo, cy, rest)
+        for tenant in (ada, bo, cy):
+            with stage.product("owner").database.workspace(tenant.workspace_id, write=True) as session:
+                _agree(session, tenant)
         with ready.database.exempt(write=True) as session:
             session.execute(update(USERS).where(USERS.c.id == cy.user_id).values(disabled_at=NOW))
-        yield Stage(installation, ada, bo, cy, rest)
+        yield stage
 
 
 def _settled(ready: Product, email: str, key: str) -> Tenant:
@@ -223,6 +228,17 @@ def _mark(session: Session, tenant: Tenant) -> None:
     session.execute(insert(RESTATEMENTS).values(**of_key, **told))
     by = Actor(tenant.user_id, tenant.address)
     audit.record(session, tenant.workspace_id, Action.EXPORTED, by, subject=f"{tenant.word} file")
+
+
+def _agree(session: Session, tenant: Tenant) -> None:
+    """A price of nothing they use and a repricing of a row that is gone: both get the workspace's number."""
+    agreed = OwnPrice(0, "openai", f"{tenant.word}-other", DAY, factor=Decimal("0.9"), note=f"{tenant.word} agreed")
+    workspace_prices.add(session, tenant.workspace_id, agreed, by=Actor(tenant.user_id, tenant.address))
+    past = {"start": DAY, "end": DAY, "rows": 0, "days": 0, "created_at": AFTER}
+    session.execute(insert(REPRICINGS).values(workspace_id=tenant.workspace_id, **past))
+    gone = {"repricing_id": tenant.workspace_id, "bucket_start": clock.day_start(DAY), "series_id": NOBODY}
+    was = {"measures_digest": b"", "old_basis": CostBasis.UNPRICED, "new_basis": CostBasis.UNPRICED}
+    session.execute(insert(REPRICED).values(workspace_id=tenant.workspace_id, **gone, **was))
 
 
 def _used(tenant: Tenant) -> list[Any]:

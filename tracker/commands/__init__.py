@@ -1,8 +1,14 @@
 """What each command does. Answers are printed here; rules live where they belong."""
 
-from tracker.commands import accounts, bills, numbers, upkeep
+from tracker.commands import accounts, bills, numbers, prices, upkeep
 from tracker.commands.base import Command, WrongUse
 
-COMMANDS: dict[str, Command] = {**accounts.COMMANDS, **numbers.COMMANDS, **bills.COMMANDS, **upkeep.COMMANDS}
+COMMANDS: dict[str, Command] = {
+    **accounts.COMMANDS,
+    **numbers.COMMANDS,
+    **bills.COMMANDS,
+    **prices.COMMANDS,
+    **upkeep.COMMANDS,
+}
 
 __all__ = ["COMMANDS", "Command", "WrongUse"]
