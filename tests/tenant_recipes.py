@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from tests import tenant_people_recipes, tenant_price_recipes
+from tests import tenant_day_recipes, tenant_people_recipes, tenant_price_recipes
 from tests.installation import NOW
 from tests.tenant_attempts import LATER, NEXT, Attempt, Recipe, within
 from tests.tenants import digest
@@ -35,7 +35,8 @@ OF_NO_TENANT = {
     ),
     "ingest": {"store": "stores under a claim, which names its tenant"},
     "ledger": dict.fromkeys(
-        ("claim", "fail", "finish", "give_back", "hold", "renew", "set_unavailable"), "works under a claim, as above"
+        ("claim", "fail", "fail_day", "finish", "give_back", "hold", "renew", "set_unavailable"),
+        "works under a claim, as above",
     ),
     "mail": {"deliver": "sends each letter to the address of whom it is for"},
     "product": {"plant_canaries": "writes what belongs to the key ring"},
@@ -48,6 +49,7 @@ OF_NO_TENANT = {
         ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"
     ),
     "series": dict.fromkeys(("price_version_ids", "series_ids"), "works under a claim, as above"),
+    "set_aside": {"replace": "works under a claim, as above"},
     "sign_in": {"may_sign_up": "counts tries by where they come from"},
     "throttle": dict.fromkeys(("forget", "succeeded", "try_once"), "counts tries under hashes of whom they are for"),
 }
@@ -217,6 +219,7 @@ RECIPES: dict[str, Recipe] = (
     | WORK
     | tenant_people_recipes.RECIPES
     | tenant_price_recipes.RECIPES
+    | tenant_day_recipes.RECIPES
     | {f"{module}.{name}": recipe for module, recipes in BY_MODULE.items() for name, recipe in recipes.items()}
 )
 """By operation, with a word or two more where one is called in several ways. Deleting the key comes last."""

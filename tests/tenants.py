@@ -22,14 +22,25 @@ from tests.tracker.builders import AFTER, DAY, record, store
 from tracker import access, audit, clock, connections, product, sessions, workspace_prices
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.db import Database, ProcessRole
-from tracker.models import FetchRun, Name, ProviderKey, RepricedEvent, Repricing, Restatement, User, table_of
+from tracker.models import (
+    FetchRun,
+    Name,
+    ProviderKey,
+    RepricedEvent,
+    Repricing,
+    Restatement,
+    SetAside,
+    User,
+    table_of,
+)
 from tracker.own_prices import OwnPrice
 from tracker.product import Product
 from tracker.sandbox import World
 from tracker.usage import BilledCost, CostBasis
 
 KEYS, NAMES, RUNS, USERS = table_of(ProviderKey), table_of(Name), table_of(FetchRun), table_of(User)
-RESTATEMENTS, REPRICINGS, REPRICED = table_of(Restatement), table_of(Repricing), table_of(RepricedEvent)
+RESTATEMENTS, SET_ASIDE = table_of(Restatement), table_of(SetAside)
+REPRICINGS, REPRICED = table_of(Repricing), table_of(RepricedEvent)
 
 NOBODY = 999_999
 """An id that no row has."""
@@ -226,6 +237,8 @@ def _mark(session: Session, tenant: Tenant) -> None:
     session.execute(insert(RUNS).values(**of_key, worker="w", **ran))
     told = {"endpoint": tenant.word, "day": DAY, "seen_at": AFTER, "rows_before": 1, "rows_after": 2}
     session.execute(insert(RESTATEMENTS).values(**of_key, **told))
+    lacks = {"endpoint": tenant.word, "day": DAY, "seen_at": AFTER, "reason": f"{tenant.word} row", "about": ""}
+    session.execute(insert(SET_ASIDE).values(**of_key, **lacks))
     by = Actor(tenant.user_id, tenant.address)
     audit.record(session, tenant.workspace_id, Action.EXPORTED, by, subject=f"{tenant.word} file")
 

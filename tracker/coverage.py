@@ -84,7 +84,10 @@ def due_at(day: date, row: LedgerDay, *, fetch_hour: int) -> datetime | None:
     if row.state is DayState.UNAVAILABLE:
         return None
     if row.fetched_at is None or row.state in {DayState.MISSING, DayState.FAILED}:
-        return row.retry_at or clock.day_start(day)
+        retry_at = row.retry_at or clock.day_start(day)
+        if row.fetched_at is not None and row.fetched_at < clock.day_end(day):
+            return min(retry_at, row.fetched_at + TODAY_REFRESH)  # a day that runs is read for what it gains, too
+        return retry_at
     again = _next_reading(day, row.fetched_at, row.state, fetch_hour=fetch_hour)
     return max(again, row.retry_at) if again and row.retry_at else again
 
@@ -122,6 +125,16 @@ def is_complete(day: date, row: LedgerDay) -> bool:
     )
 
 
+def lacks_rows(row: LedgerDay) -> bool:
+    """Whether the day was read, but not all its rows could be stored."""
+    return row.state is DayState.FAILED and row.fetched_at is not None
+
+
+def was_read_whole(day: date, row: LedgerDay) -> bool:
+    """Whether the day was over when it was last read, and all its rows were stored."""
+    return row.fetched_at is not None and row.fetched_at >= clock.day_end(day) and not lacks_rows(row)
+
+
 def retry_in(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts (1 or more)."""
     return RETRY_AFTER[min(attempts, len(RETRY_AFTER)) - 1]
@@ -157,7 +170,9 @@ def due_units(
 
 def is_held(endpoint: Endpoint, ledger: Mapping[date, LedgerDay], *, now: datetime) -> bool:
     """Whether so much of an endpoint has just failed that asking for more of it would only fail more often."""
-    failed = sorted(day for day, row in ledger.items() if row.retry_at is not None and row.retry_at > now)
+    failed = sorted(
+        day for day, row in ledger.items() if row.retry_at is not None and row.retry_at > now and not lacks_rows(row)
+    )
     return len(list(_runs(failed, endpoint.days_per_unit))) >= FAILURES_TO_HOLD
 
 

@@ -17,14 +17,14 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
-from tracker import clock, ledger, rollup, workspace_prices
-from tracker.coverage import LedgerDay, state_after
+from tracker import clock, ledger, rollup, set_aside, workspace_prices
+from tracker.coverage import LedgerDay, state_after, was_read_whole
 from tracker.ledger import Claim, DayResult
-from tracker.models import BilledCostRow, Restatement, UsageEvent, table_of
+from tracker.models import BilledCostRow, DayState, Restatement, UsageEvent, table_of
 from tracker.pricing import price
 from tracker.providers.base import Endpoint, Fetched
 from tracker.series import price_version_ids, series_ids
-from tracker.usage import MEASURES, BilledCost, UsageRecord
+from tracker.usage import MEASURES, BilledCost, RowSetAside, UsageRecord
 
 EVENTS, BILLED, RESTATEMENTS = table_of(UsageEvent), table_of(BilledCostRow), table_of(Restatement)
 
@@ -49,8 +49,8 @@ class DayChange:
 
     @property
     def restates(self) -> bool:
-        """Whether the day was over when it was read before, so that this is a revision and not just more of it."""
-        return self.before.fetched_at is not None and self.before.fetched_at >= clock.day_end(self.day)
+        """Whether the day was whole when it was read before, so that this is a revision and not just more of it."""
+        return was_read_whole(self.day, self.before)
 
 
 def store(
@@ -62,13 +62,19 @@ def store(
     provider: str,
     now: datetime,
 ) -> Stored:
-    """Replace the claimed days by what was fetched; LeaseLost, and nothing written, when the lease has passed on."""
+    """Replace the claimed days by what was fetched; LeaseLost, and nothing written, when the lease has passed on.
+
+    Of a day of which rows had to be set aside, the others are stored, unless it was read whole before: then that stays.
+    """
     usage, costs = (
         _by_day(fetched.usage, lambda row: row.bucket_start.date()),
         _by_day(fetched.costs, lambda line: line.day),
     )
     told: Mapping[date, Sequence[UsageRecord | BilledCost]] = costs if endpoint.bills else usage
     held = ledger.hold(session, claimed)
+    lacking = _by_day(fetched.set_aside, lambda row: row.day)
+    set_aside.replace(session, claimed, lacking, now=now)
+    _keep_whole_days(session, claimed, held, lacking, now=now)
     digests = {day: _digest(told.get(day, ())) for day in held}
     changes = [DayChange(day, row) for day, row in held.items() if _differs(row, digests[day])]
     if endpoint.bills:
@@ -77,15 +83,58 @@ def store(
         _replace_usage(session, claimed, usage, changes, provider=provider, now=now)
     restated = {change.day for change in changes if change.restates}
     results = [
-        _result(day, len(told.get(day, ())), digests[day], endpoint, restated=day in restated, now=now) for day in held
+        _result(
+            day,
+            row,
+            endpoint,
+            rows=len(told.get(day, ())),
+            digest=digests[day],
+            lacking=lacking.get(day, ()),
+            restated=day in restated,
+            now=now,
+        )
+        for day, row in held.items()
     ]
     ledger.finish(session, claimed, results, now=now)
     return Stored(sum(result.rows for result in results), tuple(change.day for change in changes))
 
 
-def _result(day: date, rows: int, digest: bytes, endpoint: Endpoint, *, restated: bool, now: datetime) -> DayResult:
+def _keep_whole_days(
+    session: Session,
+    claimed: Claim,
+    held: dict[date, LedgerDay],
+    lacking: Mapping[date, Sequence[RowSetAside]],
+    *,
+    now: datetime,
+) -> None:
+    """Take out of `held` the days that lack rows now but were read whole before: what is stored of them stays."""
+    for day, rows in lacking.items():
+        if was_read_whole(day, held[day]):
+            reason = set_aside.sentence(rows, kept=True)
+            ledger.fail_day(session, claimed, day, held.pop(day), reason, now=now)
+
+
+def _result(
+    day: date,
+    row: LedgerDay,
+    endpoint: Endpoint,
+    *,
+    rows: int,
+    digest: bytes,
+    lacking: Sequence[RowSetAside],
+    restated: bool,
+    now: datetime,
+) -> DayResult:
     state = state_after(day, rows=rows, bills=endpoint.bills, now=now)
-    return DayResult(day=day, state=state, rows=rows, content_sha256=digest, restated=restated)
+    return DayResult(
+        day=day,
+        state=DayState.FAILED if lacking else state,
+        rows=rows,
+        content_sha256=digest,
+        restated=restated,
+        attempts=row.attempts + 1,
+        lacks=set_aside.sentence(lacking, kept=False) if lacking else None,
+    )
 
 
 def _differs(before: LedgerDay, digest: bytes) -> bool:

@@ -37,13 +37,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class DayResult:
-    """What the ledger is to say of a day after it was read. `restated` = a finished day was told differently."""
+    """What the ledger is to say of a day after it was read. `restated` = a finished day was told differently.
+
+    `lacks` says which rows could not be stored; such a day is read again at a growing distance (`attempts`).
+    """
 
     day: date
     state: DayState
     rows: int
     content_sha256: bytes
     restated: bool
+    attempts: int = 0
+    lacks: str | None = None
 
 
 def read(session: Session, workspace_id: int, provider_key_id: int) -> dict[str, dict[date, LedgerDay]]:
@@ -121,10 +126,19 @@ def finish(session: Session, claimed: Claim, results: Iterable[DayResult], *, no
             "rows": result.rows,
             "content_sha256": result.content_sha256,
             "restated_now": now if result.restated else None,
+            **_lacking(result, now),
         }
         for result in results
     ]
-    session.execute(FINISH, told)
+    if told:
+        session.execute(FINISH, told)
+
+
+def _lacking(result: DayResult, now: datetime) -> dict[str, Any]:
+    if result.lacks is None:
+        return {}
+    retry_at = now + retry_in(result.attempts)
+    return {"attempts": result.attempts, "retry_at": retry_at, "reason": result.lacks}
 
 
 RELEASED: Mapping[str, Any] = {
@@ -159,15 +173,29 @@ FINISH = _finishing()
 def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_at: datetime | None = None) -> None:
     """Record why the unit was not read and when it will be tried again; days that were read keep their state."""
     for day, row in hold(session, claimed).items():
-        attempts = row.attempts + 1
-        values = {
-            **RELEASED,
-            "state": row.state if row.fetched_at else DayState.FAILED,
-            "attempts": attempts,
-            "retry_at": retry_at or now + retry_in(attempts),
-            "reason": reason,
-        }
-        session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
+        fail_day(session, claimed, day, row, reason, now=now, retry_at=retry_at)
+
+
+def fail_day(
+    session: Session,
+    claimed: Claim,
+    day: date,
+    row: LedgerDay,
+    reason: str,
+    *,
+    now: datetime,
+    retry_at: datetime | None = None,
+) -> None:
+    """The same of one held day, whose row is given."""
+    attempts = row.attempts + 1
+    values = {
+        **RELEASED,
+        "state": row.state if row.fetched_at else DayState.FAILED,
+        "attempts": attempts,
+        "retry_at": retry_at or now + retry_in(attempts),
+        "reason": reason,
+    }
+    session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
 
 
 def renew(session: Session, claimed: Claim, *, now: datetime) -> None:

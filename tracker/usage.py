@@ -120,6 +120,20 @@ class BilledCost:
     quantity_unit: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RowSetAside:
+    """A row of a UTC day that cannot be true and is not stored: what is wrong with it, and which row it is.
+
+    `reason` is a sentence; `about` the row's dimensions as `name=value; …`, cut to `MAX_ABOUT` characters.
+    """
+
+    day: date
+    reason: str
+    about: str
+
+
+MAX_ABOUT = 300
+
 MEASURES: tuple[str, ...] = tuple(f.name for f in fields(Measures))
 DIMENSIONS: tuple[str, ...] = tuple(f.name for f in fields(Dimensions))
 TEXT_DIMENSIONS: tuple[str, ...] = tuple(n for n in DIMENSIONS if n not in {"width_s", "batch"})

@@ -15,7 +15,7 @@ from tracker.ledger import Claim
 from tracker.models import ProviderKey, Workspace
 from tracker.providers import PROVIDERS
 from tracker.providers.base import Endpoint, Fetched
-from tracker.usage import BilledCost, Dimensions, Measures, UsageRecord
+from tracker.usage import BilledCost, Dimensions, Measures, RowSetAside, UsageRecord
 
 DAY = date(2026, 11, 10)
 AFTER = datetime(2026, 11, 11, 3, tzinfo=UTC)
@@ -91,7 +91,7 @@ def claim(
 
 def store(
     database: Database,
-    *rows: UsageRecord | BilledCost,
+    *rows: UsageRecord | BilledCost | RowSetAside,
     endpoint: str = "completions",
     now: datetime = AFTER,
     days: int = 1,
@@ -101,7 +101,8 @@ def store(
     """Claim the days from DAY on and store these rows as all that the provider told of them."""
     usage = tuple(row for row in rows if isinstance(row, UsageRecord))
     costs = tuple(row for row in rows if isinstance(row, BilledCost))
+    aside = tuple(row for row in rows if isinstance(row, RowSetAside))
     claimed = claim(database, ENDPOINTS[endpoint], now=now, days=days, key=key)
     with database.workspace(claimed.workspace_id, write=True) as session:
-        fetched = Fetched(usage, costs, dropped)
+        fetched = Fetched(usage, costs, dropped, set_aside=aside)
         return ingest.store(session, claimed, fetched, endpoint=ENDPOINTS[endpoint], provider="openai", now=now)

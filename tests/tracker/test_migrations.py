@@ -84,6 +84,7 @@ LATER = {
     "workspace_prices",
     "repricings",
     "repriced_events",
+    "set_aside",
 }
 """Tables that came after the first step."""
 

@@ -26,7 +26,7 @@ from tracker.models.mail import Mail
 from tracker.models.prices import RepricedEvent, Repricing, WorkspacePrice
 from tracker.models.second_factor import RecoveryCode, SecondFactor
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
-from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, Worker
+from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, SetAside, Worker
 
 __all__ = [
     "EXEMPT",
@@ -54,6 +54,7 @@ __all__ = [
     "Restatement",
     "Role",
     "SecondFactor",
+    "SetAside",
     "Throttle",
     "Ticket",
     "UsageEvent",

@@ -68,6 +68,25 @@ class Restatement(SQLModel, table=True):
     cost_after: Decimal | None = Field(default=None, sa_type=NanoDollars)
 
 
+class SetAside(SQLModel, table=True):
+    """A row that the provider told and that cannot be true, as of the day's last reading: not stored, but named."""
+
+    __tablename__ = "set_aside"
+    __table_args__ = (
+        of_key("workspace_id", "provider_key_id"),
+        Index(None, "workspace_id", "provider_key_id", "day"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
+    workspace_id: int = Field(sa_type=BigInteger)
+    provider_key_id: int = Field(sa_type=BigInteger)
+    endpoint: str
+    day: date = Field(sa_type=UtcDay)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    reason: str
+    about: str
+
+
 class FetchRun(SQLModel, table=True):
     """One worker's stretch of work on one connection, from its first due unit to its last."""
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from tracker.errors import ProviderError
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.redact import SecretKey
-from tracker.usage import BilledCost, UsageRecord
+from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
 COSTS = "costs"
 """The endpoint whose rows are billed money; every other endpoint of a provider tells usage."""
@@ -42,13 +42,15 @@ class Endpoint:
 class Fetched:
     """Everything the provider told of a range of days: usage or bill lines, complete, already validated.
 
-    `dropped` names the dimensions it refused to group by; `unknown_fields` counts what this version does not read.
+    `dropped` names the dimensions it refused to group by; `unknown_fields` counts what this version does not read;
+    `set_aside` are rows that cannot be true, beside which the others stand.
     """
 
     usage: tuple[UsageRecord, ...] = ()
     costs: tuple[BilledCost, ...] = ()
     dropped: tuple[str, ...] = ()
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
+    set_aside: tuple[RowSetAside, ...] = ()
 
 
 @dataclass(frozen=True)

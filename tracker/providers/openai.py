@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from tracker import clock
 from tracker.errors import (
@@ -25,17 +25,21 @@ from tracker.providers import openai_sentences as sentences
 from tracker.providers.base import COSTS, Endpoint, Fetched, KnownName, Verdict
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.redact import SecretKey
-from tracker.usage import BilledCost, UsageRecord
+from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
 HOUR_S, DAY_S = 3_600, 86_400
 BUCKETS_PER_PAGE = {HOUR_S: 168, DAY_S: 180}
 MAX_PAGES = 2_000
 """More pages than a unit can need; beyond it the cursors are taken to be endless."""
 
+MAX_SET_ASIDE = 100
+"""Rows of one unit that may be set aside. More of them mean that the form has changed: the whole unit is refused."""
+
 FUTURE = timedelta(hours=1)
 """How far ahead of our clock a bucket may begin before the answer is refused."""
 
 Params = tuple[tuple[str, str], ...]
+Row = TypeVar("Row", UsageRecord, BilledCost)
 
 
 class OpenAI:
@@ -152,17 +156,19 @@ class OpenAI:
         usage: dict[tuple[object, ...], UsageRecord] = {}
         costs: dict[tuple[object, ...], BilledCost] = {}
         unknown: Counter[str] = Counter()
+        aside: list[RowSetAside] = []
         told: set[datetime] = set()
         for bucket in _buckets(client, endpoint.path, params):
             told.add(_start_within(bucket, period, endpoint.width_s, now=now))
             unknown += payload.unknown_fields(family, bucket)
             if family:
-                _merge(usage, payload.usage_rows(family, bucket, width_s=endpoint.width_s), _usage_identity)
+                rows = payload.usage_rows(family, bucket, width_s=endpoint.width_s)
+                _merge(usage, _without(aside, rows), _usage_identity)
             else:
-                _merge(costs, payload.cost_rows(bucket), _cost_identity)
+                _merge(costs, _without(aside, payload.cost_rows(bucket)), _cost_identity)
         if family:
             _check_whole(told, period, endpoint.width_s, now=now)
-        return Fetched(tuple(usage.values()), tuple(costs.values()), dropped, dict(unknown))
+        return Fetched(tuple(usage.values()), tuple(costs.values()), dropped, dict(unknown), tuple(aside))
 
     def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
         """The project ids ('' for none) with usage or cost in the last 31 days; raises what a refusal calls for.
@@ -274,6 +280,17 @@ def _check_whole(told: set[datetime], period: tuple[date, date], width_s: int, *
     ]
     if missing:
         raise PayloadChanged(f"OpenAI left out {len(missing)} buckets, the first of {missing[0]:%Y-%m-%d %H:%M} UTC.")
+
+
+def _without(aside: list[RowSetAside], rows: Iterable[Row | RowSetAside]) -> Iterator[Row]:
+    """The sound rows; the others are put aside, and too many of them refuse the whole answer."""
+    for row in rows:
+        if not isinstance(row, RowSetAside):
+            yield row
+            continue
+        aside.append(row)
+        if len(aside) > MAX_SET_ASIDE:
+            raise PayloadChanged(f"{aside[0].reason} More than {MAX_SET_ASIDE} rows cannot be read.")
 
 
 def _merge(

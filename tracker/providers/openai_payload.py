@@ -7,7 +7,7 @@ audio and image input fields mean uncached tokens only; our measures count them 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from tracker.errors import PayloadChanged
-from tracker.usage import DIMENSIONS, BilledCost, Dimensions, Measures, UsageRecord
+from tracker.redact import redact
+from tracker.usage import DIMENSIONS, MAX_ABOUT, BilledCost, Dimensions, Measures, RowSetAside, UsageRecord
 
 Json = Any
 
@@ -45,6 +46,9 @@ LINE_ITEM_WORDS = frozenset(
 
 MAX_AMOUNT, MAX_QUANTITY = 10**9, 10**18
 """No line of a day's bill is a billion dollars, nor counts more than 10¹⁸ units (byte-hours are many)."""
+
+MAX_SHOWN = 60
+"""Characters of a value shown in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -117,24 +121,33 @@ DERIVED_FIELDS = frozenset(
 COST_FIELDS = frozenset({"object", "amount", "line_item", "project_id", "api_key_id", "quantity", "quantity_unit"})
 
 
-def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageRecord]:
-    """The rows of one bucket; PayloadChanged with field and value for anything that cannot be true."""
+def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageRecord | RowSetAside]:
+    """The rows of one bucket; set aside, with field and value, what cannot be true."""
     start, width = bucket_times(bucket, width_s=width_s)
     for row in results(bucket):
         try:
             yield UsageRecord(start, _dimensions(family, row, width), _measures(family, row))
         except ValueError as error:
-            raise PayloadChanged(f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}.") from None
+            reason = f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}."
+            yield RowSetAside(start.date(), redact(reason), _about(row, (*family.group_by, "api_source")))
 
 
-def cost_rows(bucket: Json) -> Iterator[BilledCost]:
+def cost_rows(bucket: Json) -> Iterator[BilledCost | RowSetAside]:
     """The lines of one day's bill. `amount.value` is dollars, a number or a string; a line may lack it."""
     start, _ = bucket_times(bucket, width_s=86_400)
     for row in results(bucket):
         try:
             yield _cost(start.date(), row)
         except ValueError as error:
-            raise PayloadChanged(f"OpenAI's costs of {start:%Y-%m-%d}: {error}.") from None
+            reason = f"OpenAI's costs of {start:%Y-%m-%d}: {error}."
+            yield RowSetAside(start.date(), redact(reason), _about(row, ("line_item", "project_id", "api_key_id")))
+
+
+def _about(row: Mapping[str, Json], names: Sequence[str]) -> str:
+    """Which row it is, as far as it says so itself."""
+    texts = ((name, row.get(name)) for name in names)
+    told = (f"{name}={redact(str(text))[:MAX_SHOWN]}" for name, text in texts if isinstance(text, str | bool))
+    return "; ".join(told).replace("\x00", "")[:MAX_ABOUT]
 
 
 def unknown_fields(family: Family | None, bucket: Json) -> Counter[str]:
@@ -202,7 +215,7 @@ def line_item_model(line_item: str | None) -> str | None:
 
 
 def _shown(value: Json) -> str:
-    return repr(value)[:60] if value is not None else "missing"
+    return repr(value)[:MAX_SHOWN] if value is not None else "missing"
 
 
 def _dimensions(family: Family, row: Mapping[str, Json], width_s: int) -> Dimensions:
@@ -236,14 +249,12 @@ def _include_cached(counts: dict[str, int | None], whole_name: str, cached_name:
 
 
 def _cost(day: date, row: Mapping[str, Json]) -> BilledCost:
-    amount = row.get("amount")
-    if amount is not None and not isinstance(amount, dict):
-        raise ValueError(f"amount is {_shown(amount)}; an object with value and currency is expected")
+    amount, currency = _money(row.get("amount"))
     line_item = text(row.get("line_item"), "line_item")
     return BilledCost(
         day=day,
-        amount=_decimal((amount or {}).get("value"), "amount.value", most=MAX_AMOUNT),
-        currency=(text((amount or {}).get("currency"), "amount.currency") or "usd").lower(),
+        amount=amount,
+        currency=currency,
         line_item=line_item,
         model=line_item_model(line_item),
         project_id=text(row.get("project_id"), "project_id"),
@@ -251,6 +262,20 @@ def _cost(day: date, row: Mapping[str, Json]) -> BilledCost:
         quantity=_decimal(row.get("quantity"), "quantity", most=MAX_QUANTITY),
         quantity_unit=text(row.get("quantity_unit"), "quantity_unit"),
     )
+
+
+def _money(amount: Json) -> tuple[Decimal | None, str]:
+    """Amount and currency. Only a line without an amount may lack the currency: dollars are never assumed."""
+    if amount is not None and not isinstance(amount, dict):
+        raise ValueError(f"amount is {_shown(amount)}; an object with value and currency is expected")
+    told = amount or {}
+    value, currency = _decimal(told.get("value"), "amount.value", most=MAX_AMOUNT), told.get("currency")
+    if value is None and currency is None:
+        return None, "usd"
+    code = (text(currency, "amount.currency") or "").lower()
+    if not (len(code) == 3 and code.isascii() and code.isalpha()):
+        raise ValueError(f"amount.currency is {_shown(currency)}; three letters like usd are expected")
+    return value, code
 
 
 def _decimal(value: Json, name: str, *, most: int) -> Decimal | None:

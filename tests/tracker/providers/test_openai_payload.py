@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from tracker.errors import PayloadChanged
 from tracker.providers.openai_payload import FAMILIES, bucket_times, cost_rows, line_item_model, usage_rows, whole
+from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
 START = 1_795_392_000
 """2026-11-23 00:00 UTC."""
@@ -28,6 +30,27 @@ def test_a_count_is_read(told: object, count: int) -> None:
 def test_nonsense_for_a_count_is_refused_by_name(told: object) -> None:
     with pytest.raises(ValueError, match="input_tokens"):
         whole(told, "input_tokens")
+
+
+def only_usage(*rows: dict[str, Any]) -> UsageRecord:
+    """The one row of a bucket of completions, which must be sound."""
+    (record,) = usage_rows(FAMILIES["completions"], bucket(*rows), width_s=3_600)
+    assert isinstance(record, UsageRecord)
+    return record
+
+
+def only_line(row: dict[str, Any]) -> BilledCost:
+    """The one line of a day's bill, which must be sound."""
+    (line,) = cost_rows(bucket(row, width=86_400))
+    assert isinstance(line, BilledCost)
+    return line
+
+
+def aside_of(told: Iterator[Any]) -> RowSetAside:
+    """The one row told, which must have been set aside."""
+    (row,) = told
+    assert isinstance(row, RowSetAside)
+    return row
 
 
 def completion(**fields: Any) -> dict[str, Any]:
@@ -50,7 +73,7 @@ def test_the_official_example_is_read_with_its_overlaps() -> None:
         output_image_tokens=50,
     )
 
-    (record,) = usage_rows(FAMILIES["completions"], bucket(row), width_s=3_600)
+    record = only_usage(row)
 
     measures = record.measures
     assert (measures.input_tokens, measures.input_cached_tokens, measures.input_cache_write_tokens) == (1_000, 400, 100)
@@ -60,7 +83,7 @@ def test_the_official_example_is_read_with_its_overlaps() -> None:
 
 
 def test_a_breakdown_that_was_not_told_is_unknown_and_not_zero() -> None:
-    (record,) = usage_rows(FAMILIES["completions"], bucket(completion(input_cached_tokens=None)), width_s=3_600)
+    record = only_usage(completion(input_cached_tokens=None))
 
     assert record.measures.input_cached_tokens is None
     assert record.measures.input_audio_tokens is None
@@ -86,25 +109,45 @@ def test_a_breakdown_that_was_not_told_is_unknown_and_not_zero() -> None:
         ({"batch": "yes"}, "batch is 'yes'"),
     ],
 )
-def test_a_row_that_cannot_be_true_is_refused_with_its_value(fields: dict[str, Any], told: str) -> None:
-    with pytest.raises(PayloadChanged) as refused:
-        list(usage_rows(FAMILIES["completions"], bucket(completion(**fields)), width_s=3_600))
+def test_a_row_that_cannot_be_true_is_set_aside_with_its_value_and_the_others_are_read(
+    fields: dict[str, Any], told: str
+) -> None:
+    rows = bucket(completion(model="before"), completion(**fields), completion(model="after"))
 
-    assert told in str(refused.value)
-    assert "2026-11-23 00:00" in str(refused.value)
+    before, aside, after = usage_rows(FAMILIES["completions"], rows, width_s=3_600)
+
+    assert isinstance(aside, RowSetAside)
+    assert aside.day == date(2026, 11, 23)
+    assert told in aside.reason
+    assert "2026-11-23 00:00" in aside.reason
+    assert [row.dimensions.model for row in (before, after) if isinstance(row, UsageRecord)] == ["before", "after"]
 
 
-def test_a_required_count_that_is_not_there_is_refused() -> None:
+def test_a_row_without_a_required_count_is_set_aside() -> None:
     row = completion()
     del row["input_tokens"]
 
-    with pytest.raises(PayloadChanged, match="input_tokens is missing"):
-        list(usage_rows(FAMILIES["completions"], bucket(row), width_s=3_600))
+    aside = aside_of(usage_rows(FAMILIES["completions"], bucket(row), width_s=3_600))
+
+    assert "input_tokens is missing" in aside.reason
+
+
+def test_a_row_set_aside_is_named_by_what_it_says_of_itself_without_keys_and_at_no_great_length() -> None:
+    key = "sk-admin-0123456789abcdefghij"
+    row = completion(input_tokens=key, model="gpt-5.4", project_id=key, batch=True, user_id=7, api_key_id="k" * 900)
+
+    aside = aside_of(usage_rows(FAMILIES["completions"], bucket(row), width_s=3_600))
+
+    assert "model=gpt-5.4" in aside.about
+    assert key[3:] not in aside.about + aside.reason
+    assert "user_id" not in aside.about
+    assert "k" * 60 in aside.about
+    assert len(aside.about) <= 300
 
 
 @pytest.mark.parametrize(("told", "kept"), [("gpt\x00-5", "gpt-5"), ("", ""), ("模型", "模型"), (None, None)])
 def test_a_dimension_is_kept_as_it_came_less_nul(told: str | None, kept: str | None) -> None:
-    (record,) = usage_rows(FAMILIES["completions"], bucket(completion(model=told)), width_s=3_600)
+    record = only_usage(completion(model=told))
 
     assert record.dimensions.model == kept
 
@@ -158,28 +201,38 @@ def test_a_bucket_without_proper_times_is_refused(told: object) -> None:
 def test_an_amount_is_dollars_as_a_number_or_as_text(value: object, amount: Decimal | None) -> None:
     row = {"amount": {"value": value, "currency": "USD"}, "line_item": "o3, input", "quantity": "1000"}
 
-    (line,) = cost_rows(bucket(row, width=86_400))
+    line = only_line(row)
 
     assert (line.amount, line.currency, line.model, line.quantity) == (amount, "usd", "o3", Decimal(1_000))
 
 
 @pytest.mark.parametrize("amount", [None, {}, {"value": None, "currency": None}])
 def test_a_line_without_an_amount_is_kept_with_an_unknown_one(amount: object) -> None:
-    (line,) = cost_rows(bucket({"amount": amount, "line_item": "Text tokens"}, width=86_400))
+    line = only_line({"amount": amount, "line_item": "Text tokens"})
 
     assert (line.amount, line.currency, line.line_item, line.model) == (None, "usd", "Text tokens", None)
 
 
 @pytest.mark.parametrize("told", ["12 dollars", [], 5])
-def test_an_amount_that_is_no_object_is_refused(told: object) -> None:
-    with pytest.raises(PayloadChanged, match="amount is"):
-        list(cost_rows(bucket({"amount": told}, width=86_400)))
+def test_an_amount_that_is_no_object_sets_its_line_aside(told: object) -> None:
+    aside = aside_of(cost_rows(bucket({"amount": told, "line_item": "o3, input"}, width=86_400)))
+
+    assert aside.reason.startswith("OpenAI's costs of 2026-11-23: amount is ")
+    assert aside.about == "line_item=o3, input"
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "a lot", True, "1e12", []])
-def test_nonsense_for_an_amount_is_refused(value: object) -> None:
-    with pytest.raises(PayloadChanged, match=r"amount\.value"):
-        list(cost_rows(bucket({"amount": {"value": value, "currency": "usd"}}, width=86_400)))
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", "a lot", True, "1e12", [], Decimal("NaN")])
+def test_nonsense_for_an_amount_sets_its_line_aside(value: object) -> None:
+    aside = aside_of(cost_rows(bucket({"amount": {"value": value, "currency": "usd"}}, width=86_400)))
+
+    assert "amount.value is " in aside.reason
+
+
+@pytest.mark.parametrize("currency", [None, "", "dollars", "u$d", 840, "€€€"])
+def test_an_amount_without_a_currency_is_never_taken_for_dollars(currency: object) -> None:
+    aside = aside_of(cost_rows(bucket({"amount": {"value": 1, "currency": currency}}, width=86_400)))
+
+    assert "amount.currency is " in aside.reason
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Rows of a provider's answer that cannot be true: named beside the rest of their day, never stored as zero.
+
+The table holds what the last reading of each day left out; a reading that leaves nothing out empties it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import delete, insert, select
+from sqlmodel import Session
+
+from tracker.ledger import Claim
+from tracker.models import ProviderKey, SetAside, table_of
+from tracker.usage import RowSetAside
+
+SET_ASIDE, KEYS = table_of(SetAside), table_of(ProviderKey)
+
+MOST_LISTED = 100
+
+
+@dataclass(frozen=True)
+class Aside:
+    """A row that was set aside: of which connection, endpoint and UTC day, when it was seen, why, and which row."""
+
+    label: str
+    endpoint: str
+    day: date
+    seen_at: datetime
+    reason: str
+    about: str
+
+
+def sentence(rows: Sequence[RowSetAside], *, kept: bool) -> str:
+    """What a person is told of a day that lacks these rows; `kept` = an earlier, whole reading still stands."""
+    what = "1 row cannot be true and was" if len(rows) == 1 else f"{len(rows)} rows cannot be true and were"
+    rest = "The day keeps its earlier reading" if kept else "The rest of the day is counted"
+    return f"{what} set aside. {rest}; it is read again by itself. {rows[0].reason}"
+
+
+def replace(session: Session, claimed: Claim, rows: Mapping[date, Sequence[RowSetAside]], *, now: datetime) -> None:
+    """Let these be all the rows that the claimed days lack."""
+    of_unit = {
+        "workspace_id": claimed.workspace_id,
+        "provider_key_id": claimed.provider_key_id,
+        "endpoint": claimed.unit.endpoint,
+    }
+    unit = claimed.unit
+    session.execute(
+        delete(SET_ASIDE).where(
+            *(SET_ASIDE.c[name] == value for name, value in of_unit.items()),
+            SET_ASIDE.c.day >= unit.start,
+            SET_ASIDE.c.day < unit.end,
+        ),
+    )
+    told = [
+        {**of_unit, "day": day, "seen_at": now, "reason": row.reason, "about": row.about}
+        for day, of_day in rows.items()
+        for row in of_day
+    ]
+    if told:
+        session.execute(insert(SET_ASIDE), told)
+
+
+def read(session: Session, workspace_id: int, start: date, end: date) -> list[Aside]:
+    """What the UTC days [start, end) lack, the newest day first, at most `MOST_LISTED`."""
+    aside = SET_ASIDE.c
+    statement = (
+        select(KEYS.c.label, aside.endpoint, aside.day, aside.seen_at, aside.reason, aside.about)
+        .join_from(SET_ASIDE, KEYS, aside.provider_key_id == KEYS.c.id)
+        .where(
+            aside.workspace_id == workspace_id,
+            KEYS.c.workspace_id == workspace_id,
+            aside.day >= start,
+            aside.day < end,
+        )
+        .order_by(aside.day.desc(), aside.endpoint, aside.id)
+        .limit(MOST_LISTED)
+    )
+    return [Aside(*row) for row in session.execute(statement)]
