@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from pages.ui import calendars, notices, text
 from pages.ui.context import Context
 from tracker import overview
+from tracker.export import cell
 from tracker.overview import Overview, calendar
-from tracker.overview.calendar import Calendar, Face, Gap, Restated
+from tracker.overview.calendar import Calendar, Face, Gap
+from tracker.restatements import Restated
+from tracker.set_aside import Aside
 
 TITLE = "Completeness"
 ICON = ":material/calendar_view_month:"
@@ -48,6 +53,9 @@ def render(ctx: Context) -> None:
         _open(found, seen)
     with grid.cell():
         _restated(found, seen)
+    if found.aside:
+        with st.container(border=True, gap="small"):
+            _aside(found, seen)
 
 
 def _range() -> int:
@@ -106,6 +114,29 @@ def _restated(found: Calendar, seen: Overview) -> None:
         return
     rows = [_restated_row(each, seen) for each in found.restated]
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= MOST else 320, row_height=34, alt="Changes.")
+
+
+def _aside(found: Calendar, seen: Overview) -> None:
+    st.header("Rows set aside", anchor=False)
+    st.caption(
+        "The provider told these rows in a form that cannot be true. They are in no figure; the rest of their day is. "
+        "They are read again by themselves: if one stays for days, tell the provider's support what stands here."
+    )
+    rows = [_aside_row(each, seen) for each in found.aside]
+    height: Literal["content"] | int = "content" if len(rows) <= MOST else 320
+    st.dataframe(rows, hide_index=True, height=height, row_height=34, alt="Rows set aside.")
+
+
+def _aside_row(each: Aside, seen: Overview) -> dict[str, str]:
+    today = seen.cycle.today
+    return {
+        "Day": text.day(each.day, today=today),
+        "Key": cell(each.label),
+        "Endpoint": each.endpoint.replace("_", " "),
+        "What is wrong": cell(each.reason),
+        "Row": cell(each.about),
+        "Seen": text.instant(each.seen_at, today=today),
+    }
 
 
 def _restated_row(each: Restated, seen: Overview) -> dict[str, str]:

@@ -5,20 +5,23 @@ A row without a status is a request whose answer was never recorded, because the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
 from tracker import ledger
 from tracker.clock import utc_now
 from tracker.db import Database
 from tracker.ledger import Claim
-from tracker.models import ProviderCall, table_of
+from tracker.models import ProviderCall, ProviderKey, table_of
 
-CALLS = table_of(ProviderCall)
+CALLS, KEYS = table_of(ProviderCall), table_of(ProviderKey)
+ANSWER = ("status", "received_bytes", "duration_ms")
 
 
 @dataclass
@@ -80,6 +83,36 @@ class RecordedCalls:
             call_id = int(session.execute(insert(CALLS).values(**row).returning(CALLS.c.id)).scalar_one())
         self._answers.clear()
         return call_id
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of a key. `status` is None when no answer came or was recorded; the rest then too."""
+
+    provider_key: str
+    at: datetime
+    method: str
+    path: str
+    status: int | None
+    received_bytes: int | None
+    duration_ms: int | None
+
+
+def made(session: Session, workspace_id: int, *, provider_key_id: int | None = None) -> Iterator[Call]:
+    """Every call ever made with the workspace's keys, or with one of them, oldest first; a batch in memory."""
+    table = CALLS.c
+    statement = (
+        select(KEYS.c.label, table.started_at, table.method, table.path, *(table[name] for name in ANSWER))
+        .join_from(CALLS, KEYS, table.provider_key_id == KEYS.c.id)
+        .where(table.workspace_id == workspace_id, KEYS.c.workspace_id == workspace_id)
+        .order_by(table.started_at, table.id)
+        .execution_options(yield_per=1_000)
+    )
+    if provider_key_id is not None:
+        statement = statement.where(table.provider_key_id == provider_key_id)
+    with closing(session.execute(statement)) as found:
+        for row in found:
+            yield Call(*row)
 
 
 def _answer(status: int | None, received_bytes: int, duration_ms: int) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class LedgerDay:
     attempts: int = 0
     lease_until: datetime | None = None
     fence: int = 0
+    restated_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ def coverage_fields(days: Mapping[date, LedgerDay]) -> Iterator[dict[str, object
             "state": row.state.value,
             "complete": coverage.is_complete(day, row),
             "rows": row.rows,
-            "fetched_at": row.fetched_at,
+            "read_at": row.fetched_at,
+            "restated_at": row.restated_at,
             "retry_at": row.retry_at,
             "attempts": row.attempts,
         }

@@ -1,6 +1,6 @@
 """What each command does. Answers are printed here; rules live where they belong."""
 
-from tracker.commands import accounts, bills, numbers, prices, upkeep
+from tracker.commands import accounts, bills, days, numbers, prices, upkeep
 from tracker.commands.base import Command, WrongUse
 
 COMMANDS: dict[str, Command] = {
@@ -8,6 +8,7 @@ COMMANDS: dict[str, Command] = {
     **numbers.COMMANDS,
     **bills.COMMANDS,
     **prices.COMMANDS,
+    **days.COMMANDS,
     **upkeep.COMMANDS,
 }
 

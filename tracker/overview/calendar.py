@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from tracker import clock, coverage
+from tracker import clock, coverage, restatements, set_aside
 from tracker.coverage import LedgerDay
-from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, Restatement, table_of
+from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint
+from tracker.restatements import Restated
+from tracker.set_aside import Aside
 
-LEDGER, RESTATEMENTS = table_of(Coverage), table_of(Restatement)
+LEDGER = table_of(Coverage)
 
 MOST_RESTATED = 100
 
@@ -81,32 +82,15 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Restated:
-    """A finished day that was told differently later: both values in USD (None: unpriced) and both numbers of rows."""
-
-    label: str
-    endpoint: str
-    day: date
-    seen_at: datetime
-    before: Decimal | None
-    after: Decimal | None
-    rows_before: int
-    rows_after: int
-
-    @property
-    def difference(self) -> Decimal | None:
-        return None if self.before is None or self.after is None else self.after - self.before
-
-
-@dataclass(frozen=True)
 class Calendar:
-    """The UTC days [start, end) of every connection, what is open in them, and what was restated."""
+    """The UTC days [start, end) of every connection, what is open in them, was restated, or was set aside."""
 
     start: date
     end: date
     keys: tuple[KeyCalendar, ...]
     gaps: tuple[Gap, ...]
     restated: tuple[Restated, ...]
+    aside: tuple[Aside, ...]
 
 
 def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Calendar:
@@ -116,14 +100,14 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     with product.database.workspace(workspace_id) as session:
         keys = _keys(session, workspace_id)
         rows = _rows(session, workspace_id, start, end)
-        labels = {key.id: key.label for key in keys}
-        restated = _restated(session, workspace_id, labels, start, end)
+        restated = restatements.read(session, workspace_id, start, end, most=MOST_RESTATED)
+        aside = set_aside.read(session, workspace_id, start, end)
     hour = product.settings.fetch_hour_utc
     calendars = tuple(
         _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour) for key in keys
     )
     gaps = [gap for calendar in calendars if calendar.read for gap in gaps_of(calendar)]
-    return Calendar(start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated))
+    return Calendar(start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated), tuple(aside))
 
 
 def face_of(row: LedgerDay, *, restated: bool) -> Face:
@@ -238,25 +222,3 @@ def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int) -> DayC
         next_at=coverage.due_at(day, told, fetch_hour=fetch_hour),
         reason=reason,
     )
-
-
-def _restated(
-    session: Session, workspace_id: int, labels: Mapping[int | None, str], start: date, end: date
-) -> list[Restated]:
-    told = RESTATEMENTS.c
-    statement = (
-        select(
-            told.provider_key_id,
-            told.endpoint,
-            told.day,
-            told.seen_at,
-            told.cost_before,
-            told.cost_after,
-            told.rows_before,
-            told.rows_after,
-        )
-        .where(told.workspace_id == workspace_id, told.day >= start, told.day < end)
-        .order_by(told.seen_at.desc(), told.id.desc())
-        .limit(MOST_RESTATED)
-    )
-    return [Restated(labels.get(key_id, ""), *rest) for key_id, *rest in session.execute(statement)]
