@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from tracker import clock, stored, workspace_prices
 from tracker.models import PriceVersion, table_of
-from tracker.own_prices import UNITS, OwnPrice, OwnPrices
+from tracker.own_prices import UNIT_RATES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import WHOLES, agreed
 from tracker.pricing import cache_note, price, tier_of
 from tracker.ratecards import CLASSES, RateCard, Region, rate_card
@@ -168,9 +168,9 @@ def _kept(row: StoredRow, version: RowMapping | None, own: OwnPrice | None) -> _
     if row.price.basis is not CostBasis.ESTIMATED:
         return _Kept(None)
     source = _source(version, own)
-    unit = UNITS.get(row.record.dimensions.usage_type)
-    if own and unit:
-        return _Kept(source, unit=(unit, own.rates[unit]))
+    family = row.record.dimensions.usage_type
+    if own and family in UNITS:
+        return _Kept(source, unit=(UNITS[family], own.rates[UNIT_RATES[family]]))
     region = _region(version, row) if version else None
     if version and region is None:
         return _Kept(source, notes=(LOST,))

@@ -25,7 +25,11 @@ UNITS = {
 }
 """What a family without tokens is counted in. Storage is told as bytes at an instant, which no rate fits."""
 
-RATE_NAMES = (*CLASSES, *sorted(set(UNITS.values())))
+CALLS = ("file_search_calls", "web_search_calls")
+UNIT_RATES = {family: family if family in CALLS else unit for family, unit in UNITS.items()}
+"""The name of each family's rate: its unit's, or its own where another family is counted in the same."""
+
+RATE_NAMES = (*CLASSES, *sorted(UNIT_RATES.values()))
 """Token classes are priced in USD a million tokens, the others in USD for one."""
 
 MAX_RATE, MAX_FACTOR = Decimal(1_000_000), Decimal(100)
@@ -76,9 +80,9 @@ class OwnPrices:
             if each.fits(provider, model, day) and each.variant in {None, variant} and _speaks_of_tokens(each)
         )
 
-    def for_unit(self, provider: str, model: str, unit: str, day: date) -> OwnPrice | None:
-        """The price in force for one `unit` (a value of `UNITS`)."""
-        return self._last(each for each in self.prices if each.fits(provider, model, day) and unit in each.rates)
+    def for_unit(self, provider: str, model: str, rate: str, day: date) -> OwnPrice | None:
+        """The price in force for one unit of a family (`rate` is a value of `UNIT_RATES`)."""
+        return self._last(each for each in self.prices if each.fits(provider, model, day) and rate in each.rates)
 
     @staticmethod
     def _last(fitting: Iterable[OwnPrice]) -> OwnPrice | None:

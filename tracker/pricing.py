@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
-from tracker.own_prices import NO_PRICES, UNITS, OwnPrice, OwnPrices
+from tracker.own_prices import NO_PRICES, UNIT_RATES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import agreed
 from tracker.ratecards import SOURCE, RateCard, Region, rate_card
 from tracker.usage import CostBasis, Dimensions, Measures, UsageRecord
@@ -88,14 +88,14 @@ def _no_rates(record: UsageRecord, _provider: str, _prices: OwnPrices) -> Priced
 
 def _by_unit(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
     """The list has no rates of these families: only an agreed one prices them."""
-    unit = UNITS[record.dimensions.usage_type]
-    own = prices.for_unit(provider, record.dimensions.model or "", unit, record.bucket_start.date())
+    unit, rate = UNITS[record.dimensions.usage_type], UNIT_RATES[record.dimensions.usage_type]
+    own = prices.for_unit(provider, record.dimensions.model or "", rate, record.bucket_start.date())
     if own is None:
         return _no_rates(record, provider, prices)
     count = getattr(record.measures, unit)
     if count is None:
         return _unpriced(f"the row tells no number of {unit}")
-    return Priced(own.rates[unit] * count, CostBasis.ESTIMATED, own=own)
+    return Priced(own.rates[rate] * count, CostBasis.ESTIMATED, own=own)
 
 
 def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:

@@ -62,17 +62,18 @@ def test_an_agreement_that_does_not_reach_leaves_the_row_unpriced(said: dict[str
 
 
 @pytest.mark.parametrize(
-    ("family", "unit"),
+    ("family", "unit", "rate"),
     [
-        ("images", "images"),
-        ("audio_speeches", "characters"),
-        ("audio_transcriptions", "seconds"),
-        ("code_interpreter_sessions", "sessions"),
-        ("web_search_calls", "requests"),
+        ("images", "images", "images"),
+        ("audio_speeches", "characters", "characters"),
+        ("audio_transcriptions", "seconds", "seconds"),
+        ("code_interpreter_sessions", "sessions", "sessions"),
+        ("web_search_calls", "requests", "web_search_calls"),
+        ("file_search_calls", "requests", "file_search_calls"),
     ],
 )
-def test_a_family_without_tokens_is_priced_by_its_unit(family: str, unit: str) -> None:
-    agreed = own("*", **{unit: "0.03"})
+def test_a_family_without_tokens_is_priced_by_its_unit(family: str, unit: str, rate: str) -> None:
+    agreed = own("*", **{rate: "0.03"})
 
     assert at(agreed, model=None, family=family, **{unit: 4}).cost == Decimal("0.12")
     assert at(agreed, model=None, family=family, input_tokens=0).cost is None
@@ -85,3 +86,10 @@ def test_an_agreed_price_before_its_first_day_changes_nothing() -> None:
     )
 
     assert price(row, provider="openai", prices=OwnPrices((own(factor="0.5"),))) == price(row, provider="openai")
+
+
+def test_searches_of_two_kinds_have_a_rate_each() -> None:
+    web = own("*", web_search_calls="0.01")
+
+    assert at(web, model=None, family="web_search_calls", requests=4).cost == Decimal("0.04")
+    assert at(web, model=None, family="file_search_calls", requests=4).cost is None

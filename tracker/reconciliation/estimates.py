@@ -11,6 +11,8 @@ from datetime import date
 from decimal import Decimal
 
 from tracker import money
+from tracker.own_prices import UNIT_RATES, OwnPrice
+from tracker.own_rates import agreed
 from tracker.pricing import BATCH, FLEX, PRIORITY, STANDARD, TIERS
 from tracker.ratecards import CLASSES, RateCard, Region, rate_card
 from tracker.reconciliation.causes import Cause
@@ -60,7 +62,10 @@ UNCACHED = {"cached input": "input", "cached audio input": "audio input", "cache
 
 @dataclass(frozen=True)
 class Group:
-    """Usage of one UTC day that was priced alike: `cost` is the sum of `rows` stored estimates, None when unpriced."""
+    """Usage of one UTC day that was priced alike: `cost` is the sum of `rows` stored estimates, None when unpriced.
+
+    `own` is the agreed price that priced it, if one did.
+    """
 
     day: date
     provider_key_id: int
@@ -74,6 +79,7 @@ class Group:
     rows: int
     counts: Mapping[str, int | None]
     cost: Decimal | None
+    own: OwnPrice | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Part:
     """The part of a group that one line of the bill sells.
 
     `quantity` in tokens or the family's unit; `otherwise` holds what other rates would have made of the estimate;
-    `rate` is the catalogue's, US dollars a token, None where nothing was priced by it.
+    `rate` is what priced it, US dollars a token or unit, None where nothing did.
     """
 
     item: Item
@@ -123,10 +129,11 @@ def unit_rate(region: Region, kind: str) -> Decimal:
 def parts(group: Group) -> list[Part]:
     """The group by lines of the bill."""
     if service := SERVICES.get(group.usage_type):
-        return [Part(Item("", service), group.counts.get("requests") or 0, group.cost, group.rows)]
+        return [Part(Item("", service), group.counts.get("requests") or 0, group.cost, group.rows, rate=_unit(group))]
     if unit := UNIT_FAMILIES.get(group.usage_type):
         measure, kind = unit
-        return [Part(Item(group.model or "", kind), group.counts.get(measure) or 0, group.cost, group.rows)]
+        sold = Item(group.model or "", kind)
+        return [Part(sold, group.counts.get(measure) or 0, group.cost, group.rows, rate=_unit(group))]
     counts = kinds(group.counts) or {"input": 0}
     region = _region(group, _variant(group))
     if group.cost is None or region is None or group.basis is not CostBasis.ESTIMATED:
@@ -145,6 +152,11 @@ def parts(group: Group) -> list[Part]:
         )
         for kind, share in shares.items()
     ]
+
+
+def _unit(group: Group) -> Decimal | None:
+    """USD for one of a family without tokens; the list has none."""
+    return group.own.rates.get(UNIT_RATES.get(group.usage_type, "")) if group.own else None
 
 
 def _undivided(group: Group, counts: Mapping[str, int], region: Region | None) -> list[Part]:
@@ -171,6 +183,8 @@ def card_of(group: Group, variant: str) -> RateCard | None:
     if group.model is None:
         return None
     card = rate_card(group.provider, group.model, variant, group.day)
+    if group.own:
+        card = agreed(card, group.own, model=group.model, variant=variant)
     return None if isinstance(card, str) else card
 
 

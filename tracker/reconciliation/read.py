@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -11,9 +11,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from tracker import clock, coverage, ledger
+from tracker import clock, coverage, ledger, workspace_prices
 from tracker.coverage import ABSENT, COMPLETE, LedgerDay
 from tracker.models import BilledCostRow, DayState, PriceVersion, UsageEvent, UsageSeries, table_of
+from tracker.own_prices import OwnPrice
 from tracker.reconciliation import lines as wording
 from tracker.reconciliation.causes import Cause, Line
 from tracker.reconciliation.estimates import UNIT_FAMILIES, Group, Part, parts
@@ -103,6 +104,7 @@ def groups(session: Session, workspace_id: int, start: date, end: date) -> list[
         *(SERIES.c[name] for name in ("provider_key_id", "provider", "usage_type", "model", "service_tier", "batch")),
         EVENTS.c.cost_basis,
         VERSIONS.c.variant,
+        EVENTS.c.workspace_price_id,
     )
     sums = (func.count(), func.sum(EVENTS.c.estimated_cost), *(func.sum(EVENTS.c[name]) for name in MEASURES))
     statement = (
@@ -117,11 +119,12 @@ def groups(session: Session, workspace_id: int, start: date, end: date) -> list[
         )
         .group_by(*alike)
     )
-    return [_group(*row) for row in session.execute(statement)]
+    own = {each.id: each for each in workspace_prices.every(session, workspace_id).prices}
+    return [_group(own, *row) for row in session.execute(statement)]
 
 
-def _group(*row: Any) -> Group:
-    day, key, provider, usage_type, model, tier, batch, basis, variant, rows, cost, *counts = row
+def _group(own: Mapping[int, OwnPrice], *row: Any) -> Group:
+    day, key, provider, usage_type, model, tier, batch, basis, variant, own_id, rows, cost, *counts = row
     totals = {name: None if n is None else int(n) for name, n in zip(MEASURES, counts, strict=True)}
     return Group(
         day=day,
@@ -136,6 +139,7 @@ def _group(*row: Any) -> Group:
         rows=rows,
         counts=totals,
         cost=cost,
+        own=own.get(own_id),
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import seeds
+from tracker.own_prices import OwnPrice
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.estimates import Group, kinds, parts
 from tracker.reconciliation.lines import Item
@@ -57,6 +58,23 @@ def test_a_group_of_long_requests_is_divided_at_their_higher_rates() -> None:
 
     assert estimates(long) == {"input": 10, "cached input": Decimal("0.5"), "output": Decimal("2.25")}
     assert (Cause.LONG_CONTEXT, Decimal("1.5")) in readings(long, "output")
+
+
+def test_a_group_priced_by_agreement_is_divided_at_the_agreed_rates() -> None:
+    rates = {"input_tokens": Decimal(2), "output_tokens": Decimal(10)}
+    own = OwnPrice(1, "openai", "gpt-5.4", date(2026, 11, 1), rates=rates)
+    found = replace(GROUP, own=own, cost=Decimal("5.25"))
+
+    assert estimates(found) == {"input": 4, "cached input": Decimal("0.25"), "output": 1}
+    half = replace(GROUP, own=replace(own, factor=Decimal("0.5"), rates={}), cost=Decimal("3.375"))
+    assert estimates(half) == {"input": Decimal("2.5"), "cached input": Decimal("0.125"), "output": Decimal("0.75")}
+
+
+def test_a_search_priced_by_agreement_tells_its_rate() -> None:
+    own = OwnPrice(1, "openai", "*", date(2026, 11, 1), rates={"web_search_calls": Decimal("0.01")})
+    found = replace(GROUP, own=own, usage_type="web_search_calls", counts={"requests": 4}, cost=Decimal("0.04"))
+
+    assert [part.rate for part in parts(found)] == [Decimal("0.01")]
 
 
 def test_what_rounding_left_goes_to_the_largest_part() -> None:
