@@ -1,4 +1,4 @@
-"""Fails a whole run in which a test that SECURITY.md names did not run and pass.
+"""Fails a whole run in which a test that SECURITY.md or tests/faults.md names did not run and pass.
 
 A name in a table shows nothing by itself: a test can be renamed, deselected or skipped. Where this machine has no
 browser and none is required, the tests of pages are excused, as they are from running.
@@ -14,7 +14,8 @@ import pytest
 
 from dev import find_chromium
 
-NAMED = re.compile(r"^\| \d+\.\d+\.\d+ \| (\S+::\w+) \|$", re.MULTILINE)
+PAGES = ("SECURITY.md", "tests/faults.md")
+NAMED = re.compile(r"^\| (?:\d+\.\d+\.\d+|[A-Z]\d\d \| [^|\n]+) \| (\S+::\w+) \|$", re.MULTILINE)
 BROWSER = "tests/pages/"
 
 
@@ -60,7 +61,9 @@ class Ran:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         shown = len(self._named) - len(self.missing)
-        terminalreporter.write_line(f"Tests that SECURITY.md names: {len(self._named)}, run and passed: {shown}")
+        terminalreporter.write_line(
+            f"Tests that {' and '.join(PAGES)} name: {len(self._named)}, run and passed: {shown}"
+        )
         for name in self.missing:
             terminalreporter.write_line(f"  not run, or not passed: {name}", red=True)
 
@@ -68,4 +71,5 @@ class Ran:
 def watch(config: pytest.Config) -> None:
     """Have a whole run watched."""
     if is_whole(config):
-        config.pluginmanager.register(Ran(named_in(config.rootpath / "SECURITY.md")), "ran")
+        named = set[str]().union(*(named_in(config.rootpath / page) for page in PAGES))
+        config.pluginmanager.register(Ran(named), "ran")

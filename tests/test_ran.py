@@ -1,4 +1,4 @@
-"""A whole run fails when a test that SECURITY.md names was not run, and only then."""
+"""A whole run fails when a test that one of our pages names was not run, and only then."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ def test_two() -> None:
 
 
 def run(folder: Path, *arguments: str, mark: str = "", two: str = "2 + 2 == 4", workers: int = 0) -> tuple[int, str]:
-    """The exit code and the words of a run of two tests, both named in the page of their folder."""
+    """The exit code and the words of a run of two tests, each named in a page of their folder."""
     (folder / "checks").mkdir(exist_ok=True)
     (folder / "checks" / "test_it.py").write_text(TWO.format(mark=mark, two=two))
     (folder / "checks" / "conftest.py").write_text("from tests.ran import watch as pytest_configure\n")
     (folder / "pytest.ini").write_text("[pytest]\ntestpaths = checks\naddopts = --import-mode=importlib\n")
-    rows = "".join(f"| 1.1.{n} | checks/test_it.py::test_{name} |\n" for n, name in ((1, "one"), (2, "two")))
-    (folder / "SECURITY.md").write_text(f"| id | shown by |\n|---|---|\n{rows}")
+    rows = [f"| {of} | checks/test_it.py::test_{name} |\n" for of, name in (("1.1.1", "one"), ("P01 | no", "two"))]
+    (folder / "SECURITY.md").write_text(f"| id | shown by |\n|---|---|\n{rows[0]}")
+    (folder / "tests").mkdir(exist_ok=True)
+    (folder / "tests" / "faults.md").write_text(f"| id | fault | shown by |\n|---|---|---|\n{rows[1]}")
     command = [sys.executable, "-m", "pytest", "-q", "-n", str(workers), *arguments]
     env = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
     env["PYTHONPATH"] = str(HOME)
@@ -41,7 +43,7 @@ def run(folder: Path, *arguments: str, mark: str = "", two: str = "2 + 2 == 4", 
 def test_a_run_of_everything_named_is_content(tmp_path: Path, workers: int) -> None:
     code, told = run(tmp_path, workers=workers)
 
-    assert (code, "names: 2, run and passed: 2" in told) == (0, True)
+    assert (code, "name: 2, run and passed: 2" in told) == (0, True)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
