@@ -8,7 +8,7 @@ from decimal import Decimal
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import clock, explaining, repricing, stored, workspace_prices
+from tracker import clock, explaining, price_book, repricing, stored, workspace_prices
 from tracker.own_prices import OwnPrice
 
 
@@ -37,6 +37,7 @@ def _another() -> OwnPrice:
 RECIPES = {
     "workspace_prices.every": within(lambda s, w, _: workspace_prices.every(s, w)),
     "stored.rows": within(lambda s, w, _: stored.rows(s, w, clock.day_start(DAY), clock.day_start(NEXT))),
+    "price_book.read": within(lambda s, w, _: price_book.read(s, w, DAY, NEXT)),
     "explaining.models_of": within(lambda s, w, _: explaining.models_of(s, w, DAY)),
     "explaining.explain": within(
         lambda s, w, a: explaining.explain(s, w, DAY, f"{a.victim.word}-model"), "counts", aimed=True
