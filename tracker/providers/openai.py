@@ -20,6 +20,7 @@ from tracker.errors import (
     ProviderError,
     ScopeMissing,
 )
+from tracker.providers import openai_lists as lists
 from tracker.providers import openai_payload as payload
 from tracker.providers import openai_sentences as sentences
 from tracker.providers.base import COSTS, Endpoint, Fetched, KnownName, Verdict
@@ -29,16 +30,13 @@ from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
 HOUR_S, DAY_S = 3_600, 86_400
 BUCKETS_PER_PAGE = {HOUR_S: 168, DAY_S: 180}
-MAX_PAGES = 2_000
-"""More pages than a unit can need; beyond it the cursors are taken to be endless."""
-
 MAX_SET_ASIDE = 100
 """Rows of one unit that may be set aside. More of them mean that the form has changed: the whole unit is refused."""
 
 FUTURE = timedelta(hours=1)
 """How far ahead of our clock a bucket may begin before the answer is refused."""
 
-Params = tuple[tuple[str, str], ...]
+Params = lists.Params
 Row = TypeVar("Row", UsageRecord, BilledCost)
 
 
@@ -134,13 +132,7 @@ class OpenAI:
                 dropped = endpoint.droppable[: len(dropped) + 1]
 
     def names(self, client: ProviderClient) -> list[KnownName]:
-        names = [
-            KnownName("user", row["id"], _title(row, "name", "email")) for row in _listed(client, "/organization/users")
-        ]
-        for project in _listed(client, "/organization/projects", (("include_archived", "true"),)):
-            names.append(KnownName("project", project["id"], _title(project, "name")))
-            names.extend(_project_names(client, project))
-        return names
+        return lists.names(client)
 
     def _fetch(
         self,
@@ -187,7 +179,9 @@ class OpenAI:
 
     def _project_ids(self, client: ProviderClient) -> list[str] | None:
         try:
-            return [row["id"] for row in _listed(client, "/organization/projects", (("include_archived", "true"),))]
+            return [
+                row["id"] for row in lists.listed(client, "/organization/projects", (("include_archived", "true"),))
+            ]
         except ScopeMissing:
             return None
 
@@ -231,7 +225,7 @@ def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]
     """Every bucket of the chain. It ends on `has_more` false or an empty page; a lost or repeated cursor is refused."""
     seen: set[str] = set()
     cursor: str | None = None
-    for _ in range(MAX_PAGES):
+    for _ in range(lists.MAX_PAGES):
         page = _page(client, path, params, cursor)
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise PayloadChanged(f"OpenAI answered {path} without a list of buckets.")
@@ -244,7 +238,7 @@ def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]
                 f"OpenAI promised more pages of {path} with a cursor that is missing or was seen before."
             )
         seen.add(cursor)
-    raise PayloadChanged(f"OpenAI gave more than {MAX_PAGES} pages of {path}.")
+    raise PayloadChanged(f"OpenAI gave more than {lists.MAX_PAGES} pages of {path}.")
 
 
 def _page(client: ProviderClient, path: str, params: Params, cursor: str | None) -> Any:
@@ -309,42 +303,3 @@ def _usage_identity(row: UsageRecord) -> tuple[object, ...]:
 
 def _cost_identity(row: BilledCost) -> tuple[object, ...]:
     return (row.day, row.line_item, row.project_id, row.api_key_id, row.currency, row.quantity_unit)
-
-
-def _listed(client: ProviderClient, path: str, params: Params = ()) -> Iterator[dict[str, Any]]:
-    """Every row of a look-up list; `after` is the last id seen."""
-    after: str | None = None
-    for _ in range(MAX_PAGES):
-        page = client.get(path, (("limit", "100"), *params, *((("after", after),) if after else ()))).json
-        rows = page.get("data") if isinstance(page, dict) else None
-        if not isinstance(rows, list) or not all(
-            isinstance(row, dict) and isinstance(row.get("id"), str) for row in rows
-        ):
-            raise PayloadChanged(f"OpenAI answered {path} without a list of rows with ids.")
-        yield from rows
-        if page.get("has_more") is not True or not rows:
-            return
-        if rows[-1]["id"] == after:
-            raise PayloadChanged(f"OpenAI repeats a page of {path}.")
-        after = rows[-1]["id"]
-    raise PayloadChanged(f"OpenAI gave more than {MAX_PAGES} pages of {path}.")
-
-
-def _project_names(client: ProviderClient, project: Mapping[str, Any]) -> Iterator[KnownName]:
-    """Keys and service accounts of a project. An archived project refuses these reads, which loses only names."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", project["id"]):
-        raise PayloadChanged("OpenAI told a project whose id cannot stand in an address.")
-    path = f"/organization/projects/{project['id']}"
-    try:
-        for row in _listed(client, f"{path}/api_keys", (("owner_project_access", "any"),)):
-            yield KnownName("api_key", row["id"], _title(row, "name"))
-        for row in _listed(client, f"{path}/service_accounts"):
-            yield KnownName("user", row["id"], _title(row, "name"))
-    except (BadRequest, PayloadChanged, ScopeMissing):
-        if project.get("status") != "archived":
-            raise
-
-
-def _title(row: Mapping[str, Any], *fields: str) -> str | None:
-    found = (row.get(field) for field in fields)
-    return next((str(name).replace("\x00", "") for name in found if isinstance(name, str) and name), None)
