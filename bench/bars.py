@@ -1,0 +1,66 @@
+"""The bars: what each bench must reach. A bar reads one figure of one bench's result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`figure` is the way into the result, dots between names; a spread counts by its median."""
+
+    bench: str
+    figure: str
+    what: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def text(self) -> str:
+        return f"≤ {self.at_most:g}" if self.at_most is not None else f"≥ {self.at_least:g}"
+
+    def value(self, result: Mapping[str, object]) -> float | None:
+        """The figure, None where the bench could not tell it."""
+        found: object = result
+        for name in self.figure.split("."):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if isinstance(found, Mapping):
+            found = found.get("median")
+        return float(found) if isinstance(found, int | float) else None
+
+    def met(self, value: float) -> bool:
+        return value <= self.at_most if self.at_most is not None else value >= (self.at_least or 0)
+
+
+BARS = (
+    *(
+        bar
+        for kind, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL"))
+        for bar in (
+            Bar("reading", f"{kind}.five_ms", f"five dashboard queries, 10M events, {name}: ms", at_most=10),
+            Bar("reading", f"{kind}.naive_over_ours", f"naive index scan ÷ ours, {name}", at_least=100),
+            Bar("reading", f"{kind}.ours_over_duckdb", f"ours ÷ DuckDB, {name}", at_most=0.1),
+            Bar("reading", f"{kind}.ten_over_one_million", f"10M ÷ 1M events in all, {name}", at_most=1.5),
+            Bar("reading", f"{kind}.filtered_project_ms", f"90 days of one project, {name}: ms", at_most=150),
+            Bar("reading", f"{kind}.filtered_api_key_ms", f"90 days of one API key, {name}: ms", at_most=150),
+            Bar("reading", f"{kind}.other_zone_ms", f"90 days in another time zone, {name}: ms", at_most=150),
+        )
+    ),
+    Bar("writing", "sqlite.of_raw_insert", "store + rollup ÷ raw insert, SQLite", at_least=0.4),
+    Bar("writing", "sqlite.rollup_share", "rollup's share of it", at_most=0.25),
+    Bar("writing", "postgresql.of_plain_copy", "bulk store ÷ plain COPY, PostgreSQL", at_least=0.35),
+    Bar("writing", "postgresql.keys_per_s", "transactions per key, PostgreSQL: keys/s", at_least=300),
+    Bar("pipeline", "of_latency_limit", "worker, 64 in flight at 80 ms ÷ latency limit", at_least=0.5),
+    Bar("pipeline", "cpu_ms_a_key", "worker: CPU ms a key", at_most=3),
+    Bar("pipeline", "grown_mb", "worker: memory grown over all keys, MB", at_most=30),
+    Bar("payload", "whole_us", "parse + normalise + price 120 rows: µs", at_most=250),
+    Bar("files", "first_byte_ms", "CSV of 1M rows, first byte: ms", at_most=300),
+    Bar("files", "cpu_over_fetching", "CSV of 1M rows ÷ fetching the rows, CPU", at_most=4),
+    Bar("files", "peak_mb", "CSV of 1M rows, peak memory: MB", at_most=150),
+    Bar("disk", "sqlite.bytes_an_event", "bytes an event on disk, SQLite", at_most=60),
+    Bar("start", "answers_s", "dev.py up to a page that answers: s", at_most=4),
+    Bar("year", "seconds", "365 days of one key at 100 ms latency: s", at_most=60),
+    Bar("year", "first_number_s", "first number after the key is saved: s", at_most=3),
+    Bar("rerun", "server_ms", "rerun after a filter change, server time: ms", at_most=60),
+)

@@ -1,0 +1,102 @@
+"""A provider's answer of 120 rows, from bytes to priced records: parse, normalise, price."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench import bulk
+from bench.measure import spread
+from tracker import clock
+from tracker.pricing import price
+from tracker.providers import PROVIDERS, openai, strict_json
+from tracker.providers.base import Endpoint, Fetched
+from tracker.providers.http import Answer
+from tracker.usage import UsageRecord
+
+ROWS, HOURS = 120, 24
+DAY = bulk.TODAY - clock.DAY
+COMPLETIONS = next(each for each in PROVIDERS["openai"].endpoints if each.name == "completions")
+
+
+def run() -> dict[str, object]:
+    """Microseconds for one answer, in all and by step."""
+    body = json.dumps(page(DAY, rows=ROWS)).encode()
+    value = strict_json.loads(body)
+    records = normalised(value)
+    assert len(records) == ROWS
+    return {
+        "rows": ROWS,
+        "bytes": len(body),
+        "whole_us": _us(lambda: priced(normalised(strict_json.loads(body)))),
+        "parse_us": _us(lambda: strict_json.loads(body)),
+        "normalise_us": _us(lambda: normalised(value)),
+        "price_us": _us(lambda: priced(records)),
+        "json_loads_us": _us(lambda: json.loads(body)),
+    }
+
+
+def page(day: Any, *, rows: int, hours: int = HOURS) -> dict[str, Any]:
+    """A page of OpenAI's completions usage as the service spells it: `rows` spread over the day's hours."""
+    start = int(clock.day_start(day).timestamp())
+    buckets = [_bucket(start + hour * 3_600, [n for n in range(rows) if n % hours == hour]) for hour in range(hours)]
+    return {"object": "page", "data": buckets, "has_more": False, "next_page": None}
+
+
+def _bucket(start: int, numbers: list[int]) -> dict[str, Any]:
+    results = [_result(number, start) for number in numbers]
+    return {"object": "bucket", "start_time": start, "end_time": start + 3_600, "results": results}
+
+
+def _result(number: int, start: int) -> dict[str, Any]:
+    of = bulk.dimensions(number)
+    tokens = 1_000 + (start // 3_600 * 7_919 + number * 104_729) % 900_000
+    return {
+        "object": "organization.usage.completions.result",
+        "input_tokens": tokens,
+        "input_cached_tokens": tokens // 3,
+        "output_tokens": tokens // 7,
+        "input_audio_tokens": 0,
+        "output_audio_tokens": 0,
+        "num_model_requests": 1 + tokens % 400,
+        "project_id": of.project_id,
+        "user_id": None,
+        "api_key_id": of.api_key_id,
+        "model": of.model,
+        "batch": of.batch,
+        "service_tier": None,
+    }
+
+
+class _Client:
+    """Gives the parsed page without any network."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def get(self, _path: str, _params: object = ()) -> Answer:
+        return Answer(self.value, 0, None, "")
+
+
+def normalised(value: Any, endpoint: Endpoint = COMPLETIONS) -> tuple[UsageRecord, ...]:
+    now = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+    client: Any = _Client(value)
+    fetched: Fetched = openai.OpenAI().fetch(client, endpoint, DAY, DAY + timedelta(days=1), now=now)
+    return fetched.usage
+
+
+def priced(records: tuple[UsageRecord, ...]) -> list[object]:
+    return [price(record, provider="openai") for record in records]
+
+
+def _us(work: Callable[[], object]) -> dict[str, float]:
+    """Of one call, from stretches of twenty."""
+
+    def twenty() -> None:
+        for _ in range(20):
+            work()
+
+    found = spread(twenty, times=15)
+    return {name: round(value * 50, 1) if name != "times" else value for name, value in found.items()}
