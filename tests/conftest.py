@@ -1,4 +1,4 @@
-"""What every test stands on: no settings of the caller, the real clock afterwards, and both databases.
+"""What every test stands on: no settings of the caller, the clock put back afterwards, and both databases.
 
 A test that takes `database_url` or `migrated_url` runs twice, and its id names the database.
 """
@@ -25,13 +25,21 @@ def pytest_configure(config: pytest.Config) -> None:
     ran.watch(config)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_clock_of_a_module() -> Iterator[None]:
+    """What a module's fixtures set the clock to holds for the whole module: the sandbox they start follows it."""
+    yield
+    clock.start_at(None)
+
+
 @pytest.fixture(autouse=True)
 def own_settings_and_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in os.environ:
         if name.startswith("TRACKER_") and not name.startswith("TRACKER_TEST_"):
             monkeypatch.delenv(name)
+    ahead = clock.utc_now() - clock.real_now()
     yield
-    clock.start_at(None)
+    clock.start_at(clock.real_now() + ahead)
 
 
 @pytest.fixture(scope="session")
