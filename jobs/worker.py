@@ -155,7 +155,7 @@ class Worker:
         self._ended[done.outcome] += 1
         if done.outcome is Outcome.FAILED:
             log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
-        if done.outcome in {Outcome.FAILED, Outcome.EDGE}:
+        if done.outcome in {Outcome.FAILED, Outcome.EDGE, Outcome.PAUSED}:
             self._turns.drop(task.connection)  # what is due now has to be asked of the ledger anew
         if not self._in_hand(task.connection) and not self.stopping.is_set():
             self._plan(task.connection, utc_now())

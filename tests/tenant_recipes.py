@@ -39,6 +39,9 @@ OF_NO_TENANT = {
         "works under a claim, as above",
     ),
     "mail": {"deliver": "sends each letter to the address of whom it is for"},
+    "pauses": dict.fromkeys(
+        ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"
+    ),
     "product": {"plant_canaries": "writes what belongs to the key ring"},
     "reconcile": dict.fromkeys(
         ("all_connections", "due_connections", "look_everywhere"), "the worker's own: ids of every tenant, nothing else"

@@ -141,6 +141,7 @@ def client(
     calls: CallLog,
     limits: Limits,
     wait: Callable[[float], None] = time.sleep,
+    limited: Callable[[datetime], None] = lambda _: None,
 ) -> ProviderClient:
     """The hardened client for one provider and key."""
     known = provider_named(provider)
@@ -155,6 +156,7 @@ def client(
         connection=product.clients,
         limits=limits,
         wait=wait,
+        limited=limited,
     )
 
 

@@ -15,7 +15,7 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Session
 
-from tracker import connections, coverage, ingest, ledger
+from tracker import connections, coverage, ingest, ledger, pauses
 from tracker.calls import RecordedCalls
 from tracker.clock import utc_now
 from tracker.coverage import Unit
@@ -50,12 +50,16 @@ Wait = Callable[[float], None]
 
 
 class Outcome(StrEnum):
-    """How a unit ended; TAKEN is another worker's success or ours too late, EDGE the beginning of the history."""
+    """How a unit ended; TAKEN is another worker's success or ours too late, EDGE the beginning of the history.
+
+    PAUSED was not begun, because its organisation asked to be left alone.
+    """
 
     STORED = "stored"
     FAILED = "failed"
     TAKEN = "taken"
     EDGE = "edge"
+    PAUSED = "paused"
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class Opened:
     key: SecretKey
     calls: RecordedCalls
     wait: Wait
+    scope: bytes
 
     @property
     def provider(self) -> Provider:
@@ -91,7 +96,12 @@ class Opened:
             calls=self.calls,
             limits=FETCH_LIMITS,
             wait=self.wait,
+            limited=self._pause,
         )
+
+    def _pause(self, until: datetime) -> None:
+        database = self.product.database
+        database.retrying(lambda: pauses.ask(database, self.scope, until=until))
 
 
 def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> Done:
@@ -100,6 +110,8 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         opened, claimed = product.database.retrying(lambda: _begin(product, connection, unit, owner=owner, wait=wait))
     except (LeaseLost, NotFound):
         return Done(Outcome.TAKEN)
+    except RateLimited as error:
+        return Done(Outcome.PAUSED, reason=str(error))
     except VaultError as error:
         _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return Done(Outcome.FAILED, reason=str(error))
@@ -197,6 +209,8 @@ def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, 
         opened = _open(product, session, connection, wait=wait)
         if opened.row.status != KeyStatus.VALID or opened.row.paused_at:
             raise LeaseLost(f"{opened.row.label} is not to be used now.")
+        if until := pauses.ends_at(session, opened.scope, now=utc_now()):
+            raise RateLimited(f"{opened.provider.title} asked us to wait.", retry_at=until)
         claimed = ledger.claim(session, *_ids(connection), unit, owner=owner, now=utc_now())
     return opened, claimed
 
@@ -205,7 +219,7 @@ def _open(product: Product, session: Session, connection: Connection, *, wait: W
     row = _present(session, connection)
     key = connections.opened(product, session, row)
     calls = RecordedCalls(product.database, *_ids(connection))
-    return Opened(product, connection, row, key, calls, wait)
+    return Opened(product, connection, row, key, calls, wait, pauses.scope_of(session, row))
 
 
 def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: datetime) -> Stored:

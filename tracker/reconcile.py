@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, select, update
 from sqlmodel import Session, col
 
-from tracker import access, clock, coverage, ledger
+from tracker import access, clock, coverage, ledger, pauses
 from tracker.coverage import LedgerDay, Unit
 from tracker.models import KeyStatus, ProviderKey, table_of
 from tracker.product import Product
@@ -80,10 +80,12 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         if not access.has_enabled_member(session, row.workspace_id):
             return Plan()
         ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id)
+        paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
-    if row.retry_at and row.retry_at > now:
+    waits = [at for at in (row.retry_at, paused_until) if at is not None and at > now]
+    if waits:
         owed = reading.owed and row.status in READ_WITH
-        return Plan(owed=owed, next_due_at=row.retry_at)
+        return Plan(owed=owed, next_due_at=max(waits))
     if row.status != KeyStatus.VALID:
         return Plan(needs_check=True, owed=row.status in READ_WITH, next_due_at=now)
     return reading

@@ -85,6 +85,7 @@ LATER = {
     "repricings",
     "repriced_events",
     "set_aside",
+    "pauses",
 }
 """Tables that came after the first step."""
 

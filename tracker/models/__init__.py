@@ -26,7 +26,7 @@ from tracker.models.mail import Mail
 from tracker.models.prices import RepricedEvent, Repricing, WorkspacePrice
 from tracker.models.second_factor import RecoveryCode, SecondFactor
 from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
-from tracker.models.work import Coverage, DayState, FetchRun, ProviderCall, Restatement, SetAside, Worker
+from tracker.models.work import Coverage, DayState, FetchRun, Pause, ProviderCall, Restatement, SetAside, Worker
 
 __all__ = [
     "EXEMPT",
@@ -45,6 +45,7 @@ __all__ = [
     "Mail",
     "Member",
     "Name",
+    "Pause",
     "PriceVersion",
     "ProviderCall",
     "ProviderKey",
@@ -80,6 +81,7 @@ EXEMPT = frozenset(
         "price_versions",
         "kek_canaries",
         "workers",
+        "pauses",
         "alembic_version",
     },
 )

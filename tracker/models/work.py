@@ -130,6 +130,15 @@ class ProviderCall(SQLModel, table=True):
     duration_ms: int | None = None
 
 
+class Pause(SQLModel, table=True):
+    """Until when a provider's organisation, known by a hash, is to be left alone: it said that we ask too often."""
+
+    __tablename__ = "pauses"
+
+    scope: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    until: datetime = Field(sa_type=UtcDateTime)
+
+
 class Worker(SQLModel, table=True):
     """A worker process and its last sign of life."""
 

@@ -97,13 +97,15 @@ class ProviderClient:
     connection: ClientPool
     limits: Limits = field(default_factory=Limits)
     wait: Callable[[float], None] = time.sleep
+    limited: Callable[[datetime], None] = lambda _: None
     part: Callable[[], float] = jitter
 
     def get(self, path: str, params: Params = ()) -> Answer:
         """The answer to GET `path`, asked again within the limits; a ProviderError of the right kind otherwise.
 
         ValueError for a path that is not allowed, BadConfiguration for a foreign host while only this machine may
-        be called; both before a connection is made.
+        be called; both before a connection is made. Each 429 is told to `limited`, with the instant until which
+        nobody should ask.
         """
         self._check(path)
         if any(len(value) > MAX_PARAM for _, value in params):
@@ -115,6 +117,8 @@ class ProviderClient:
             except (ProviderDown, RateLimited) as error:
                 told = error.told_s if isinstance(error, RateLimited) else None
                 wait_s = next_wait_s(attempt, told_s=told, waited_s=waited_s, limits=self.limits, part=self.part())
+                if isinstance(error, RateLimited):
+                    self.limited(error.retry_at if wait_s is None else utc_now() + timedelta(seconds=wait_s))
                 if wait_s is None:
                     raise
             self.wait(wait_s)
