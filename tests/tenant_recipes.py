@@ -12,7 +12,19 @@ from tests.installation import NOW
 from tests.tenant_attempts import LATER, NEXT, Attempt, Recipe, within
 from tests.tenants import digest
 from tests.tracker.builders import DAY
-from tracker import connections, downloads, export, ledger, overview, queries, reconcile, report, rollup, unpriced
+from tracker import (
+    colours,
+    connections,
+    downloads,
+    export,
+    ledger,
+    overview,
+    queries,
+    reconcile,
+    report,
+    rollup,
+    unpriced,
+)
 from tracker.downloads import Period
 from tracker.overview import calendar, days, events, history, keys, splits
 from tracker.overview.cycle import Cycle
@@ -24,6 +36,7 @@ from tracker.reconciliation import read as reconciling
 from tracker.reconciliation import statement
 
 OF_NO_TENANT = {
+    "colours": {"allot": "works under a claim, which names its tenant"},
     "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
     "db": {
         "check_reachable": "tells only whether the database answers",
@@ -195,6 +208,7 @@ OVERVIEW = {
     "overview.keys.read": Recipe(lambda a: keys.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.events.last_events": within(lambda s, w, _: events.last_events(s, w)),
     "overview.cells_by": Recipe(_cells_by),
+    "colours.kept": within(lambda s, w, _: colours.kept(s, w, "model")),
     "overview.splits.cells": within(lambda s, w, _: splits.cells(s, w, Split.PROJECT, [DAY])),
     "overview.events.display_names": within(lambda s, w, _: events.display_names(s, w)),
     "overview.history.read": within(lambda s, w, a: history.read(s, w, [a.row], Cycle(DAY), {}), "counts"),

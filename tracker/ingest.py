@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
-from tracker import clock, ledger, rollup, set_aside, workspace_prices
+from tracker import clock, colours, ledger, rollup, set_aside, workspace_prices
 from tracker.coverage import LedgerDay, state_after, was_read_whole
 from tracker.ledger import Claim, DayResult
 from tracker.models import BilledCostRow, DayState, Restatement, UsageEvent, table_of
@@ -174,6 +174,7 @@ def _replace_usage(
     _remove(session, claimed, [key for key in old if key not in new or _measures(new[key]) != old[key][0]])
     unpriced = {key: record for key, record in new.items() if key not in old or old[key][0] != _measures(record)}
     costs = _insert(session, claimed, unpriced, provider=provider, now=now)
+    colours.allot(session, claimed, [(record, costs.get(key)) for key, record in new.items()])
     kept = {key: cost for key, (_, cost) in old.items() if key in new and key not in costs}
     before = {key: cost for key, (_, cost) in old.items()}
     for change in changes:

@@ -12,6 +12,7 @@ import pytest
 
 from pages.ui import charts, tables
 from pages.ui.palette import Palette, palette
+from tracker import colours as colours_of
 from tracker.overview import stacks
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
@@ -77,7 +78,7 @@ def test_a_week_without_anything_still_has_its_axes() -> None:
 
 @pytest.mark.parametrize("colours", [palette(dark=False), palette(dark=True)])
 def test_every_data_colour_stands_out_from_its_background(colours: Palette) -> None:
-    assert len(set(colours.slots)) == stacks.SLOTS + 1
+    assert len(set(colours.slots)) == colours_of.SLOTS + 1
     assert min(contrast(slot, colours.background) for slot in colours.slots) >= 3.0
 
 

@@ -25,7 +25,16 @@ from tracker.models.base import table_of
 from tracker.models.mail import Mail
 from tracker.models.prices import RepricedEvent, Repricing, WorkspacePrice
 from tracker.models.second_factor import RecoveryCode, SecondFactor
-from tracker.models.usage import NONE_MODEL, BilledCostRow, DailyUsage, Name, PriceVersion, UsageEvent, UsageSeries
+from tracker.models.usage import (
+    NONE_MODEL,
+    BilledCostRow,
+    Colour,
+    DailyUsage,
+    Name,
+    PriceVersion,
+    UsageEvent,
+    UsageSeries,
+)
 from tracker.models.work import Coverage, DayState, FetchRun, Pause, ProviderCall, Restatement, SetAside, Worker
 
 __all__ = [
@@ -35,6 +44,7 @@ __all__ = [
     "AuditEvent",
     "AuthSession",
     "BilledCostRow",
+    "Colour",
     "Coverage",
     "DailyUsage",
     "DayState",

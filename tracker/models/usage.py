@@ -163,3 +163,15 @@ class Name(SQLModel, table=True):
     kind: str = Field(primary_key=True)
     ref: str = Field(primary_key=True)
     name: str | None = None
+
+
+class Colour(SQLModel, table=True):
+    """The slot of the palette in which a model, project or API key is drawn; given once, never changed."""
+
+    __tablename__ = "colours"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    workspace_id: int = Field(primary_key=True, foreign_key="workspaces.id", sa_type=BigInteger)
+    dimension: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    slot: int

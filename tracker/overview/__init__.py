@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from tracker import clock, queries
+from tracker import clock, colours, queries
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days, events, history, splits
@@ -188,7 +188,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
         past = history.read(session, workspace_id, keys, cycle, marks)
-    cells = tuple(cells_of(rows))
+        slots = colours.kept(session, workspace_id, "model")
+    cells = tuple(cells_of(rows, slots=slots))
     through = days.billed_through(ledgers, keys)
     connections = tuple(_connection(key) for key in keys)
     all_read = all(marks[day] is not DayMark.MISSING for day in cycle.days)

@@ -30,7 +30,10 @@ Amount = Decimal | int
 
 @dataclass(frozen=True)
 class Cell:
-    """What one model, project or API key did on one UTC day. `tokens` is input (with its cached part) and output."""
+    """What one model, project or API key did on one UTC day. `tokens` is input (with its cached part) and output.
+
+    `slot` is the colour it was given, None where it has none yet.
+    """
 
     day: date
     model: str
@@ -41,6 +44,7 @@ class Cell:
     unpriced_rows: int = 0
     input_tokens: int | None = None
     cached_tokens: int | None = None
+    slot: int | None = None
 
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
@@ -82,9 +86,9 @@ class Change:
     movers: tuple[Mover, ...]
 
 
-def cells_of(rows: Iterable[UsageRow], by: str = "model") -> list[Cell]:
+def cells_of(rows: Iterable[UsageRow], by: str = "model", slots: Mapping[str, int] | None = None) -> list[Cell]:
     """The usage of rows that were asked for by day and `by`; rows that hold only a bill are left out."""
-    return [_cell(row, by) for row in rows if row.unpriced_rows or _is_used(row)]
+    return [_cell(row, by, slots or {}) for row in rows if row.unpriced_rows or _is_used(row)]
 
 
 def _is_used(row: UsageRow) -> bool:
@@ -92,7 +96,7 @@ def _is_used(row: UsageRow) -> bool:
     return any(value is not None for value in told)
 
 
-def _cell(row: UsageRow, by: str) -> Cell:
+def _cell(row: UsageRow, by: str, slots: Mapping[str, int]) -> Cell:
     day, model = row.dimensions["day"], row.dimensions[by]
     assert isinstance(day, date)
     return Cell(
@@ -105,6 +109,7 @@ def _cell(row: UsageRow, by: str) -> Cell:
         unpriced_rows=row.unpriced_rows,
         input_tokens=row.input_tokens,
         cached_tokens=row.input_cached_tokens,
+        slot=slots.get(str(model)),
     )
 
 

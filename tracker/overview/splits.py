@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from tracker import clock, queries
+from tracker import clock, colours, queries
 from tracker.overview.events import display_names
 from tracker.overview.figures import NO_MODEL, Cell, cells_of
 from tracker.queries import Question
@@ -34,7 +34,8 @@ def cells(session: Session, workspace_id: int, split: Split, days: Sequence[date
     rows = queries.usage(session, workspace_id, Question(days[0], days[-1] + clock.DAY, ("day", dimension)))
     names = {ref: name for (_, of, ref), name in display_names(session, workspace_id).items() if of == kind and name}
     labels = {**labelled(names), NO_MODEL: NOBODY[split]}
-    return [replace(cell, model=labels.get(cell.model, cell.model)) for cell in cells_of(rows, dimension)]
+    slots = colours.kept(session, workspace_id, dimension)
+    return [replace(cell, model=labels.get(cell.model, cell.model)) for cell in cells_of(rows, dimension, slots)]
 
 
 def labelled(names: dict[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The seven-day chart's bars: each day stacked by model, the five largest by name and the rest as one. Pure.
 
-A model keeps its colour slot whatever is measured, so that switching from spend to tokens recolours nothing.
+A name keeps its colour slot (`tracker.colours`) whatever is measured and on whatever page it is drawn.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from tracker.colours import SLOTS
 from tracker.overview.figures import Amount, Cell, Measure, sums
 
 SHOWN_MODELS = 5
-SLOTS = 9
-"""Models with a colour of their own; the slot after them is for all others together."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,17 @@ class Bars:
 
 
 def slots(cells: Iterable[Cell]) -> dict[str, int]:
-    """A colour slot for each of the first models in order of spend, then tokens, then name."""
+    """Every name's colour slot: the one it was given, else a free one in order of spend, then tokens, then name."""
     sizes: dict[str, tuple[Decimal, int]] = {}
+    found: dict[str, int] = {}
     for cell in cells:
         spend, tokens = sizes.get(cell.model, (Decimal(), 0))
         sizes[cell.model] = spend + (cell.spend or 0), tokens + (cell.tokens or 0)
-    ranked = sorted(sizes, key=lambda model: (-sizes[model][0], -sizes[model][1], model))
-    return {model: slot for slot, model in enumerate(ranked[:SLOTS])}
+        if cell.slot is not None:
+            found[cell.model] = cell.slot
+    free = [slot for slot in range(SLOTS) if slot not in found.values()]
+    ranked = sorted(sizes.keys() - found.keys(), key=lambda model: (-sizes[model][0], -sizes[model][1], model))
+    return {**dict.fromkeys(ranked, SLOTS), **dict(zip(ranked, free, strict=False)), **found}
 
 
 def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
@@ -59,8 +62,8 @@ def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
     for cell in of_days:
         if amount := cell.amount(measure):
             sizes[cell.model] = _plus(sizes.get(cell.model), amount)
-    shown = sorted(sizes.keys() & colours.keys(), key=lambda model: (-sizes[model], model))[:SHOWN_MODELS]
-    names = {model: (model, colours[model]) for model in shown}
+    shown = sorted(sizes, key=lambda model: (-sizes[model], model))[:SHOWN_MODELS]
+    names = apart(shown, colours)
     others = sizes.keys() - names.keys()
     rest = (f"Other ({len(others)})", SLOTS)
     return Bars(
@@ -69,6 +72,18 @@ def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
         segments=tuple(_segments(of_days, measure, names, rest)),
         totals={day: sums(of_days, {day}).amount(measure) for day in days},
     )
+
+
+def apart(shown: Sequence[str], colours: Mapping[str, int]) -> dict[str, tuple[str, int]]:
+    """Each name with its slot; where two of one picture share a slot, the smaller one borrows a free one."""
+    found: dict[str, tuple[str, int]] = {}
+    for name in shown:
+        taken = {slot for _, slot in found.values()} | {colours[other] for other in shown if other != name}
+        slot = colours[name]
+        if slot == SLOTS or any(slot == other for _, other in found.values()):
+            slot = next(free for free in range(SLOTS) if free not in taken)
+        found[name] = name, slot
+    return found
 
 
 def _segments(

@@ -1,0 +1,62 @@
+"""A name is drawn in one colour for ever: whatever comes after it, is read again, or is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+import pytest
+
+from tests.tracker.builders import AFTER, record, store, two_workspaces
+from tracker import colours
+from tracker.overview.stacks import apart
+
+NINE = {f"m{slot}": slot for slot in range(colours.SLOTS)}
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "found"),
+    [
+        ({}, ["dear", "cheap"], {"dear": 0, "cheap": 1}),
+        ({"old": 0, "older": 2}, ["a", "b", "c"], {"a": 1, "b": 3, "c": 4}),
+        (NINE, ["tenth", "eleventh"], {"tenth": 8, "eleventh": 7}),
+        ({**NINE, "tenth": 8}, ["eleventh"], {"eleventh": 7}),
+        (NINE, [], {}),
+    ],
+)
+def test_new_names_take_free_slots_first_and_then_share_from_the_last(
+    known: Mapping[str, int], new: Sequence[str], found: Mapping[str, int]
+) -> None:
+    assert colours.chosen(known, new) == found
+
+
+@pytest.mark.parametrize(
+    ("shown", "slots", "drawn"),
+    [
+        (["a", "b"], {"a": 4, "b": 0}, {"a": 4, "b": 0}),
+        (["a", "b", "c"], {"a": 4, "b": 4, "c": 0}, {"a": 4, "b": 1, "c": 0}),
+        (["a", "b"], {"a": colours.SLOTS, "b": 0}, {"a": 1, "b": 0}),
+    ],
+)
+def test_in_one_picture_only_the_smaller_of_two_alike_borrows_another_colour(
+    shown: Sequence[str], slots: Mapping[str, int], drawn: Mapping[str, int]
+) -> None:
+    assert {name: slot for name, (_, slot) in apart(shown, slots).items()} == drawn
+
+
+def test_the_worker_gives_a_colour_once_and_keeps_it(migrated_url: str) -> None:
+    with two_workspaces(migrated_url) as database:
+        store(database, record(1, model="small", tokens=1), record(2, model="large", project_id="p1", api_key_id="k1"))
+        with database.workspace(1) as session:
+            first = colours.kept(session, 1, "model")
+        later = AFTER + timedelta(hours=1)
+        store(database, record(1, model="small", tokens=9_000_000), record(3, model="new", tokens=10**9), now=later)
+        with database.workspace(1) as session:
+            second = colours.kept(session, 1, "model")
+            others = [colours.kept(session, 1, name) for name in ("project_id", "api_key_id")]
+        with database.workspace(2) as session:
+            assert colours.kept(session, 2, "model") == {}
+
+    assert first == {"large": 0, "small": 1}
+    assert second == {"large": 0, "small": 1, "new": 2}
+    assert others == [{"p1": 0}, {"k1": 0}]

@@ -1,0 +1,90 @@
+"""A colour slot for every model, project and API key of a workspace: the same on every page, whatever is shown.
+
+The worker gives it when it first stores a name, in order of spend, and nothing ever changes it. Names beyond the
+number of colours share one, those that were smallest at first sight first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from tracker.db import upsert
+from tracker.ledger import Claim
+from tracker.models import Colour, table_of
+from tracker.usage import UsageRecord
+
+COLOURS = table_of(Colour)
+
+SLOTS = 9
+"""Names with a colour of their own at a time; the slot after them is for all others together."""
+
+DIMENSIONS = ("model", "project_id", "api_key_id")
+
+Size = tuple[Decimal, int]
+"""US dollars, then tokens: what has no price still has an order."""
+
+
+def kept(session: Session, workspace_id: int, dimension: str) -> dict[str, int]:
+    """The slot of every name of a dimension that was ever stored."""
+    return _kept(session, workspace_id)[dimension]
+
+
+def _kept(session: Session, workspace_id: int) -> dict[str, dict[str, int]]:
+    statement = select(COLOURS.c.dimension, COLOURS.c.name, COLOURS.c.slot).where(
+        COLOURS.c.workspace_id == workspace_id
+    )
+    found: dict[str, dict[str, int]] = {dimension: {} for dimension in DIMENSIONS}
+    for dimension, name, slot in session.execute(statement):
+        found[dimension][name] = slot
+    return found
+
+
+def allot(session: Session, claimed: Claim, stored: Iterable[tuple[UsageRecord, Decimal | None]]) -> None:
+    """Give a slot to each name that is seen for the first time, in the transaction that stores its rows."""
+    known = _kept(session, claimed.workspace_id)
+    rows = [
+        (dimension, name, slot)
+        for dimension, sizes in _sizes(stored).items()
+        for name, slot in chosen(known[dimension], _ranked(sizes, known[dimension])).items()
+    ]
+    if rows:
+        # Always in the same order: two workers that meet the same names wait for each other and never crosswise.
+        values = [
+            {"workspace_id": claimed.workspace_id, "dimension": dimension, "name": name, "slot": slot}
+            for dimension, name, slot in sorted(rows)
+        ]
+        session.execute(upsert(session, COLOURS).on_conflict_do_nothing(), values)
+
+
+def chosen(known: Mapping[str, int], new: Sequence[str]) -> dict[str, int]:
+    """A slot for each new name, free ones from the first on, then shared ones from the last."""
+    owners = Counter(known.values())
+    found = {}
+    for name in new:
+        fewest = min(owners[slot] for slot in range(SLOTS))
+        order = range(SLOTS) if fewest == 0 else range(SLOTS - 1, -1, -1)
+        slot = next(slot for slot in order if owners[slot] == fewest)
+        owners[slot] += 1
+        found[name] = slot
+    return found
+
+
+def _ranked(sizes: Mapping[str, Size], known: Mapping[str, int]) -> list[str]:
+    """The names that have no slot yet, the largest first."""
+    return sorted(sizes.keys() - known.keys(), key=lambda name: (-sizes[name][0], -sizes[name][1], name))
+
+
+def _sizes(stored: Iterable[tuple[UsageRecord, Decimal | None]]) -> dict[str, dict[str, Size]]:
+    sizes: dict[str, dict[str, Size]] = {dimension: {} for dimension in DIMENSIONS}
+    for record, cost in stored:
+        tokens = (record.measures.input_tokens or 0) + (record.measures.output_tokens or 0)
+        for dimension in DIMENSIONS:
+            if (name := getattr(record.dimensions, dimension)) is not None:
+                spend, before = sizes[dimension].get(name, (Decimal(), 0))
+                sizes[dimension][name] = spend + (cost or 0), before + tokens
+    return sizes
