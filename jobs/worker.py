@@ -131,7 +131,7 @@ class Worker:
         elif plan.names_due:
             self._start(connection, lambda: self._names(connection), None)
         else:
-            reconcile.set_next_due(self.product, connection, plan.next_due_at, seen=now)
+            reconcile.set_next_due(self.product, connection, plan, seen=now)
             if run := self._runs.pop(connection, None):
                 runs.close_run(self.product.database, run)
 

@@ -31,7 +31,7 @@ from tracker.overview.cycle import Cycle
 from tracker.overview.splits import Split
 from tracker.providers.base import KnownName, Verdict
 from tracker.queries import Question
-from tracker.reconcile import Connection
+from tracker.reconcile import Connection, Plan
 from tracker.reconciliation import read as reconciling
 from tracker.reconciliation import statement
 
@@ -65,6 +65,10 @@ OF_NO_TENANT = {
         ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"
     ),
     "series": dict.fromkeys(("price_version_ids", "series_ids"), "works under a claim, as above"),
+    "standing": {
+        "last_told": "days and times of the whole installation, no tenant's",
+        "look": "the worker's own: counts, days and times of all connections together",
+    },
     "set_aside": {"replace": "works under a claim, as above"},
     "sign_in": {"may_sign_up": "counts tries by where they come from"},
     "throttle": dict.fromkeys(("forget", "succeeded", "try_once"), "counts tries under hashes of whom they are for"),
@@ -195,7 +199,7 @@ WORK = {
     ),
     "reconcile.set_next_due": Recipe(
         lambda a: reconcile.set_next_due(
-            a.caller.product, Connection(a.caller.workspace_id, a.victim.key_id), None, seen=LATER
+            a.caller.product, Connection(a.caller.workspace_id, a.victim.key_id), Plan(), seen=LATER
         ),
         "changes",
         aimed=True,

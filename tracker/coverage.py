@@ -136,6 +136,16 @@ def was_read_whole(day: date, row: LedgerDay) -> bool:
     return row.fetched_at is not None and row.fetched_at >= clock.day_end(day) and not lacks_rows(row)
 
 
+def is_uncovered(day: date, row: LedgerDay, *, now: datetime) -> bool:
+    """Whether the day is over, could be had, and was not read since it ended.
+
+    Rows that could not be stored are told elsewhere: they keep no day uncovered for ever.
+    """
+    if now < clock.day_end(day) or row.state is DayState.UNAVAILABLE:
+        return False
+    return row.fetched_at is None or row.fetched_at < clock.day_end(day)
+
+
 def retry_in(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts (1 or more)."""
     return RETRY_AFTER[min(attempts, len(RETRY_AFTER)) - 1]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import Session, col
 
 from tracker import access, clock, coverage, ledger, pauses
@@ -39,6 +39,7 @@ class Plan:
     """What a connection owes now: a check of its key first, or units in order and names; and when to look again.
 
     `leased` = another worker holds some of what is due. `owed` = something is due, be it leased or waiting for a retry.
+    `uncovered` is the oldest finished day that was not read since it ended, `read_at` the last committed reading.
     """
 
     needs_check: bool = False
@@ -47,6 +48,8 @@ class Plan:
     leased: bool = False
     owed: bool = False
     next_due_at: datetime | None = None
+    uncovered: date | None = None
+    read_at: datetime | None = None
 
 
 def due_connections(product: Product, *, now: datetime) -> list[Connection]:
@@ -85,7 +88,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
     waits = [at for at in (row.retry_at, paused_until) if at is not None and at > now]
     if waits:
         owed = reading.owed and row.status in READ_WITH
-        return Plan(owed=owed, next_due_at=max(waits))
+        return replace(Plan(owed=owed, next_due_at=max(waits)), uncovered=reading.uncovered, read_at=reading.read_at)
     if row.status != KeyStatus.VALID:
         return Plan(needs_check=True, owed=row.status in READ_WITH, next_due_at=now)
     return reading
@@ -113,12 +116,21 @@ def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: i
             coverage.next_due(endpoint, every[endpoint.name], period=period, now=now, fetch_hour=fetch_hour)
             for endpoint in provider.endpoints
         ),
+        uncovered=min((day for day, day_row in rows if coverage.is_uncovered(day, day_row, now=now)), default=None),
+        read_at=max((day_row.fetched_at for _, day_row in rows if day_row.fetched_at), default=None),
     )
 
 
-def set_next_due(product: Product, connection: Connection, at: datetime | None, *, seen: datetime) -> None:
-    """Note when to look at the connection again, unless somebody asked for an earlier look since `seen`."""
-    statement = update(KEYS).where(*_of(connection), KEYS.c.next_due_at <= seen).values(next_due_at=at)
+def set_next_due(product: Product, connection: Connection, found: Plan, *, seen: datetime) -> None:
+    """Note what was found and when to look at the connection again, unless somebody asked for a look since `seen`."""
+    values: dict[str, object] = {
+        "next_due_at": found.next_due_at,
+        "uncovered_day": found.uncovered,
+        "behind_since": func.coalesce(KEYS.c.behind_since, seen) if found.owed else None,
+    }
+    if not found.owed and found.read_at:
+        values["last_success_at"] = found.read_at
+    statement = update(KEYS).where(*_of(connection), KEYS.c.next_due_at <= seen).values(values)
     with product.database.workspace(connection.workspace_id, write=True) as session:
         session.execute(statement)
 

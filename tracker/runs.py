@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
+from tracker import standing
 from tracker.clock import utc_now
 from tracker.db import Database, upsert
 from tracker.fetching import Done, Outcome
@@ -83,18 +84,22 @@ def sign_of_life(
     next_run_at: datetime,
     stopped: bool = False,
 ) -> None:
-    """Record that the worker lives (or has stopped in order) and when it next fetches by the clock."""
+    """Record that the worker lives (or has stopped in order), when it next fetches by the clock, and how all stands."""
     now = utc_now()
+    seen = standing.look(database, now=now)
     values = {
         "id": worker,
         "started_at": started_at,
         "seen_at": now,
         "stopped_at": now if stopped else None,
         "next_run_at": next_run_at,
+        "uncovered_day": seen.uncovered_day,
+        "late_since": seen.late_since,
+        "last_success_at": seen.last_success_at,
     }
     with database.exempt(write=True) as session:
         statement = upsert(session, WORKERS)
-        told = {name: statement.excluded[name] for name in ("seen_at", "stopped_at", "next_run_at")}
+        told = {name: statement.excluded[name] for name in values if name not in {"id", "started_at"}}
         session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=told), [values])
 
 

@@ -135,6 +135,10 @@ class ProviderKey(SQLModel, table=True):
     retry_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     names_read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    # As of the worker's last look (reconcile.set_next_due); read by standing.py.
+    uncovered_day: date | None = Field(default=None, sa_type=UtcDay)
+    behind_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class KekCanary(SQLModel, table=True):

@@ -149,3 +149,7 @@ class Worker(SQLModel, table=True):
     seen_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     next_run_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    # What it knew then of all connections that work (standing.py): the web process may not look for itself.
+    uncovered_day: date | None = Field(default=None, sa_type=UtcDay)
+    late_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
