@@ -168,6 +168,45 @@ def test_a_malformed_setting_stops_the_start_and_is_named_but_not_repeated(name:
     assert "\n" not in message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TRACKER_PING_URL", "http://ping.example/hunter22", "https:// is expected"),
+        ("TRACKER_PING_URL", "https://u:hunter22@ping.example/", "holds a user name"),
+        ("TRACKER_PING_URL", "https://ping.example/?a=b c", "is not a web address"),
+        ("TRACKER_METRICS_TOKEN", "hunter22", "16 to 512 letters"),
+        ("TRACKER_METRICS_TOKEN", "hunter22 hunter22 hunter22", "16 to 512 letters"),
+        ("TRACKER_WORKER_HOST", "a host", "neither an IP address nor a host's name"),
+    ],
+)
+def test_a_setting_of_operations_is_checked_and_not_repeated(name: str, value: str, told: str) -> None:
+    assert told in _refusal({name: value})
+    assert "hunter22" not in _refusal({name: value})
+
+
+def test_secrets_of_operations_do_not_show() -> None:
+    told = {"TRACKER_PING_URL": "https://ping.example/hunter22?a=b", "TRACKER_METRICS_TOKEN": "hunter22" * 3}
+    settings = load({**told, "TRACKER_WORKER_HOST": "0.0.0.0"})
+
+    assert settings.ping_url and settings.ping_url.reveal() == told["TRACKER_PING_URL"]
+    assert settings.metrics_token and settings.metrics_token.reveal() == told["TRACKER_METRICS_TOKEN"]
+    assert (settings.worker_host, "hunter22" in repr(settings)) == ("0.0.0.0", False)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql://u:hunter22@db/usage\n")
+
+    assert load({"TRACKER_DATABASE_URL_FILE": str(file)}).database_url == "postgresql+psycopg://u:hunter22@db/usage"
+    both = _refusal({"TRACKER_DATABASE_URL_FILE": str(file), "TRACKER_DATABASE_URL": "sqlite:///x"})
+    assert both == "TRACKER_DATABASE_URL and TRACKER_DATABASE_URL_FILE are both given; take one out."
+    missing = _refusal({"TRACKER_PING_URL_FILE": str(tmp_path / "none")})
+    assert missing == "The file of TRACKER_PING_URL_FILE cannot be read: No such file or directory."
+    file.write_text("hunter22")
+    assert _refusal({"TRACKER_DATABASE_URL_FILE": str(file)}).startswith("TRACKER_DATABASE_URL is not a database")
+    assert "is no setting" in _refusal({"TRACKER_PORT_FILE": str(file)})
+
+
 def test_an_unknown_setting_stops_the_start_with_the_name_that_was_probably_meant() -> None:
     assert _refusal({"TRACKER_DATABSE_URL": "hunter22"}) == (
         "TRACKER_DATABSE_URL is no setting: did you mean TRACKER_DATABASE_URL?"

@@ -26,6 +26,7 @@ __all__ = ["SETTINGS", "Setting", "Settings", "describe", "is_loopback", "load"]
 T = TypeVar("T")
 
 PREFIX = "TRACKER_"
+FROM_FILE = "_FILE"
 TEST_PREFIX = "TRACKER_TEST_"
 """Names that belong to the test suite; the product ignores them."""
 
@@ -49,6 +50,9 @@ class Settings:
     smtp_url: str | None = field(repr=False)  # may hold a password
     mail_from: str | None
     oidc: Oidc | None = None
+    worker_host: str = "127.0.0.1"
+    metrics_token: SecretKey | None = None
+    ping_url: SecretKey | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Setting(Generic[T]):
     meaning: str
     fallback: str = "none"
     """What stands in for a missing default, in words for the README."""
+    secret: bool = False
+    """Whether the value may come from a file instead, which NAME_FILE names: others may see an environment."""
 
 
 DATABASE_URL = Setting(
@@ -69,6 +75,7 @@ DATABASE_URL = Setting(
     None,
     "the database: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
     fallback="tracker.db in the data directory (SQLite)",
+    secret=True,
 )
 DATA_DIR = Setting("TRACKER_DATA_DIR", Path, "data", "folder of the SQLite file and of the key ring")
 KEYRING_FILE = Setting(
@@ -102,6 +109,22 @@ PUBLIC_URL = Setting("TRACKER_PUBLIC_URL", forms.public_url, None, "address unde
 WORKER_PORT = Setting(
     "TRACKER_WORKER_PORT", forms.port, None, "port of the worker's health and metrics, on this machine"
 )
+WORKER_HOST = Setting("TRACKER_WORKER_HOST", forms.host, "127.0.0.1", "address on which the worker answers there")
+METRICS_TOKEN = Setting(
+    "TRACKER_METRICS_TOKEN",
+    forms.token,
+    None,
+    "bearer token by which other machines may read /metrics",
+    fallback="this machine only",
+    secret=True,
+)
+PING_URL = Setting(
+    "TRACKER_PING_URL",
+    forms.ping_url,
+    None,
+    "address that is called after each full success; a monitor that misses the call raises the alarm",
+    secret=True,
+)
 PROXY_HOPS = Setting(
     "TRACKER_PROXY_HOPS",
     forms.hops,
@@ -114,6 +137,7 @@ SMTP_URL = Setting(
     None,
     "mail server: smtps://USER:PASSWORD@HOST:PORT, or smtp:// with STARTTLS",
     fallback="messages are files in the data directory",
+    secret=True,
 )
 MAIL_FROM = Setting("TRACKER_MAIL_FROM", forms.email, None, "address from which messages come")
 DEMO_ACCOUNT = Setting(
@@ -122,7 +146,9 @@ DEMO_ACCOUNT = Setting(
 
 OIDC_ISSUER = Setting("TRACKER_OIDC_ISSUER", forms.issuer, None, "OpenID provider by which people may sign in")
 OIDC_CLIENT_ID = Setting("TRACKER_OIDC_CLIENT_ID", str, None, "what that provider calls this site")
-OIDC_CLIENT_SECRET = Setting("TRACKER_OIDC_CLIENT_SECRET", SecretKey, None, "secret shared with that provider")
+OIDC_CLIENT_SECRET = Setting(
+    "TRACKER_OIDC_CLIENT_SECRET", SecretKey, None, "secret shared with that provider", secret=True
+)
 OIDC_NAME = Setting("TRACKER_OIDC_NAME", provider_name, None, "name of that provider, on the button")
 OIDC: tuple[Setting[Any], ...] = (OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_NAME)
 
@@ -135,6 +161,9 @@ SETTINGS: tuple[Setting[Any], ...] = (
     BIND_HOST,
     PUBLIC_URL,
     WORKER_PORT,
+    WORKER_HOST,
+    METRICS_TOKEN,
+    PING_URL,
     FETCH_HOUR_UTC,
     NOW,
     PROXY_HOPS,
@@ -147,6 +176,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
 
 def load(environ: Mapping[str, str]) -> Settings:
     """The settings of this environment; BadConfiguration tells every unknown or malformed one, a line each."""
+    environ = _with_files(environ)
     unknown = [_unknown(name) for name in environ if _is_unknown(name)]
     malformed = [problem for setting in SETTINGS if (problem := _problem(setting, environ))]
     if problems := sorted(unknown) + (malformed or _contradictions(environ)):
@@ -168,7 +198,27 @@ def load(environ: Mapping[str, str]) -> Settings:
         smtp_url=_value(SMTP_URL, environ),
         mail_from=_value(MAIL_FROM, environ),
         oidc=_oidc(environ),
+        worker_host=_needed(WORKER_HOST, environ),
+        metrics_token=_value(METRICS_TOKEN, environ),
+        ping_url=_value(PING_URL, environ),
     )
+
+
+def _with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the contents of the files that a NAME_FILE names, less the line's end."""
+    found = dict(environ)
+    for setting in SETTINGS:
+        path = found.pop(f"{setting.name}{FROM_FILE}", None) if setting.secret else None
+        if path is None:
+            continue
+        if setting.name in found:
+            raise BadConfiguration(f"{setting.name} and {setting.name}{FROM_FILE} are both given; take one out.")
+        try:
+            found[setting.name] = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise BadConfiguration(f"The file of {setting.name}{FROM_FILE} cannot be read: {why}.") from None
+    return found
 
 
 def describe() -> list[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from tracker.clock import as_utc
+from tracker.redact import SecretKey
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
@@ -50,6 +51,20 @@ def issuer(text: str) -> str:
 def public_url(text: str) -> str:
     _web_address(text)
     return text.rstrip("/")
+
+
+def ping_url(text: str) -> SecretKey:
+    """Secret, since whoever knows it can keep an alarm silent. It may hold a query."""
+    base_url(text.partition("?")[0])
+    if not re.fullmatch(r"[!-~]+", text) or "#" in text:
+        raise ValueError("is not a web address in plain ASCII; an address such as https://host/path is expected")
+    return SecretKey(text)
+
+
+def token(text: str) -> SecretKey:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,512}", text):
+        raise ValueError("is no token; 16 to 512 letters, digits and ._~+/=- are expected")
+    return SecretKey(text)
 
 
 def _web_address(text: str) -> SplitResult:
