@@ -10,8 +10,8 @@ from sqlalchemy.types import TypeEngine
 
 from tracker import columns
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
