@@ -1,0 +1,162 @@
+"""A view survives its address, and no address is an error."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.seeds import examples
+from tracker.explore.span import Span, hours, pairs, span_before, span_of, stretches
+from tracker.explore.view import MOST_DAYS, NAMES, By, Grain, Preset, View, parse
+from tracker.overview.figures import Measure
+
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Kiritimati")
+
+words = st.text(min_size=1, max_size=30).filter(lambda word: "\x00" not in word)
+days = st.dates(date(2024, 1, 1), date(2027, 12, 31))
+
+
+def chosen(by: By) -> st.SearchStrategy[tuple[str | int | None, ...]]:
+    one = st.integers(0, 10**15) if by is By.KEY else st.none() | words | st.just("~") | st.just("~~x")
+    return st.lists(one, min_size=1, max_size=4, unique=True).map(tuple)
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    preset = draw(st.sampled_from(Preset))
+    first = draw(days) if preset is Preset.CUSTOM else None
+    last = first + timedelta(days=draw(st.integers(0, MOST_DAYS - 1))) if first else None
+    short = preset is Preset.WEEK or (first and last and (last - first).days < 14)
+    return View(
+        preset=preset,
+        first=first,
+        last=last,
+        compare=draw(st.booleans()),
+        by=draw(st.sampled_from(By)),
+        measure=draw(st.sampled_from(Measure)),
+        grain=draw(st.sampled_from(Grain)) if short else Grain.DAY,
+        only={by: draw(chosen(by)) for by in draw(st.lists(st.sampled_from(By), unique=True))},
+        zone=draw(st.sampled_from(ZONES)),
+    )
+
+
+@given(views())
+@settings(max_examples=examples(60), deadline=None)
+@pytest.mark.soak
+def test_a_view_is_read_from_its_own_address(view: View) -> None:
+    found = parse(parse_qs(view.query(), keep_blank_values=True))
+
+    assert found.complaints == ()
+    assert found.view == view
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), st.lists(st.text(max_size=20), max_size=3)))
+@settings(max_examples=examples(60), deadline=None)
+@pytest.mark.soak
+def test_no_address_is_an_error_and_what_is_understood_can_be_written_again(told: dict[str, list[str]]) -> None:
+    view = parse(told).view
+
+    assert parse(parse_qs(view.query(), keep_blank_values=True)).view == view
+    assert span_of(view, now=NOW).days
+
+
+def test_what_is_the_default_anyway_is_not_written() -> None:
+    assert View().query() == ""
+    assert parse({"utm_source": ["x"], "tz": ["UTC"]}) == parse({})
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ({"range": ["fortnight"]}, "“fortnight” is nothing that “range” can be"),
+        ({"m": [""]}, "“” is nothing that “m” can be"),
+        ({"by": ["workspace_id"]}, "“workspace_id” is nothing that “by” can be"),
+        ({"tz": ["Mars/Olympus"]}, "“Mars/Olympus” is nothing that “tz” can be"),
+        ({"tz": ["../../etc/passwd"]}, "nothing that “tz” can be"),
+        ({"tz": ["Europe"]}, "nothing that “tz” can be"),
+        ({"vs": ["maybe"]}, "nothing that “vs” can be"),
+        ({"key": ["1 or 1=1"]}, "nothing that “key” can be"),
+        ({"model": ["x" * 600]}, "nothing that “model” can be"),
+        ({"model": [str(n) for n in range(41)]}, "nothing that “model” can be"),
+        ({"range": ["custom"], "from": ["2026-11-01"]}, "needs a first and a last day"),
+        ({"range": ["custom"], "from": ["2026-11-02"], "to": ["2026-11-01"]}, "must not lie before the first"),
+        ({"range": ["custom"], "from": ["1990-01-01"], "to": ["2026-11-01"]}, "nor 731 days after"),
+        ({"range": ["90d"], "grain": ["hour"]}, "Hours are shown for at most 14 days"),
+    ],
+)
+def test_nonsense_is_told_and_the_default_takes_its_place(told: dict[str, list[str]], sentence: str) -> None:
+    found = parse(told)
+
+    assert sentence in " ".join(found.complaints)
+    assert found.view.only == {}
+    assert found.view in {View().preset: [View()], Preset.NINETY: [View(preset=Preset.NINETY)]}[found.view.preset]
+
+
+@pytest.mark.parametrize(
+    ("view", "first", "last", "before_first", "before_last"),
+    [
+        (View(), (11, 1), (11, 23), (10, 1), (10, 23)),
+        (View(Preset.LAST_MONTH), (10, 1), (10, 31), (9, 1), (9, 30)),
+        (View(Preset.WEEK), (11, 17), (11, 23), (11, 10), (11, 16)),
+        (View(Preset.NINETY), (8, 26), (11, 23), (5, 28), (8, 25)),
+        (View(Preset.CUSTOM, date(2026, 11, 20), date(2027, 2, 1)), (11, 20), (11, 23), (11, 16), (11, 19)),
+        (View(Preset.CUSTOM, date(2027, 1, 1), date(2027, 2, 1)), (11, 23), (11, 23), (11, 22), (11, 22)),
+        (View(zone="Pacific/Kiritimati"), (11, 1), (11, 24), (10, 1), (10, 24)),
+    ],
+)
+def test_days_of_a_view_and_of_the_period_before(
+    view: View,
+    first: tuple[int, int],
+    last: tuple[int, int],
+    before_first: tuple[int, int],
+    before_last: tuple[int, int],
+) -> None:
+    span = span_of(view, now=NOW)
+    before = span_before(view, span)
+
+    told = [(day.month, day.day) for day in (span.days[0], span.days[-1], before.days[0], before.days[-1])]
+    assert told == [first, last, before_first, before_last]
+
+
+def test_a_month_longer_than_the_one_before_has_days_without_a_twin() -> None:
+    at = datetime(2026, 3, 31, 12, tzinfo=UTC)
+    span = span_of(View(), now=at)
+
+    assert pairs(span, span_before(View(), span))[-1] == (date(2026, 3, 28), date(2026, 2, 28))
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "starts", "hours_long"),
+    [
+        ("UTC", date(2026, 3, 29), "2026-03-29T00:00", 24),
+        ("Europe/Berlin", date(2026, 3, 29), "2026-03-28T23:00", 23),
+        ("Europe/Berlin", date(2026, 10, 25), "2026-10-24T22:00", 25),
+        ("America/New_York", date(2026, 11, 1), "2026-11-01T04:00", 25),
+        ("Asia/Kolkata", date(2026, 11, 1), "2026-10-31T18:30", 24),
+        ("Africa/Cairo", date(2026, 4, 24), "2026-04-23T22:00", 23),  # clocks jump at midnight
+        ("America/Havana", date(2026, 11, 1), "2026-11-01T04:00", 25),  # midnight comes twice
+    ],
+)
+def test_a_day_begins_and_ends_by_its_own_clock(zone: str, day: date, starts: str, hours_long: int) -> None:
+    span = Span(day, day + timedelta(days=1), zone)
+
+    assert span.start_at == datetime.fromisoformat(f"{starts}+00:00")
+    assert len(hours(span)) == hours_long
+    assert {span.day_of(at) for at in hours(span)} == {day}
+
+
+@pytest.mark.parametrize(("zone", "approximate"), [("UTC", False), ("Europe/Berlin", False), ("Asia/Kolkata", True)])
+def test_a_zone_that_is_not_whole_hours_away_is_approximate(zone: str, approximate: bool) -> None:
+    assert Span(date(2026, 3, 1), date(2026, 11, 30), zone).is_approximate is approximate
+
+
+def test_a_year_of_a_zone_is_a_few_stretches_of_a_fixed_distance() -> None:
+    found = stretches("Europe/Berlin", datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC))
+
+    summer, winter = (int(datetime(2026, month, day, 1, tzinfo=UTC).timestamp()) for month, day in ((3, 29), (10, 25)))
+    assert [(each.start, each.offset) for each in found] == [(0, 3_600), (summer, 7_200), (winter, 3_600)]
