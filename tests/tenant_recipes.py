@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from tests import tenant_day_recipes, tenant_people_recipes, tenant_price_recipes
+from tests import tenant_day_recipes, tenant_explore_recipes, tenant_people_recipes, tenant_price_recipes
 from tests.installation import NOW
 from tests.tenant_attempts import LATER, NEXT, Attempt, Recipe, within
 from tests.tenants import digest
@@ -241,6 +241,7 @@ RECIPES: dict[str, Recipe] = (
     | tenant_people_recipes.RECIPES
     | tenant_price_recipes.RECIPES
     | tenant_day_recipes.RECIPES
+    | tenant_explore_recipes.RECIPES
     | {f"{module}.{name}": recipe for module, recipes in BY_MODULE.items() for name, recipe in recipes.items()}
 )
 """By operation, with a word or two more where one is called in several ways. Deleting the key comes last."""
