@@ -18,10 +18,10 @@ from tracker.sandbox import World
 
 
 @pytest.fixture
-def month(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
-    """Forty days of one key, not fetched yet."""
+def fortnight(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """Fourteen days of one key, not fetched yet."""
     clock.start_at(NOW)
-    with installed(World(days=40, keeps=40), migrated_url, tmp_path) as installation:
+    with installed(World(days=14, keeps=14), migrated_url, tmp_path) as installation:
         yield installation
 
 
@@ -78,9 +78,12 @@ def test_broken_keys_of_every_kind_leave_the_good_one_alone(migrated_url: str, t
 
 
 def add_broken(installation: Installation, kind: str) -> tuple[int, int]:
-    """A key in a workspace of its own that was good when it was added and is of this kind since."""
+    """A key in a workspace of its own that was good when it was added and is of this kind since.
+
+    Those that are asked to wait are another organisation's: all keys of one wait together.
+    """
     workspace_id = access.add_user(installation.product.database, f"{kind}@acme.example", "a long enough password")
-    key = installation.world.another_key(kind)
+    key = installation.world.another_key(kind, kind="globex" if "limited" in kind else "good")
     added = connections.add(installation.product, workspace_id, provider="openai", label=kind, text=key)
     installation.world.spoil(key, kind)
     return workspace_id, added.provider_key_id
@@ -121,84 +124,86 @@ def disable(installation: Installation, at: datetime | None) -> None:
         session.execute(update(users).values(disabled_at=at))
 
 
-def test_a_deleted_key_is_destroyed_and_what_it_read_is_kept(month: Installation) -> None:
-    assert month.fetch() == 0
-    before = stored(month)
+def test_a_deleted_key_is_destroyed_and_what_it_read_is_kept(fortnight: Installation) -> None:
+    assert fortnight.fetch() == 0
+    before = stored(fortnight)
 
-    connections.delete(month.product, month.workspace_id, 1)
-    month.later(NOW + timedelta(days=2))
+    connections.delete(fortnight.product, fortnight.workspace_id, 1)
+    fortnight.later(NOW + timedelta(days=2))
 
-    assert month.fetch() == 0
-    assert stored(month) == before
+    assert fortnight.fetch() == 0
+    assert stored(fortnight) == before
     keys = table_of(ProviderKey)
-    with month.product.database.workspace(month.workspace_id) as session:
+    with fortnight.product.database.workspace(fortnight.workspace_id) as session:
         sealed = session.execute(
             select(keys.c.ciphertext, keys.c.wrapped_dek, keys.c.fingerprint).where(
-                keys.c.workspace_id == month.workspace_id,
+                keys.c.workspace_id == fortnight.workspace_id,
             ),
         ).one()
     assert tuple(sealed) == (None, None, None)
 
 
-def test_a_key_added_again_goes_on_where_the_deleted_one_ended(month: Installation) -> None:
-    assert month.fetch() == 0
-    connections.delete(month.product, month.workspace_id, 1)
-    key = month.world.another_key("again")
-    added = connections.add(month.product, month.workspace_id, provider="openai", label="again", text=key)
+def test_a_key_added_again_goes_on_where_the_deleted_one_ended(fortnight: Installation) -> None:
+    assert fortnight.fetch() == 0
+    connections.delete(fortnight.product, fortnight.workspace_id, 1)
+    key = fortnight.world.another_key("again")
+    added = connections.add(fortnight.product, fortnight.workspace_id, provider="openai", label="again", text=key)
 
-    assert month.fetch() == 0
+    assert fortnight.fetch() == 0
 
     assert added.provider_key_id == 1
-    assert_equal_until(month, NOW)
-    assert {row["provider_key"] for row in month.csv(YEAR_AGO, TOMORROW)} == {"again"}
+    assert_equal_until(fortnight, NOW)
+    assert {row["provider_key"] for row in fortnight.csv(YEAR_AGO, TOMORROW)} == {"again"}
 
 
-def test_a_replaced_key_goes_on_with_the_same_history(month: Installation) -> None:
-    assert month.fetch() == 0
-    month.world.spoil(month.world.keys["good"], "revoked")
-    month.later(NOW + timedelta(days=2))
-    assert month.fetch() == 0
-    assert connections.find(month.product, month.workspace_id, 1).status == KeyStatus.INVALID
+def test_a_replaced_key_goes_on_with_the_same_history(fortnight: Installation) -> None:
+    assert fortnight.fetch() == 0
+    fortnight.world.spoil(fortnight.world.keys["good"], "revoked")
+    fortnight.later(NOW + timedelta(days=2))
+    assert fortnight.fetch() == 0
+    assert connections.find(fortnight.product, fortnight.workspace_id, 1).status == KeyStatus.INVALID
 
-    connections.replace(month.product, month.workspace_id, 1, text=month.world.keys["good_second"])
+    connections.replace(fortnight.product, fortnight.workspace_id, 1, text=fortnight.world.keys["good_second"])
 
-    assert month.fetch() == 0
-    assert_equal_until(month, NOW + timedelta(days=2))
+    assert fortnight.fetch() == 0
+    assert_equal_until(fortnight, NOW + timedelta(days=2))
 
 
-def test_a_new_key_is_read_within_two_seconds_of_being_saved(month: Installation) -> None:
-    with month.product.database.workspace(month.workspace_id) as session:
-        row = connections.present(session, month.workspace_id, 1)
+def test_a_new_key_is_read_within_two_seconds_of_being_saved(fortnight: Installation) -> None:
+    with fortnight.product.database.workspace(fortnight.workspace_id) as session:
+        row = connections.present(session, fortnight.workspace_id, 1)
 
     # Saving makes the work due at once; the worker looks every second.
     assert row.next_due_at is not None
     assert row.next_due_at <= clock.utc_now()
 
 
-def test_a_worker_goes_on_with_its_keys_while_they_are_rotated(month: Installation) -> None:
-    worker = Worker(month.product)
-    owner = product.start(month.environ, role="owner")
+def test_a_worker_goes_on_with_its_keys_while_they_are_rotated(fortnight: Installation) -> None:
+    worker = Worker(fortnight.product)
+    owner = product.start(fortnight.environ, role="owner")
     rotation.rotate(owner)
     owner.close()
 
     assert once(worker) == 0
     worker.stop()
 
-    assert connections.find(month.product, month.workspace_id, 1).status == KeyStatus.VALID
-    assert_equal_until(month, NOW)
+    assert connections.find(fortnight.product, fortnight.workspace_id, 1).status == KeyStatus.VALID
+    assert_equal_until(fortnight, NOW)
 
 
-def test_another_organisations_key_is_found_out_even_if_it_could_not_be_checked_at_first(month: Installation) -> None:
-    assert month.fetch() == 0
-    before = stored(month)
-    foreign = month.world.keys["globex"]
-    month.world.spoil(foreign, "down_503")
-    connections.replace(month.product, month.workspace_id, 1, text=foreign)
-    month.world.spoil(foreign, "globex")
-    month.later(NOW + timedelta(days=1))
+def test_another_organisations_key_is_found_out_even_if_it_could_not_be_checked_at_first(
+    fortnight: Installation,
+) -> None:
+    assert fortnight.fetch() == 0
+    before = stored(fortnight)
+    foreign = fortnight.world.keys["globex"]
+    fortnight.world.spoil(foreign, "down_503")
+    connections.replace(fortnight.product, fortnight.workspace_id, 1, text=foreign)
+    fortnight.world.spoil(foreign, "globex")
+    fortnight.later(NOW + timedelta(days=1))
 
-    month.fetch()
+    fortnight.fetch()
 
-    row = connections.find(month.product, month.workspace_id, 1)
+    row = connections.find(fortnight.product, fortnight.workspace_id, 1)
     assert row.status == KeyStatus.INVALID and "another organisation" in (row.status_reason or "")
-    assert stored(month) == before
+    assert stored(fortnight) == before

@@ -83,10 +83,10 @@ class World:
         """Key kind → key: invented, the same for the same seed, at least 40 characters."""
         return {kind: prefix + self._tail(kind) for kind, prefix in KEY_KINDS.items()}
 
-    def another_key(self, name: str) -> str:
-        """A further good key of acme's, by a name of the caller's."""
-        key = KEY_KINDS["good"] + self._tail(name)
-        self._more_keys.setdefault(key, "good")
+    def another_key(self, name: str, *, kind: str = "good") -> str:
+        """A further key of that kind, by a name of the caller's; "good" is acme's, "globex" globex's."""
+        key = KEY_KINDS[kind] + self._tail(name)
+        self._more_keys.setdefault(key, kind)
         return key
 
     def spoil(self, key: str, kind: str) -> None:
