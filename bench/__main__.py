@@ -17,6 +17,7 @@ RESULTS = Path(__file__).parent / "results"
 BENCHES = {
     "browser": "bench.browser:run",
     "payload": "bench.payload:run",
+    "pipeline": "bench.pipeline:run",
     "picture": "bench.browser:picture",
     "reading": "bench.reading:run",
     "year": "bench.year:run",

@@ -51,7 +51,7 @@ def _bucket(start: int, numbers: list[int]) -> dict[str, Any]:
 
 
 def _result(number: int, start: int) -> dict[str, Any]:
-    of = bulk.dimensions(number)
+    of = bulk.dimensions(number // HOURS)
     tokens = 1_000 + (start // 3_600 * 7_919 + number * 104_729) % 900_000
     return {
         "object": "organization.usage.completions.result",

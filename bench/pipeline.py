@@ -1,0 +1,86 @@
+"""The worker's whole unit, many keys at once: open the key, claim, fetch, parse, price, store, roll up, ledger."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+
+from bench import bulk, keys, stub
+from bench.measure import resident_mb, stretch
+from bench.payload import DAY, ROWS
+from tracker import clock, fetching, product, reconcile
+from tracker.coverage import Unit
+from tracker.fetching import Done, Outcome
+from tracker.product import Product
+from tracker.providers.http import ClientPool
+from tracker.reconcile import Connection
+
+LATENCY_S, IN_FLIGHT = 0.08, 64
+KEYS = int(os.environ.get("BENCH_KEYS", "2000"))
+WARM = 100
+"""Keys read before anything is counted: imports, caches and connections stand after them."""
+
+DAILY = Unit("completions", DAY, DAY + clock.DAY, (0,))
+
+
+def run() -> dict[str, object]:
+    """Keys a second against the latency limit (in flight ÷ latency), CPU a key, memory grown from warm to the end."""
+    with _installed(KEYS + WARM) as (ready, connections):
+        _read(ready, connections[:WARM])
+        before = resident_mb()
+        with stretch() as took:
+            _read(ready, connections[WARM:])
+        grown = resident_mb() - before
+        planning = _planning(ready, connections[: 2 * WARM])
+    rate = KEYS / took.wall_s
+    return {
+        "keys": KEYS,
+        "rows_a_key": ROWS,
+        "latency_ms": LATENCY_S * 1_000,
+        "in_flight": IN_FLIGHT,
+        "keys_per_s": round(rate, 1),
+        "latency_limit_keys_per_s": IN_FLIGHT / LATENCY_S,
+        "of_latency_limit": round(rate / (IN_FLIGHT / LATENCY_S), 3),
+        "cpu_ms_a_key": round(took.cpu_s / KEYS * 1_000, 2),
+        "grown_mb": round(grown, 1),
+        "planning_cpu_ms_a_key": planning,
+    }
+
+
+@contextmanager
+def _installed(count: int) -> Iterator[tuple[Product, list[Connection]]]:
+    with tempfile.TemporaryDirectory() as folder, stub.running(LATENCY_S) as address:
+        environ = {
+            "TRACKER_NOW": f"{bulk.NOW:%Y-%m-%dT%H:%M:%SZ}",
+            "TRACKER_DATA_DIR": folder,
+            "TRACKER_OPENAI_BASE_URL": address,
+            **({"TRACKER_DATABASE_URL": url} if (url := os.environ.get("BENCH_DATABASE_URL")) else {}),
+        }
+        product.prepare(environ)
+        ready = product.start(environ, role="worker")
+        ready = replace(ready, clients=ClientPool(loopback_only=True, clients=IN_FLIGHT // 8))
+        yield ready, keys.add(ready, count, now=bulk.NOW)
+        ready.close()
+        clock.start_at(None)
+
+
+def _read(ready: Product, connections: list[Connection]) -> None:
+    def one(connection: Connection) -> Done:
+        return fetching.work(ready, connection, DAILY, owner="bench", wait=time.sleep)
+
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        done = list(pool.map(one, connections))
+    assert all(each.outcome is Outcome.STORED and each.rows == ROWS for each in done), done[0]
+
+
+def _planning(ready: Product, connections: list[Connection]) -> float:
+    """CPU milliseconds to find out what a connection owes, after its first day was read."""
+    with stretch() as took:
+        for connection in connections:
+            reconcile.plan(ready, connection, now=clock.utc_now())
+    return round(took.cpu_s / len(connections) * 1_000, 2)
