@@ -145,7 +145,7 @@ def _rate_note(card: RateCard, region: Region) -> str | None:
 
 
 def _words(*notes: str | None) -> str | None:
-    return " ".join(note for note in notes if note) or None
+    return " ".join(filter(None, notes)) or None
 
 
 def cache_note(measures: Measures) -> str | None:

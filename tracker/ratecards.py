@@ -12,7 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 
 from genai_prices import Usage, calc_price
@@ -75,11 +75,15 @@ class Region:
     def cost(self, measures: Measures, *, requests: int) -> Decimal:
         """The exact cost; a count that was not told adds nothing."""
         total = self.per_request * requests
-        for name, rate in zip(CLASSES, self.rates, strict=True):
-            count = getattr(measures, name)
-            if count and rate:
+        for name, rate in self.charged:
+            if count := getattr(measures, name):
                 total += rate * count
         return total
+
+    @cached_property
+    def charged(self) -> tuple[tuple[str, Decimal], ...]:
+        """The classes that cost anything, with their rates."""
+        return tuple((name, rate) for name, rate in zip(CLASSES, self.rates, strict=True) if rate)
 
     def to_json(self) -> str:
         """The rates as text, exact."""

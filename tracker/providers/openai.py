@@ -150,9 +150,11 @@ class OpenAI:
         unknown: Counter[str] = Counter()
         aside: list[RowSetAside] = []
         told: set[datetime] = set()
+        first, end = (clock.day_start(day) for day in period)
+        bounds = first, min(end - timedelta(seconds=1), now + FUTURE)
         for bucket in _buckets(client, endpoint.path, params):
-            told.add(_start_within(bucket, period, endpoint.width_s, now=now))
-            unknown += payload.unknown_fields(family, bucket)
+            told.add(_start_within(bucket, bounds, endpoint.width_s))
+            unknown.update(payload.unknown_fields(family, bucket))
             if family:
                 rows = payload.usage_rows(family, bucket, width_s=endpoint.width_s)
                 _merge(usage, _without(aside, rows), _usage_identity)
@@ -252,10 +254,10 @@ def _page(client: ProviderClient, path: str, params: Params, cursor: str | None)
     raise PayloadChanged(f"OpenAI no longer knows its own cursor for {path}. {refused}")
 
 
-def _start_within(bucket: Any, period: tuple[date, date], width_s: int, *, now: datetime) -> datetime:
-    """The bucket's start, which must lie in the days asked for and not in the future."""
+def _start_within(bucket: Any, bounds: tuple[datetime, datetime], width_s: int) -> datetime:
+    """The bucket's start, which must be no earlier and no later than what was asked for."""
     start, _ = payload.bucket_times(bucket, width_s=width_s)
-    if not clock.day_start(period[0]) <= start < clock.day_start(period[1]) or start > now + FUTURE:
+    if not bounds[0] <= start <= bounds[1]:
         raise PayloadChanged(
             f"OpenAI answered with a bucket of {start:%Y-%m-%d %H:%M} UTC, outside the days asked for."
         )
@@ -293,7 +295,8 @@ def _merge(
     """Add rows by their natural key: the same row twice is one row, two different ones are a broken answer."""
     for row in rows:
         key = identity(row)
-        if into.setdefault(key, row) != row:
+        known = into.setdefault(key, row)
+        if known is not row and known != row:
             raise PayloadChanged(f"OpenAI told two different figures for one row: {key}")
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import chain
 from typing import Any
 
 from tracker.errors import PayloadChanged
@@ -59,6 +60,11 @@ class Family:
     group_by: tuple[str, ...]
     required: Mapping[str, str]
     optional: Mapping[str, str]
+
+    @cached_property
+    def dimensions(self) -> tuple[str, ...]:
+        """The fields that say what a row is about."""
+        return (*self.group_by, "api_source")
 
 
 def _family(
@@ -118,6 +124,7 @@ FAMILIES: dict[str, Family] = {
 DERIVED_FIELDS = frozenset(
     {"object", "input_uncached_tokens", "input_text_tokens", "output_text_tokens", "input_cached_text_tokens"},
 )
+CACHED_BESIDE = tuple((f"input_{kind}_tokens", f"input_cached_{kind}_tokens") for kind in ("audio", "image"))
 COST_FIELDS = frozenset({"object", "amount", "line_item", "project_id", "api_key_id", "quantity", "quantity_unit"})
 
 
@@ -129,7 +136,7 @@ def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageR
             yield UsageRecord(start, _dimensions(family, row, width), _measures(family, row))
         except ValueError as error:
             reason = f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}."
-            yield RowSetAside(start.date(), redact(reason), _about(row, (*family.group_by, "api_source")))
+            yield RowSetAside(start.date(), redact(reason), _about(row, family.dimensions))
 
 
 def cost_rows(bucket: Json) -> Iterator[BilledCost | RowSetAside]:
@@ -152,8 +159,10 @@ def _about(row: Mapping[str, Json], names: Sequence[str]) -> str:
 
 def unknown_fields(family: Family | None, bucket: Json) -> Counter[str]:
     """How often each field came that this version does not read (shown by `python -m tracker unknown-fields`)."""
-    known = known_fields(family)
-    return Counter(name for row in results(bucket) for name in row if name not in known)
+    rows, known = results(bucket), known_fields(family)
+    if known.issuperset(chain.from_iterable(rows)):
+        return Counter()
+    return Counter(name for row in rows for name in row if name not in known)
 
 
 @lru_cache(maxsize=32)
@@ -191,7 +200,7 @@ def bucket_times(bucket: Json, *, width_s: int) -> tuple[datetime, int]:
 
 def whole(value: Json, name: str) -> int:
     """A count: an integer, digits in a string, or a number without a fraction. ValueError for anything else."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:  # not a bool, which is an int too
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20:
         return int(value)
@@ -219,26 +228,34 @@ def _shown(value: Json) -> str:
 
 
 def _dimensions(family: Family, row: Mapping[str, Json], width_s: int) -> Dimensions:
-    values = {name: row.get(name) for name in (*family.group_by, "api_source")}
-    batch = values.pop("batch", None)
+    values = [row.get(name) for name in family.dimensions]
+    try:
+        return _interned(family.name, width_s, *values)
+    except TypeError:  # an object or a list can be no key: it is no dimension either, which is said here
+        return _made_dimensions(family.name, width_s, *values)
+
+
+def _made_dimensions(usage_type: str, width_s: int, *values: Json) -> Dimensions:
+    told = dict(zip(FAMILIES[usage_type].dimensions, values, strict=True))
+    batch = told.pop("batch", None)
     if batch is not None and not isinstance(batch, bool):
         raise ValueError(f"batch is {_shown(batch)}; true or false is expected")
-    texts = tuple((name, text(value, name)) for name, value in values.items() if value is not None)
-    return _interned(family.name, width_s, batch, texts)
+    texts = {name: text(value, name) for name, value in told.items()}
+    return Dimensions(usage_type=usage_type, width_s=width_s, batch=batch, **texts)
 
 
-@lru_cache(maxsize=20_000)
-def _interned(usage_type: str, width_s: int, batch: bool | None, texts: tuple[tuple[str, str], ...]) -> Dimensions:  # noqa: FBT001 a dimension's value
-    return Dimensions(usage_type=usage_type, width_s=width_s, batch=batch, **dict(texts))
+# Typed, because 1 is True as a key, and false as a dimension. What raises is not kept.
+_interned = lru_cache(maxsize=20_000, typed=True)(_made_dimensions)
 
 
 def _measures(family: Family, row: Mapping[str, Json]) -> Measures:
     counts: dict[str, int | None] = {ours: whole(row.get(field), field) for ours, field in family.required.items()}
     for ours, field in family.optional.items():
-        if row.get(field) is not None:
-            counts[ours] = whole(row[field], field)
-    for kind in ("audio", "image"):
-        _include_cached(counts, f"input_{kind}_tokens", f"input_cached_{kind}_tokens")
+        if (count := row.get(field)) is not None:
+            counts[ours] = whole(count, field)
+    for whole_name, cached_name in CACHED_BESIDE:
+        if cached_name in counts:
+            _include_cached(counts, whole_name, cached_name)
     return Measures(**counts)
 
 

@@ -40,6 +40,8 @@ def nested(levels: int) -> bytes:
         (b"-" + b"9" * 30, 1 - 10**30),
         ('"Zoë \u202e \\u0000 \\ud83d\\ude00"'.encode(), "Zoë \u202e \x00 \U0001f600"),
         (b'"\\\\ud83d"', "\\ud83d"),
+        (b'{"a:": "b:\\":", "c": {"::": ":"}}', {"a:": 'b:":', "c": {"::": ":"}}),
+        (b'["' + b"9" * 40 + b'", 7]', ["9" * 40, 7]),
         (b"[]", []),
     ],
 )
@@ -81,6 +83,7 @@ def test_a_sound_answer_is_read_exactly(body: bytes, value: Json) -> None:
         (b"-1" + b"0" * 30, RANGE),
         (b"7" * 5_000, RANGE),
         (b'{"a": 1, "a": 1}', TWICE),
+        (b'{"a:": ":", "a:": 1, "b": {":": 1}}', TWICE),
         (b'{"x": [{"a": 1, "\\u0061": 2}]}', TWICE),
         (b'"\\ud83d"', "a text holds half a character"),
         (b'{"\\uDE00": 1}', "a text holds half a character"),
