@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jobs.__main__ import once
 from jobs.worker import THREADS, Worker
-from tracker import access, connections, product, queries
+from tracker import access, connections, metrics, product, queries
 from tracker.clock import DAY, utc_now
 
 LATENCY_MS = 20
@@ -31,7 +31,8 @@ def run() -> dict[str, object]:
         code = once(worker)
         seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu
         worker.stop()
-        units, rows = worker.health().figures["units_stored_total"], _rows(ready, workspace_id)
+        units = metrics.COUNTS.get_sample_value("tracker_units_total", {"outcome": "stored"}) or 0
+        rows = _rows(ready, workspace_id)
         size = sum(file.stat().st_size for file in Path(folder).glob("*.db"))
         ready.close()
         sandbox.terminate()

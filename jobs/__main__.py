@@ -9,12 +9,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from http.server import ThreadingHTTPServer
 
 from schedule import Scheduler
 
 from jobs import health
 from jobs.worker import Worker
-from tracker import mail, product, reconcile
+from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
 from tracker.errors import BadConfiguration
 from tracker.reconcile import Plan
@@ -39,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return CONFIGURATION_EXIT
     worker = Worker(ready)
-    port = ready.settings.worker_port
-    server = health.serve(port, worker.health) if port is not None else None
+    server = _serve(worker)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
     log.info("worker %s started", worker.name)
@@ -54,18 +54,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.info("worker %s stopped", worker.name)
 
 
+def _serve(worker: Worker) -> ThreadingHTTPServer | None:
+    """The worker's health, where a port is set for it."""
+    settings = worker.product.settings
+    if settings.worker_port is None:
+        return None
+    return health.serve(settings.worker_host, settings.worker_port, worker.health, token=settings.metrics_token)
+
+
 def forever(worker: Worker) -> int:
     """Wake, work and sleep until asked to stop."""
     # A mail server that hangs must not keep a reading waiting.
     threading.Thread(target=_deliver_until_stopped, args=(worker,), name="mail", daemon=True).start()
     clock = Scheduler()
-    clock.every(WAKE_S).seconds.do(_guarded(worker.wake))
-    clock.every(LIFE_S).seconds.do(_guarded(worker.sign_of_life))
-    clock.every(LOOK_EVERYWHERE_MIN).minutes.do(_guarded(lambda: _look_everywhere(worker)))
+    clock.every(WAKE_S).seconds.do(_guarded("wake", worker.wake))
+    clock.every(LIFE_S).seconds.do(_guarded("sign_of_life", worker.sign_of_life))
+    clock.every(LOOK_EVERYWHERE_MIN).minutes.do(_guarded("look_everywhere", lambda: _look_everywhere(worker)))
     clock.run_all()
     while not worker.stopping.is_set():
         clock.run_pending()
-        _guarded(lambda: worker.pump(POLL_S))()
+        _guarded("pump", lambda: worker.pump(POLL_S))()
     return 0
 
 
@@ -84,7 +92,7 @@ def once(worker: Worker) -> int:
 
 def _deliver_until_stopped(worker: Worker) -> None:
     while not worker.stopping.wait(WAKE_S):
-        _guarded(lambda: _deliver(worker))()
+        _guarded("mail", lambda: _deliver(worker))()
 
 
 def _deliver(worker: Worker) -> None:
@@ -100,14 +108,16 @@ def _look_everywhere(worker: Worker) -> None:
     reconcile.look_everywhere(worker.product, now=utc_now())
 
 
-def _guarded(job: Callable[[], None]) -> Callable[[], None]:
-    """The job, never raising: the `schedule` loop ends at the first exception it meets."""
+def _guarded(name: str, job: Callable[[], None]) -> Callable[[], None]:
+    """The job, never raising: the `schedule` loop ends at the first exception it meets. What it raises is counted."""
+    raised = metrics.LOOP_EXCEPTIONS.labels(name)
 
     def run() -> None:
         try:
             job()
         except Exception:
-            log.exception("a job of the worker failed; it is tried again")
+            raised.inc()
+            log.exception("the worker's job %s failed; it is tried again", name)
 
     return run
 

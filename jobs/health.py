@@ -1,62 +1,52 @@
-"""The worker's health and metrics over HTTP, on this machine only: `/healthz` for a probe, `/metrics` for Prometheus.
+"""The worker's health and metrics over HTTP: `/healthz` for a probe, `/metrics` for Prometheus.
 
-A worker is healthy while it looks for work and no key that works has owed a finished day for too long.
+The figures are for this machine, and for whoever holds the token; the health is for everybody who can reach the port.
 """
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-Figures = Mapping[str, float]
+from tracker import metrics
+from tracker.config import is_loopback
+from tracker.health import Health
+from tracker.redact import SecretKey
 
-PREFIX = "tracker_worker_"
-
-
-@dataclass(frozen=True)
-class Health:
-    """What the worker says of itself: whether it is well, and figures by name."""
-
-    well: bool
-    figures: Figures
+PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
-def serve(port: int, health: Callable[[], Health]) -> ThreadingHTTPServer:
-    """Answer on a loopback port (0: any free one) from a thread until `shutdown`."""
-    handler = type("Handler", (_Handler,), {"health": staticmethod(health)})
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+def serve(host: str, port: int, health: Callable[[], Health], *, token: SecretKey | None = None) -> ThreadingHTTPServer:
+    """Answer on that address (port 0: any free one) from threads until `shutdown`."""
+    handler = type("Handler", (_Handler,), {"health": staticmethod(health), "token": token})
+    server = ThreadingHTTPServer((host, port), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     return server
 
 
-def as_metrics(figures: Figures) -> str:
-    """Prometheus' text form (version 0.0.4), every figure a gauge."""
-    lines = [f"# TYPE {PREFIX}{name} gauge\n{PREFIX}{name} {value:g}\n" for name, value in figures.items()]
-    return "".join(lines)
-
-
 class _Handler(BaseHTTPRequestHandler):
     health: Callable[[], Health]
+    token: SecretKey | None
+    timeout = 10  # seconds for a request to come in: a caller that says nothing holds no thread
 
     def do_GET(self) -> None:
-        if self.path not in {"/healthz", "/metrics"}:
-            self._answer(404, "text/plain", "There are /healthz and /metrics.\n")
-            return
-        found = self.health()
-        if self.path == "/metrics":
-            self._answer(200, "text/plain; version=0.0.4; charset=utf-8", as_metrics(found.figures))
+        if self.path == "/healthz":
+            found = self.health()
+            self._answer(found.status, "application/json; charset=utf-8", found.json.encode())
+        elif self.path == "/metrics" and self._may_read():
+            self._answer(200, metrics.CONTENT_TYPE, metrics.text("worker", self.health().figures))
         else:
-            told = json.dumps({"well": found.well, **found.figures})
-            self._answer(200 if found.well else 503, "application/json", told + "\n")
+            self._answer(404, "text/plain", b"There is nothing here.\n")
+
+    def _may_read(self) -> bool:
+        here = is_loopback(self.client_address[0]) and not any(name in self.headers for name in PASSED_ON)
+        return here or metrics.holds(self.headers.get("Authorization"), self.token)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class's name
         """Probes come every few seconds; they are no news."""
 
-    def _answer(self, status: int, kind: str, text: str) -> None:
-        body = text.encode()
+    def _answer(self, status: int, kind: str, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

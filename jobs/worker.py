@@ -10,18 +10,17 @@ import logging
 import secrets
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from jobs.health import Health
 from jobs.schedule import Turns
-from tracker import fetching, reconcile, runs
+from tracker import fetching, health, reconcile, runs
 from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
 from tracker.fetching import Done, Outcome
+from tracker.health import Health
 from tracker.product import Product
 from tracker.reconcile import Connection
 from tracker.runs import Run
@@ -59,7 +58,6 @@ class Worker:
     _turns: Turns = field(default_factory=Turns)
     _busy: dict[Future[Done], Task] = field(default_factory=dict)
     _runs: dict[Connection, Run] = field(default_factory=dict)
-    _ended: Counter[Outcome] = field(default_factory=Counter)
     _woke_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -99,16 +97,15 @@ class Worker:
         self.sign_of_life(stopped=True)
 
     def health(self) -> Health:
-        """How this worker is: well while it has looked for work lately."""
+        """How this worker is; it goes on looking while it has looked lately and is not ending."""
         seconds = time.monotonic() - self._woke_at
-        figures = {
+        own = {
             "seconds_since_look": round(seconds, 1),
             "units_in_hand": len(self._busy),
             "connections_in_work": len(self._runs),
-            "units_stored_total": self._ended[Outcome.STORED],
-            "units_failed_total": self._ended[Outcome.FAILED],
         }
-        return Health(well=seconds < UNWELL_AFTER_S and not self.stopping.is_set(), figures=figures)
+        looks = seconds < UNWELL_AFTER_S and not self.stopping.is_set()
+        return health.of_worker(self.product.database, now=utc_now(), looks=looks, own=own)
 
     def sign_of_life(self, *, stopped: bool = False) -> None:
         """Tell the database, and through it the pages, that this worker lives."""
@@ -152,7 +149,6 @@ class Worker:
         task = self._busy.pop(future)
         done = self._result(future, task)
         self._runs[task.connection].count(done)
-        self._ended[done.outcome] += 1
         if done.outcome is Outcome.FAILED:
             log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
         if done.outcome in {Outcome.FAILED, Outcome.EDGE, Outcome.PAUSED}:

@@ -46,6 +46,7 @@ OF_NO_TENANT = {
         ("check", "give_back", "postpone", "put_aside", "read_names", "work"),
         "the worker's own, for the place of a connection that it was given by `reconcile`",
     ),
+    "health": dict.fromkeys(("of_web", "of_worker", "schema_state"), "counts and times of the whole installation"),
     "ingest": {"store": "stores under a claim, which names its tenant"},
     "ledger": dict.fromkeys(
         ("claim", "fail", "fail_day", "finish", "give_back", "hold", "renew", "set_unavailable"),
@@ -59,7 +60,6 @@ OF_NO_TENANT = {
     "reconcile": dict.fromkeys(
         ("all_connections", "due_connections", "look_everywhere"), "the worker's own: ids of every tenant, nothing else"
     ),
-    "report": {"answers": "tells only whether the database answers"},
     "rotation": {"rotate": "the operator's own, who holds the key ring: seals every row anew and shows counts"},
     "runs": dict.fromkeys(
         ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"

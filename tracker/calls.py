@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
-from tracker import ledger
+from tracker import ledger, metrics
 from tracker.clock import utc_now
 from tracker.db import Database
 from tracker.ledger import Claim
@@ -35,6 +35,7 @@ class KeptCalls:
         return len(self.rows) - 1
 
     def finished(self, call_id: int, *, status: int | None, received_bytes: int, duration_ms: int) -> None:
+        metrics.CALLS.labels(status or "none").inc()
         self.rows[call_id] |= _answer(status, received_bytes, duration_ms)
 
     def store(self, session: Session, workspace_id: int, provider_key_id: int) -> None:
@@ -60,6 +61,7 @@ class RecordedCalls:
         return self.database.retrying(lambda: self._start(method, path, utc_now()))
 
     def finished(self, call_id: int, *, status: int | None, received_bytes: int, duration_ms: int) -> None:
+        metrics.CALLS.labels(status or "none").inc()
         self._answers[call_id] = _answer(status, received_bytes, duration_ms)
 
     def flush(self, session: Session) -> None:

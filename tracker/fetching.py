@@ -15,7 +15,7 @@ from enum import StrEnum
 from sqlalchemy import update
 from sqlmodel import Session
 
-from tracker import connections, coverage, ingest, ledger, pauses
+from tracker import connections, coverage, ingest, ledger, metrics, pauses
 from tracker.calls import RecordedCalls
 from tracker.clock import utc_now
 from tracker.coverage import Unit
@@ -120,6 +120,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     try:
         endpoint = endpoint_of(opened.row, unit)
         fetched = opened.provider.fetch(opened.client(), endpoint, unit.start, unit.end, now=asked_at)
+        metrics.UNKNOWN_FIELDS.labels(endpoint.name).inc(sum(fetched.unknown_fields.values()))
         # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored.
         stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
     except LeaseLost:

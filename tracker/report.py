@@ -9,8 +9,6 @@ from sqlalchemy import func, select
 
 from tracker import coverage, runs
 from tracker.coverage import LedgerDay
-from tracker.db import Database, check_reachable
-from tracker.errors import BadConfiguration
 from tracker.models import Coverage, FetchRun, KeyStatus, Member, ProviderKey, table_of
 from tracker.product import Product
 
@@ -64,15 +62,6 @@ def status_fields(product: Product, *, now: datetime) -> dict[str, object]:
         "share_of_keys_with_data_within_24_h": share(figures["fresh_keys"], figures["keys"]),
         "job_success_over_7_days": share(figures["runs_done"], figures["runs"]),
     }
-
-
-def answers(database: Database) -> bool:
-    """Whether the database can be asked anything right now."""
-    try:
-        check_reachable(database)
-    except BadConfiguration:
-        return False
-    return True
 
 
 def share(part: int, whole: int) -> float | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, update
 from sqlmodel import Session
 
-from tracker import standing
+from tracker import metrics, standing
 from tracker.clock import utc_now
 from tracker.db import Database, upsert
 from tracker.fetching import Done, Outcome
@@ -32,9 +33,11 @@ class Run:
     days: int = 0
     rows: int = 0
     reason: str | None = None
+    began_s: float = field(default_factory=time.monotonic)
 
     def count(self, done: Done) -> None:
         """Add how a unit ended; another worker's unit is not ours to count."""
+        metrics.UNITS.labels(done.outcome).inc()
         self.units_done += done.outcome == Outcome.STORED
         self.units_failed += done.outcome == Outcome.FAILED
         self.days += done.days
@@ -62,6 +65,7 @@ def open_run(database: Database, connection: Connection, *, worker: str) -> Run:
 
 def close_run(database: Database, run: Run) -> None:
     """Record how it ended: `done`, or `failed` when any unit was left."""
+    metrics.RUN_SECONDS.observe(time.monotonic() - run.began_s)
     values = {
         "finished_at": utc_now(),
         "units_done": run.units_done,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
@@ -14,7 +13,7 @@ from starlette.routing import Route
 
 from pages.web import cookie, social, visitor
 from pages.web.running import the_product
-from tracker import access, audit, clock, downloads, report, sessions
+from tracker import access, audit, clock, downloads, health, metrics, sessions
 from tracker.audit import Action, Actor
 from tracker.clock import utc_now
 from tracker.errors import BadInput
@@ -27,6 +26,7 @@ OURS = "X-Requested-With"
 """A header that another site's form cannot send."""
 
 NO_STORE = {"Cache-Control": "no-store"}
+JSON = "application/json; charset=utf-8"
 STRANGER = "Sign in first, then open this address again.\n"
 
 
@@ -92,15 +92,15 @@ def download(request: Request) -> Response:
 
 
 def healthz(_request: Request) -> Response:
-    """GET /healthz: 200 while the database answers."""
-    well = report.answers(the_product().database)
-    return PlainTextResponse("ok\n" if well else "the database does not answer\n", 200 if well else 503)
+    """GET /healthz: 200 while this process can serve, and how the work stands; nothing of any tenant."""
+    found = health.of_web(the_product().database, now=utc_now())
+    return Response(found.json, found.status, headers={**NO_STORE, "Content-Type": JSON})
 
 
-def metrics(_request: Request) -> Response:
-    """GET /metrics, from this machine only: Prometheus' text form."""
-    lines = [f"# TYPE tracker_web_{name} gauge\ntracker_web_{name} {value:g}\n" for name, value in _figures()]
-    return PlainTextResponse("".join(lines), media_type="text/plain; version=0.0.4")
+def figures(_request: Request) -> Response:
+    """GET /metrics, for this machine and for whoever holds the token: Prometheus' text form."""
+    found = health.of_web(the_product().database, now=utc_now())
+    return Response(metrics.text("web", found.figures), headers={**NO_STORE, "Content-Type": metrics.CONTENT_TYPE})
 
 
 ROUTES = (
@@ -109,14 +109,8 @@ ROUTES = (
     Route("/auth/logout", close_session, methods=["POST"]),
     Route("/export/{file}", download, methods=["GET"]),
     Route("/healthz", healthz, methods=["GET"]),
-    Route("/metrics", metrics, methods=["GET"]),
+    Route("/metrics", figures, methods=["GET"]),
 )
-
-
-def _figures() -> Iterator[tuple[str, float]]:
-    database = the_product().database
-    yield "database_answers", float(report.answers(database))
-    yield "sessions", float(sessions.count(database, now=utc_now()))
 
 
 def _address(request: Request) -> str:

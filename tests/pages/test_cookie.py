@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import httpx
 import pytest
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from pages.web import cookie, visitor
-from pages.web.headers import REQUESTS_A_MINUTE, Allowance, headers, is_closed, is_own_host
+from pages.web.headers import REQUESTS_A_MINUTE, Allowance, Guard, headers, is_closed, is_own_host
 from tracker.config import load
 
 
@@ -46,6 +50,36 @@ def test_on_this_machine_without_tls_it_is_one_the_browser_takes() -> None:
 )
 def test_some_addresses_are_not_for_visitors(path: str, visitor: str, closed: bool) -> None:
     assert is_closed(path, visitor) is closed
+
+
+TOKEN = "a-token-for-prometheus"
+
+
+@pytest.mark.parametrize(
+    ("path", "authorization", "status"),
+    [
+        ("/metrics", f"Bearer {TOKEN}", 200),
+        ("/metrics", f"bearer {TOKEN}", 200),
+        ("/metrics", f"Bearer {TOKEN}x", 404),
+        ("/metrics", f"Basic {TOKEN}", 404),
+        ("/metrics", "Bearer ", 404),
+        ("/metrics", "", 404),
+        ("/_stcore/metrics", f"Bearer {TOKEN}", 404),
+        ("/media/a.csv", f"Bearer {TOKEN}", 404),
+    ],
+)
+def test_a_token_opens_the_figures_from_elsewhere_and_nothing_else(path: str, authorization: str, status: int) -> None:
+    async def ok(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("here")(scope, receive, send)
+
+    guarded = Guard(ok, load({"TRACKER_METRICS_TOKEN": TOKEN}))
+    transport = httpx.ASGITransport(guarded, client=("192.0.2.7", 1))
+
+    async def ask() -> int:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return (await client.get(path, headers={"Authorization": authorization})).status_code
+
+    assert asyncio.run(ask()) == status
 
 
 @pytest.mark.parametrize(

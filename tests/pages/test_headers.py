@@ -12,7 +12,7 @@ from pages.web.routes import ROUTES
 from tests.site import Site
 from tracker.config import load
 
-OPEN = {"/healthz": "ok", "/metrics": "figures, from this machine only"}
+OPEN = {"/healthz": "whether it is well", "/metrics": "figures, for this machine or a token"}
 GUARDED = {
     "/auth/session": "a one-shot ticket",
     "/auth/forget": "a page of ours",
@@ -49,7 +49,7 @@ def test_every_address_of_ours_is_known_with_what_guards_it() -> None:
 def test_every_answer_says_what_it_is_and_is_for_this_site_alone(stranger: httpx.Client, address: str) -> None:
     told = stranger.get(address, headers={"Origin": "https://evil.example"}).headers
 
-    assert told["content-type"].split(";")[0] in {"text/html", "text/plain"}
+    assert told["content-type"].split(";")[0] in {"text/html", "text/plain", "application/json"}
     assert "charset=utf-8" in told["content-type"]
     assert told.get("access-control-allow-origin") in {None, "null"}
     assert told["cross-origin-opener-policy"] == "same-origin"

@@ -121,11 +121,15 @@ def test_logging_out_ends_the_session_and_takes_the_cookie_back(
 
 
 def test_health_is_open_and_figures_are_for_this_machine(stranger: httpx.Client) -> None:
-    assert stranger.get("/healthz").text == "ok\n"
+    told = stranger.get("/healthz")
+    assert told.headers["cache-control"] == "no-store"
+    assert told.json().items() >= {"well": True, "database": "answers", "schema": "current", "late": False}.items()
     assert "tracker_web_database_answers 1" in stranger.get("/metrics").text
     for address in ("/metrics", "/_stcore/metrics"):
         assert stranger.get(address).status_code == 200
         assert stranger.get(address, headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
+        guess = {"X-Forwarded-For": "192.0.2.7", "Authorization": "Bearer a-guess-at-the-token"}
+        assert stranger.get(address, headers=guess).status_code == 404
 
 
 @pytest.mark.parametrize("address", ["/", "/settings", "/healthz", EXPORT, "/media/x", "/_stcore/health"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -23,17 +25,36 @@ def upgrade(url: str) -> None:
 
 def check(engine: Engine) -> None:
     """Raise BadConfiguration unless the schema is exactly this version's."""
+    match state(engine):
+        case "behind":
+            raise BadConfiguration(
+                f"The database's schema is behind this version ({found(engine) or 'empty'}, {steps()[0]} is needed). "
+                "Run: python -m tracker migrate",
+            )
+        case "ahead":
+            raise BadConfiguration(
+                f"The database's schema ({found(engine)}) is newer than this version. Update the program."
+            )
+
+
+def state(engine: Engine) -> Literal["current", "behind", "ahead"]:
+    """How the database's schema stands to this version."""
+    revision = found(engine)
+    if revision == steps()[0]:
+        return "current"
+    return "behind" if revision is None or revision in steps() else "ahead"
+
+
+def found(engine: Engine) -> str | None:
+    """The step at which the database's schema is, None for an empty database."""
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    known = ScriptDirectory.from_config(config(""))
-    if found == known.get_current_head():
-        return
-    if found is None or found in {revision.revision for revision in known.walk_revisions()}:
-        raise BadConfiguration(
-            f"The database's schema is behind this version ({found or 'empty'}, {known.get_current_head()} is needed). "
-            "Run: python -m tracker migrate",
-        )
-    raise BadConfiguration(f"The database's schema ({found}) is newer than this version. Update the program.")
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+@lru_cache(maxsize=1)
+def steps() -> tuple[str, ...]:
+    """Every step that this version knows, the last one first."""
+    return tuple(step.revision for step in ScriptDirectory.from_config(config("")).walk_revisions())
 
 
 def with_copy(url: str) -> None:
@@ -44,9 +65,8 @@ def with_copy(url: str) -> None:
     path = Path(str(engine.url.database))
     if not path.exists() or path.stat().st_size == 0:
         return
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == _head():
-            return
+    if found(engine) == steps()[0]:
+        return
     _copy(path, path.with_name(path.name + ".before-migration"))
 
 
@@ -55,10 +75,6 @@ def _copy(source: Path, target: Path) -> None:
     with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
         old.backup(new)
     target.chmod(0o600)
-
-
-def _head() -> str | None:
-    return ScriptDirectory.from_config(config("")).get_current_head()
 
 
 def config(url: str) -> Config:
