@@ -38,7 +38,7 @@ def _workspace(product: Product, number: int, now: datetime) -> int:
         session.flush()
         workspace_id = made.id or 0
     with product.database.workspace(workspace_id, write=True) as session:
-        session.add(Member(workspace_id=workspace_id, user_id=1, role="owner", created_at=now))
+        session.add(Member(workspace_id=workspace_id, user_id=1, role="owner"))
     return workspace_id
 
 
