@@ -8,8 +8,9 @@ from decimal import Decimal
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import clock, explaining, price_book, repricing, stored, workspace_prices
+from tracker import clock, explaining, price_book, repriced, repricing, stored, workspace_prices
 from tracker.own_prices import OwnPrice
+from tracker.repricing import Done
 
 
 def _explained_row(a: Attempt) -> object:
@@ -34,6 +35,9 @@ def _another() -> OwnPrice:
     return OwnPrice(0, "openai", "gpt-5.4", NOW.date(), factor=Decimal("0.5"))
 
 
+GONE = Done(1, DAY, NEXT, 1, 1, NOW, undone_at=NOW, restored=0, left_as_is=1)
+"""The repricing that Ada's workspace has, undone."""
+
 RECIPES = {
     "workspace_prices.every": within(lambda s, w, _: workspace_prices.every(s, w)),
     "stored.rows": within(lambda s, w, _: stored.rows(s, w, clock.day_start(DAY), clock.day_start(NEXT))),
@@ -53,6 +57,7 @@ RECIPES = {
     "repricing.plan": within(lambda s, w, _: repricing.plan(s, w, DAY, NEXT), "counts"),
     "repricing.every": within(lambda s, w, _: repricing.every(s, w), "counts"),
     "repricing.find": within(lambda s, w, a: repricing.find(s, w, a.victim.workspace_id), "counts", aimed=True),
+    "repriced.left_as_is": within(lambda s, w, _: repriced.left_as_is(s, w, GONE), "counts"),
     "repricing.apply": Recipe(_apply, "changes"),
     "repricing.undo": Recipe(
         lambda a: repricing.undo(a.caller.database, a.caller.workspace_id, a.victim.workspace_id, by=a.caller.by),

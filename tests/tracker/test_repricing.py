@@ -19,12 +19,13 @@ from sqlmodel import SQLModel
 
 from tests.seeds import examples
 from tests.tracker.builders import DAY, record, store, two_workspaces
-from tracker import audit, repricing, workspace_prices
+from tracker import audit, repriced, repricing, workspace_prices
 from tracker.audit import OPERATOR
 from tracker.db import Database, open_database
 from tracker.errors import BadInput, NotFound
 from tracker.models import DailyUsage, PriceVersion, UsageEvent, table_of
 from tracker.own_prices import OwnPrice
+from tracker.repriced import Left
 from tracker.repricing import DayDifference, Done, Plan
 from tracker.usage import UsageRecord
 
@@ -70,6 +71,11 @@ def applied(database: Database) -> Done:
 
 def undo(database: Database, number: int) -> Done:
     return repricing.undo(database, 1, number, by=OPERATOR)
+
+
+def left(database: Database, done: Done) -> list[Left]:
+    with database.workspace(1) as session:
+        return repriced.left_as_is(session, 1, done)
 
 
 def costs(database: Database) -> list[Decimal | None]:
@@ -164,6 +170,12 @@ def test_a_row_restated_since_is_left_as_it_is_and_counted(database: Database) -
     assert (undone.restored, undone.left_as_is) == (1, 2)
     assert costs(database) == [LIST_COST, Decimal("0.002575")]
     check_rollup(database)
+    assert [(row.at.hour, row.model, row.before, row.now, row.why) for row in left(database, undone)] == [
+        (1, "gpt-5.4", LIST_COST, Decimal("0.002575"), repriced.RESTATED),
+        (2, "gpt-5.4", LIST_COST, None, repriced.VANISHED),
+    ]
+    applied(database)  # the first row again, which the undoing did not leave
+    assert [row.at.hour for row in left(database, undone)] == [1, 2]
 
 
 def test_a_row_repriced_again_is_left_to_the_later_repricing(database: Database) -> None:
@@ -178,6 +190,10 @@ def test_a_row_repriced_again_is_left_to_the_later_repricing(database: Database)
 
     assert (undone.restored, undone.left_as_is) == (0, 1)
     assert costs(database) == [LIST_COST / 10]
+    assert [(row.after, row.now, row.why) for row in left(database, undone)] == [
+        (LIST_COST / 2, LIST_COST / 10, repriced.LATER)
+    ]
+    assert left(database, first) == []  # as it was before its undoing
     assert undo(database, second.id).restored == 1
     assert costs(database) == [LIST_COST / 2]
 
