@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from tracker import clock, workspace_prices
+from tracker import clock, unpriced, workspace_prices
 from tracker.explaining import PRICED_NOW
 from tracker.models import PriceVersion, User, WorkspacePrice, table_of
 from tracker.own_prices import UNIT_RATES, OwnPrice, OwnPrices
 from tracker.pricing import RULES, price
 from tracker.ratecards import CLASSES, Region
 from tracker.stored import EVENTS, SERIES
+from tracker.unpriced import Unpriced
 from tracker.usage import MAX_COUNT, CostBasis, Dimensions, Measures, UsageRecord
 
 PRICES, USERS, VERSIONS = table_of(WorkspacePrice), table_of(User), table_of(PriceVersion)
@@ -82,13 +83,17 @@ class Lacking:
 
 @dataclass(frozen=True)
 class Book:
-    """All prices ever agreed, the newest first; the list's in use and what lacks one in the UTC days [start, end)."""
+    """All prices ever agreed, the newest first; the list's in use and what lacks one in the UTC days [start, end).
+
+    `unpriced` is the sum of what lacks one.
+    """
 
     start: date
     end: date
     agreed: tuple[Agreed, ...]
     listed: tuple[Listed, ...]
     lacking: tuple[Lacking, ...]
+    unpriced: Unpriced
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ def read(session: Session, workspace_id: int, start: date, end: date) -> Book:
         tuple(_agreed(session, workspace_id, prices)),
         tuple(_listed(session, used)),
         tuple(_lacking(used, prices)),
+        unpriced.read(session, workspace_id, start, end),
     )
 
 

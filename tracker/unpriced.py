@@ -62,6 +62,34 @@ def read(session: Session, workspace_id: int, start: date, end: date) -> Unprice
     return total([each for each in found if each.rows])
 
 
+def in_words(part: Unpriced) -> str:
+    """The part as a sentence, with its bound and the rule of it; empty where everything has a price."""
+    if not part.rows:
+        return ""
+    counted = [f"{part.requests:,} requests"] if part.requests else []
+    counted += [f"{part.tokens:,} tokens"] if part.tokens else []
+    fact = f"Without a price, and so in no estimate: {', '.join([*counted, f'{part.rows:,} rows'])}."
+    return f"{fact}{_bound_in_words(part)}{_unbounded_in_words(part)}"
+
+
+def _bound_in_words(part: Unpriced) -> str:
+    if part.at_most is None:
+        return ""
+    bound = f" The tokens cost at most ${part.at_most:,.2f}"
+    if part.dearest is None:
+        return f"{bound}, at the dearest rates that each provider lists."
+    given, made = part.dearest
+    return (
+        f"{bound}, at the dearest rates on the list: ${given.dollars} a million read ({given.model}) and "
+        f"${made.dollars} a million written ({made.model})."
+    )
+
+
+def _unbounded_in_words(part: Unpriced) -> str:
+    rows = part.tokenless_rows
+    return f" {rows:,} of the rows are not counted in tokens and have no such bound." if rows else ""
+
+
 def of_provider(
     provider: str, rows: int, requests: int, input_tokens: int, output_tokens: int, tokenless: int
 ) -> Unpriced:

@@ -55,13 +55,15 @@ def test_what_has_no_price_says_why_and_which_rates_it_takes(database: Database)
     store(database, image, endpoint="images")
     store(database, stores, endpoint="vector_stores")
 
-    tokens, images, storage = book(database).lacking
+    read = book(database)
+    tokens, images, storage = read.lacking
 
     assert (tokens.model, tokens.rows, tokens.requests, tokens.tokens) == ("in-house", 2, 2, 2_020)
     assert tokens.reason == "The model in-house is not in the price list."
     assert tokens.rates == ("input_tokens", "input_cached_tokens", "output_tokens")
     assert (images.usage_type, images.model, images.rates) == ("images", "dall-e-3", ("images",))
     assert (storage.usage_type, storage.model, storage.rates) == ("vector_stores", None, ())
+    assert (read.unpriced.rows, read.unpriced.tokens, read.unpriced.tokenless_rows) == (4, 2_020, 2)
 
 
 def test_what_was_agreed_since_is_said_to_await_a_repricing(database: Database) -> None:

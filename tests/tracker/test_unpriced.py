@@ -53,6 +53,20 @@ def test_without_tokens_or_list_there_is_no_bound() -> None:
     assert unpriced.of_provider("nobody", 3, 5, 10, 10, 0).at_most is None
 
 
+def test_the_part_is_told_with_its_bound_and_the_rule_of_it() -> None:
+    assert unpriced.in_words(Unpriced()) == ""
+    assert unpriced.in_words(unpriced.of_provider("openai", 1_003, 5, 2_000_000, 1_000_000, 3)) == (
+        "Without a price, and so in no estimate: 5 requests, 3,000,000 tokens, 1,003 rows. The tokens cost at most "
+        "$900.00, at the dearest rates on the list: $150 a million read (o1-pro) and $600 a million written (o1-pro). "
+        "3 of the rows are not counted in tokens and have no such bound."
+    )
+    assert unpriced.in_words(unpriced.of_provider("openai", 2, 0, 0, 0, 2)).startswith(
+        "Without a price, and so in no estimate: 2 rows. 2 of the rows are not counted in tokens"
+    )
+    two = unpriced.total([unpriced.of_provider("openai", 1, 1, 1_000_000, 0, 0) for _ in range(2)])
+    assert "at most $300.00, at the dearest rates that each provider lists." in unpriced.in_words(two)
+
+
 def test_a_sum_is_bounded_only_if_each_part_is() -> None:
     known = unpriced.of_provider("openai", 1, 1, 1_000_000, 0, 0)
     unknown = unpriced.of_provider("nobody", 1, 1, 10, 0, 0)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from tracker import access, product
+from tracker import access, product, unpriced
 from tracker.db import ProcessRole
 from tracker.errors import TrackerError
 from tracker.money import usd_text
@@ -67,6 +67,12 @@ def print_rows(rows: list[dict[str, object]], *, as_json: bool, single: bool = F
         print("\t".join(rows[0]))
     for row in rows:
         print("\t".join("" if value is None else _shown(value) for value in row.values()))
+
+
+def tell_unpriced(session: Session, workspace_id: int, start: date, end: date) -> None:
+    """Say on standard error what of the UTC days [start, end) is in no estimate; nothing where everything is."""
+    if words := unpriced.in_words(unpriced.read(session, workspace_id, start, end)):
+        print(words, file=sys.stderr)
 
 
 def _shown(value: object) -> str:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from tracker import queries
-from tracker.commands.base import Command, Environ, as_json, period, print_rows, started, workspace
+from tracker.commands.base import Command, Environ, as_json, period, print_rows, started, tell_unpriced, workspace
 from tracker.money import usd_text
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Reconciled, reconcile
@@ -16,6 +16,7 @@ def write_reconciliation(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         labels = queries.key_labels(session, workspace_id)
         rows = reconcile(read.lines(session, workspace_id, options.start, options.end))
+        tell_unpriced(session, workspace_id, options.start, options.end)
     print_rows([_fields(row, labels) for row in rows], as_json=options.json)
     return 0
 

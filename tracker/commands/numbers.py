@@ -17,6 +17,7 @@ from tracker.commands.base import (
     period,
     print_rows,
     started,
+    tell_unpriced,
     workspace,
 )
 from tracker.export import FORMATS
@@ -35,6 +36,7 @@ def usage(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         labels = queries.key_labels(session, workspace_id)
         rows = [_usage_fields(row, labels) for row in queries.usage(session, workspace_id, question)]
+        tell_unpriced(session, workspace_id, question.start, question.end)
     print_rows(rows, as_json=options.json)
     return 0
 
@@ -44,6 +46,8 @@ def write_export(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         for chunk in export.FORMATS[options.format](session, workspace_id, start, end):
             sys.stdout.write(chunk)
+        if options.format == "csv":
+            tell_unpriced(session, workspace_id, start, end)
     return 0
 
 

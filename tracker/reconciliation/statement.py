@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from tracker import unpriced
 from tracker.product import Product
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline, reconcile
+from tracker.unpriced import Unpriced
 
 NOTHING = Decimal()
 
 
 @dataclass(frozen=True)
 class Row:
-    """One model or service over the period, in USD; None where nothing is known. `causes` add up to `difference`."""
+    """One model or service over the period, in USD; None where nothing is known. `causes` add up to `difference`.
+
+    `unpriced` tells that some of its usage is in no estimate.
+    """
 
     name: str
     estimated: Decimal | None
     billed: Decimal | None
     difference: Decimal
     causes: tuple[tuple[Cause, Decimal], ...]
+    unpriced: bool = False
 
     @property
     def percent(self) -> Decimal | None:
@@ -36,7 +42,7 @@ class Row:
 class Statement:
     """The UTC days [start, end) in USD. `causes` add up to `difference` exactly, the largest first.
 
-    `foreign` are the other currencies on the bill, in no figure here.
+    `foreign` are the other currencies on the bill, in no figure here; `unpriced` is what is in no estimate.
     """
 
     start: date
@@ -48,13 +54,15 @@ class Statement:
     rows: tuple[Row, ...]
     headline: Headline
     foreign: tuple[str, ...]
+    unpriced: Unpriced = field(default_factory=Unpriced)
 
 
 def statement(product: Product, workspace_id: int, start: date, end: date) -> Statement:
     """What the database holds of the period, reconciled."""
     with product.database.workspace(workspace_id) as session:
         lines = read.lines(session, workspace_id, start, end)
-    return of(reconcile(lines), start, end)
+        lacking = unpriced.read(session, workspace_id, start, end)
+    return replace(of(reconcile(lines), start, end), unpriced=lacking)
 
 
 def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:
@@ -94,6 +102,7 @@ def _row(name: str, found: Sequence[Reconciled]) -> Row:
         billed=_sum(each.line.billed for each in found),
         difference=sum((each.line.difference or NOTHING for each in found), NOTHING),
         causes=causes_of(found),
+        unpriced=any(each.line.unpriced for each in found),
     )
 
 
