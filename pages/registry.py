@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pages import completeness, dashboard, reconciliation, settings
+from pages import completeness, dashboard, prices, reconciliation, settings
 from pages.ui.context import Context
 
 
@@ -24,5 +24,6 @@ PAGES = (
     Page("Spend", "dashboard", dashboard.TITLE, dashboard.ICON, dashboard.render),
     Page("Trust", "reconciliation", reconciliation.TITLE, reconciliation.ICON, reconciliation.render),
     Page("Trust", "completeness", completeness.TITLE, completeness.ICON, completeness.render),
+    Page("Trust", "prices", prices.TITLE, prices.ICON, prices.render),
     Page("Workspace", "settings", settings.TITLE, settings.ICON, settings.render),
 )

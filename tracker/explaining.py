@@ -17,7 +17,7 @@ from sqlmodel import Session
 from tracker import clock, stored, workspace_prices
 from tracker.models import PriceVersion, table_of
 from tracker.own_prices import UNIT_RATES, UNITS, OwnPrice, OwnPrices
-from tracker.own_rates import WHOLES, agreed
+from tracker.own_rates import MILLION, WHOLES, agreed
 from tracker.pricing import cache_note, price, tier_of
 from tracker.ratecards import CLASSES, RateCard, Region, rate_card
 from tracker.repricing import rounded
@@ -64,6 +64,11 @@ class Part:
     def amount(self) -> Decimal:
         """Exact, in USD."""
         return self.rate * self.count
+
+    @property
+    def per_million(self) -> Decimal | None:
+        """USD a million tokens; None for what is not counted in tokens."""
+        return self.rate * MILLION if self.name in CLASSES else None
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,12 @@ def models_of(session: Session, workspace_id: int, day: date) -> list[str | None
         .distinct()
     )
     return sorted(session.execute(statement).scalars(), key=lambda name: (name is None, name or ""))
+
+
+def total(groups: Iterable[Group]) -> Decimal | None:
+    """The sum of the stored costs in USD; None when none of them is known."""
+    known = [group.stored for group in groups if group.stored is not None]
+    return sum(known, Decimal()) if known else None
 
 
 def _explained(session: Session, workspace_id: int, rows: Iterable[StoredRow]) -> list[Group]:

@@ -60,6 +60,11 @@ class OwnPrice:
         return provider == self.provider and named and self.effective_from <= day < (self.ends_on or date.max)
 
     @property
+    def percent_off(self) -> Decimal | None:
+        """How far below the list price it is, in percent (negative: above); None for rates of its own."""
+        return None if self.factor is None else (1 - self.factor) * 100
+
+    @property
     def content_sha256(self) -> str:
         """A hash of what it says about money."""
         said = (self.factor, sorted((name, str(rate)) for name, rate in self.rates.items()))
