@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import notices, text, waterfall
+from pages.ui import implied, notices, text, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
-from tracker import clock, overview
+from tracker import clock, overview, unpriced
 from tracker.export import cell
 from tracker.overview import Overview
 from tracker.reconciliation.causes import Cause
@@ -44,6 +44,7 @@ def render(ctx: Context) -> None:
     _cards(told, seen)
     if told.causes:
         _causes(told)
+    implied.draw(ctx, told.end)
     _rows(told)
     st.caption(text.DISCLAIMER)
 
@@ -88,8 +89,8 @@ def _cards(told: Statement, seen: Overview) -> None:
     foreign = f"{', '.join(told.foreign).upper()} lines are not in it" if told.foreign else f"{days} UTC"
     cards = (
         ("Billed :gray-badge[from the provider]", text.money(told.billed), foreign),
-        ("Estimate :gray-badge[tokens × price]", text.money(told.estimated), "Without what has no price"),
-        ("Difference", text.money_change(told.difference), "Billed minus estimate"),
+        ("Estimate :gray-badge[tokens × price]", text.money(told.estimated), _lacking(told)),
+        ("Difference", text.money_change(told.difference), _difference(told)),
         (
             "Unexplained",
             text.money_change(left) if left else text.money(left),
@@ -102,8 +103,18 @@ def _cards(told: Statement, seen: Overview) -> None:
             st.caption(text.dollars(line))
 
 
-def _of_the_rest(left: Decimal) -> str:
-    return "No cause of the list fits" if left else "Every difference has its cause"
+def _lacking(told: Statement) -> str:
+    """What the estimate lacks, in short; the sentence below the causes tells its bound and the rule of it."""
+    part = told.unpriced
+    if not part.rows:
+        return "Every request has a price"
+    what = text.several(part.requests, "request") if part.requests else text.several(part.rows, "row")
+    bound = f", {text.money(part.at_most)} at most by their tokens" if part.at_most is not None else ""
+    return f"{what} without a price {'is' if what.startswith('1 ') else 'are'} not in it{bound}"
+
+
+def _difference(told: Statement) -> str:
+    return "Billed minus estimate" + (", so with what has no price" if told.unpriced.rows else "")
 
 
 def _causes(told: Statement) -> None:
@@ -114,7 +125,8 @@ def _causes(told: Statement) -> None:
         spec = waterfall.waterfall(drawn, dark=st.context.theme.type == "dark")
         words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in told.causes)
         st.vega_lite_chart(spec, height=waterfall.height(drawn), width="stretch", alt=f"Causes: {words}.")
-        st.caption("The causes add up to the difference exactly; those below a cent are not drawn.")
+        words = "The causes add up to the difference exactly; those below a cent are not drawn."
+        st.caption(text.dollars(f"{words} {unpriced.in_words(told.unpriced)}".strip()))
 
 
 def _rows(told: Statement) -> None:
@@ -156,6 +168,12 @@ def _fields(row: Row) -> dict[str, object]:
 
 
 def _state(row: Row) -> str:
+    """How it ends; and that part of its usage has no price, where the estimate does not say so by itself."""
+    partly = ", partly unpriced" if row.unpriced and row.estimated is not None else ""
+    return _ending(row) + partly
+
+
+def _ending(row: Row) -> str:
     causes = dict(row.causes)
     if abs(causes.get(Cause.UNEXPLAINED, Decimal())) >= EQUAL:
         return "unexplained"

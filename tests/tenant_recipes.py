@@ -177,6 +177,7 @@ RECONCILIATION = {
     "reconciliation.read.lines": within(lambda s, w, _: reconciling.lines(s, w, DAY, NEXT)),
     "reconciliation.read.groups": within(lambda s, w, _: reconciling.groups(s, w, DAY, NEXT)),
     "reconciliation.read.bill": within(lambda s, w, _: reconciling.bill(s, w, DAY, NEXT)),
+    "reconciliation.read.proposed": within(lambda s, w, _: reconciling.proposed(s, w, DAY, NEXT), "counts"),
     "reconciliation.read.observations": within(lambda s, w, _: reconciling.observations(s, w, DAY, NEXT), "counts"),
     "reconciliation.statement.statement": Recipe(
         lambda a: statement.statement(a.caller.product, a.caller.workspace_id, DAY, NEXT)

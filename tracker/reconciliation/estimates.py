@@ -87,7 +87,7 @@ class Part:
     """The part of a group that one line of the bill sells.
 
     `quantity` in tokens or the family's unit; `otherwise` holds what other rates would have made of the estimate;
-    `rate` is what priced it, US dollars a token or unit, None where nothing did.
+    `rate` is what priced it, US dollars a token or unit, None where nothing did; `agreed` tells that it was agreed.
     """
 
     item: Item
@@ -96,6 +96,7 @@ class Part:
     rows: int
     otherwise: tuple[tuple[Cause, Decimal], ...] = ()
     rate: Decimal | None = None
+    agreed: bool = False
 
 
 def kinds(measures: Mapping[str, int | None]) -> dict[str, int]:
@@ -149,6 +150,7 @@ def parts(group: Group) -> list[Part]:
             group.rows,
             tuple(_otherwise(group, kind, counts)),
             unit_rate(region, kind),
+            agreed=group.own is not None,
         )
         for kind, share in shares.items()
     ]

@@ -28,6 +28,7 @@ class Observation:
     """One billed line of a UTC day: US dollars for `quantity` of `unit`; `listed` are the catalogue's rates that day.
 
     A line may sell several tiers at once: any figure between the lowest and the highest listed rate agrees with it.
+    `estimated` is the estimate of the line, made of `rows` rounded rows; `agreed` tells that an agreed price made it.
     """
 
     day: date
@@ -38,6 +39,9 @@ class Observation:
     unit: str | None
     bill_rows: int = 1
     listed: tuple[Decimal, ...] = ()
+    estimated: Decimal | None = None
+    rows: int = 0
+    agreed: bool = False
 
     @property
     def implied(self) -> Decimal:
@@ -53,6 +57,11 @@ class Observation:
     def costs(self, rate: Decimal) -> bool:
         """Whether the rate makes this amount, within rounding."""
         return abs(self.amount - rate * self.quantity) <= self.bound
+
+    def is_times(self, factor: Decimal) -> bool:
+        """Whether the bill is the factor times the estimate, within rounding."""
+        rounding = self.bound + HALF_NANO * self.rows * factor
+        return self.estimated is not None and abs(self.amount - factor * self.estimated) <= rounding
 
     @property
     def agrees(self) -> bool:

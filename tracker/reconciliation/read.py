@@ -13,18 +13,19 @@ from sqlmodel import Session
 
 from tracker import clock, coverage, ledger, workspace_prices
 from tracker.coverage import ABSENT, COMPLETE, LedgerDay
-from tracker.models import BilledCostRow, DayState, PriceVersion, UsageEvent, UsageSeries, table_of
+from tracker.models import BilledCostRow, DayState, PriceVersion, ProviderKey, UsageEvent, UsageSeries, table_of
 from tracker.own_prices import OwnPrice
 from tracker.reconciliation import lines as wording
 from tracker.reconciliation.causes import Cause, Line
 from tracker.reconciliation.estimates import UNIT_FAMILIES, Group, Part, parts
 from tracker.reconciliation.implied import Observation
 from tracker.reconciliation.lines import Item
+from tracker.reconciliation.proposals import Proposal, proposals
 from tracker.rollup import DAY_OF_BUCKET
 from tracker.usage import MEASURES, CostBasis
 
 EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
-BILLED, VERSIONS = table_of(BilledCostRow), table_of(PriceVersion)
+BILLED, VERSIONS, KEYS = table_of(BilledCostRow), table_of(PriceVersion), table_of(ProviderKey)
 
 COSTS = "costs"
 USAGE_CURRENCY = "usd"
@@ -81,20 +82,36 @@ def observations(session: Session, workspace_id: int, start: date, end: date) ->
     """What the bill of the UTC days [start, end) says in US dollars for a quantity, beside the catalogue's rates."""
     estimated = by_place(groups(session, workspace_id, start, end))
     return [
-        Observation(
-            day=day,
-            provider_key_id=key,
-            item=item,
-            amount=billed.amount - billed.credits,
-            quantity=billed.quantity,
-            unit=billed.unit,
-            bill_rows=billed.rows,
-            listed=tuple(sorted({part.rate for part in estimated.get(place, []) if part.rate is not None})),
-        )
+        _observation(place, billed, estimated.get(place, []), billed.amount, billed.quantity)
         for place, billed in bill(session, workspace_id, start, end).items()
-        for day, key, currency, item in [place]
-        if currency == USAGE_CURRENCY and billed.amount is not None and billed.quantity is not None
+        if place[2] == USAGE_CURRENCY and billed.amount is not None and billed.quantity is not None
     ]
+
+
+def _observation(place: Place, billed: Billed, found: list[Part], amount: Decimal, quantity: Decimal) -> Observation:
+    day, key, _, item = place
+    costs = [part.estimated for part in found]
+    return Observation(
+        day=day,
+        provider_key_id=key,
+        item=item,
+        amount=amount - billed.credits,
+        quantity=quantity,
+        unit=billed.unit,
+        bill_rows=billed.rows,
+        listed=tuple(sorted({part.rate for part in found if part.rate is not None})),
+        estimated=None if None in costs or not costs else sum((cost or Decimal() for cost in costs), Decimal()),
+        rows=sum(part.rows + 1 for part in found),
+        agreed=any(part.agreed for part in found),
+    )
+
+
+def proposed(session: Session, workspace_id: int, start: date, end: date) -> list[Proposal]:
+    """What to agree by the bill of the UTC days [start, end)."""
+    keys = select(KEYS.c.id, KEYS.c.provider).where(KEYS.c.workspace_id == workspace_id)
+    providers = {row.id: row.provider for row in session.execute(keys)}
+    prices = workspace_prices.every(session, workspace_id)
+    return proposals(observations(session, workspace_id, start, end), providers, prices)
 
 
 def groups(session: Session, workspace_id: int, start: date, end: date) -> list[Group]:

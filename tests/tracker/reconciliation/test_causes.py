@@ -30,48 +30,78 @@ def causes(*lines: Line) -> list[dict[str, str]]:
     return [{cause.value: str(amount) for cause, amount in row.causes.items()} for row in reconcile(lines)]
 
 
-@pytest.mark.parametrize(
-    ("given_line", "expected"),
-    [
-        (line("1", "1"), {}),
-        (line(None, None), {}),
-        (line("0", None), {}),
-        (line(None, "3.001", item=SEARCH), {"tool or storage fee": "3.001"}),
-        (line(None, "3.001", unpriced=True), {"price missing": "3.001"}),
-        (line("1", "3.001", unpriced=True), {"price missing": "2.001"}),
-        (line("3.001", "1.001", unpriced=True), {"unexplained": "-2.000"}),
-        (line(None, "3.001", usage_told=False), {"usage missing": "3.001"}),
-        (line("1", "3.001", usage_told=False), {"usage missing": "2.001"}),
-        (line("3.001", "1.001", usage_told=False), {"unexplained": "-2.000"}),
-        (line(None, "3.001"), {"unexplained": "3.001"}),
-        (line(None, "3.001", item=Item("", "")), {"unexplained": "3.001"}),
-        (line("1", None, bill_told=False), {"not billed yet": "-1"}),
-        (line("1", None), {"unexplained": "-1"}),
-        (line("0.5", None, otherwise=((Cause.CACHE, Decimal()),)), {"unexplained": "-0.5"}),
-        (line("1", "0.5", otherwise=OTHERWISE), {"tier or batch": "-0.5"}),
-        (line("1", "2", otherwise=OTHERWISE), {"long context": "1"}),
-        (line("1", "1.4", otherwise=OTHERWISE), {"cache": "0.4"}),
-        (line("0", "1.4", otherwise=((Cause.COMPLIMENTARY, Decimal("1.4")),)), {"complimentary tokens": "1.4"}),
-        (
-            line("1", "2.0000000015", otherwise=OTHERWISE),
-            {"long context": "1", "rounding": "1.5E-9"},
-        ),
-        (line("1", "2.0000000016", otherwise=OTHERWISE), {"unexplained": "1.0000000016"}),
-        (line("1", "1.0000000015"), {"rounding": "1.5E-9"}),
-        (line("1", "1.0000000016"), {"unexplained": "1.6E-9"}),
-        (line("1.005", "1.00", rows=0), {"rounding": "-0.005"}),
-        (line("1.006", "1.00", rows=0), {"unexplained": "-0.006"}),
-        (line("1", "-0.25", credits=Decimal("-1.25")), {"credit": "-1.25"}),
-        (line(None, "-1.25", credits=Decimal("-1.25"), item=SEARCH), {"credit": "-1.25"}),
-        (line("1", "1", credits=Decimal(-1)), {"credit": "-1", "unexplained": "1"}),
-        (line(None, "9", currency="eur"), {}),
-    ],
+ALONE: tuple[tuple[Line, dict[str, str]], ...] = (
+    (line("1", "1"), {}),
+    (line(None, None), {}),
+    (line("0", None), {}),
+    (line(None, "3.001", item=SEARCH), {"tool or storage fee": "3.001"}),
+    (line(None, "3.001", unpriced=True), {"price missing": "3.001"}),
+    (line("1", "3.001", unpriced=True), {"price missing": "2.001"}),
+    (line("3.001", "1.001", unpriced=True), {"unexplained": "-2.000"}),
+    (line(None, "3.001", usage_told=False), {"usage missing": "3.001"}),
+    (line("1", "3.001", usage_told=False), {"usage missing": "2.001"}),
+    (line("3.001", "1.001", usage_told=False), {"unexplained": "-2.000"}),
+    (line(None, "3.001"), {"unexplained": "3.001"}),
+    (line(None, "3.001", item=Item("", "")), {"unexplained": "3.001"}),
+    (line("1", None, bill_told=False), {"not billed yet": "-1"}),
+    (line("1", None), {"unexplained": "-1"}),
+    (line("0.5", None, otherwise=((Cause.CACHE, Decimal()),)), {"unexplained": "-0.5"}),
+    (line("1", "0.5", otherwise=OTHERWISE), {"tier or batch": "-0.5"}),
+    (line("1", "2", otherwise=OTHERWISE), {"long context": "1"}),
+    (line("1", "1.4", otherwise=OTHERWISE), {"cache": "0.4"}),
+    (line("0", "1.4", otherwise=((Cause.COMPLIMENTARY, Decimal("1.4")),)), {"complimentary tokens": "1.4"}),
+    (
+        line("1", "2.0000000015", otherwise=OTHERWISE),
+        {"long context": "1", "rounding": "1.5E-9"},
+    ),
+    (line("1", "2.0000000016", otherwise=OTHERWISE), {"unexplained": "1.0000000016"}),
+    (line("1", "1.0000000015"), {"rounding": "1.5E-9"}),
+    (line("1", "1.0000000016"), {"unexplained": "1.6E-9"}),
+    (line("1.005", "1.00", rows=0), {"rounding": "-0.005"}),
+    (line("1.006", "1.00", rows=0), {"unexplained": "-0.006"}),
+    (line("1", "-0.25", credits=Decimal("-1.25")), {"credit": "-1.25"}),
+    (line(None, "-1.25", credits=Decimal("-1.25"), item=SEARCH), {"credit": "-1.25"}),
+    (line("1", "1", credits=Decimal(-1)), {"credit": "-1", "unexplained": "1"}),
+    (line(None, "9", currency="eur"), {}),
 )
+
+
+@pytest.mark.parametrize(("given_line", "expected"), ALONE)
 def test_a_line_alone_has_the_cause_that_accounts_for_it(given_line: Line, expected: dict[str, str]) -> None:
     (told,) = causes(given_line)
     assert {cause: Decimal(amount) for cause, amount in told.items()} == {
         cause: Decimal(amount) for cause, amount in expected.items()
     }
+
+
+def test_the_list_of_causes_is_closed_and_each_is_made_by_a_case_here() -> None:
+    boundary = [line("1", "0.499"), line("1", "1.501", day=1)]
+    negotiated = [line("1", "0.901", day=n) for n in range(3)]
+    raised = [line("1", "1"), *(line("1", "1.1", day=n) for n in range(1, 4))]
+    alone = [[given_line] for given_line, _ in ALONE]
+
+    made = {cause for lines in (boundary, negotiated, raised, *alone) for told in causes(*lines) for cause in told}
+
+    assert (
+        made
+        == {cause.value for cause in Cause}
+        == {
+            "price missing",
+            "price out of date",
+            "tier or batch",
+            "long context",
+            "cache",
+            "tool or storage fee",
+            "credit",
+            "complimentary tokens",
+            "negotiated price",
+            "usage missing",
+            "not billed yet",
+            "day boundary",
+            "rounding",
+            "unexplained",
+        }
+    )
 
 
 def test_the_difference_is_signed_and_null_where_nothing_compares() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from tests.installation import EMAIL, NOW, TODAY, TOMORROW, Installation, installed
-from tracker import clock
+from tracker import clock, repricing, workspace_prices
+from tracker.audit import OPERATOR
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Reconciled, explained, reconcile
 from tracker.reconciliation.implied import Finding, implied_prices
@@ -78,6 +80,40 @@ def test_a_discount_and_a_new_price_are_told_apart_and_read_off_the_bill(migrate
     assert Item("gpt-5-mini", "input") not in found
     assert found[Item("", "web search tool calls")].finding is Finding.NEW
     assert abs(found[Item("", "web search tool calls")].rate - Decimal("0.01")) < Decimal("0.0000001")
+
+
+def test_the_bills_prices_agreed_and_applied_make_estimate_and_bill_equal(migrated_url: str, tmp_path: Path) -> None:
+    clock.start_at(NOW)
+    first, since = TODAY - timedelta(days=10), TODAY - timedelta(days=7)
+    world = World(days=10, keeps=10, repriced={"gpt-4.1-mini": (first, NEGOTIATED), "gpt-realtime": (since, RAISED)})
+    with installed(world, migrated_url, tmp_path) as ready:
+        assert ready.fetch() == 0
+        database, workspace = replace(ready.product.database, role="web"), ready.workspace_id
+        with database.workspace(workspace, write=True) as session:
+            found = {each.price.model: each.price for each in read.proposed(session, workspace, first, TOMORROW)}
+            every = read.proposed(session, workspace, first, TOMORROW)
+            for each in every:
+                workspace_prices.add(session, workspace, each.price, by=OPERATOR)
+            waiting = [each.agreed for each in read.proposed(session, workspace, first, TOMORROW)]
+        assert repricing.apply(database, workspace, first, TOMORROW, by=OPERATOR) is not None
+        with database.workspace(workspace) as session:
+            left = read.proposed(session, workspace, first, TOMORROW)
+            rows = reconcile(read.lines(session, workspace, first, TOMORROW))
+
+    assert (found["gpt-4.1-mini"].factor, found["gpt-realtime"].factor) == (NEGOTIATED, RAISED)
+    assert (found["gpt-4.1-mini"].effective_from, found["gpt-realtime"].effective_from) == (first, since)
+    assert {name: rate for each in every for name, rate in each.price.rates.items()} == {
+        "images": Decimal("0.04"),
+        "characters": Decimal("0.000015"),
+        "seconds": Decimal("0.0001"),
+        "web_search_calls": Decimal("0.01"),
+        "file_search_calls": Decimal("0.0025"),
+        "sessions": Decimal("0.03"),
+    }
+    assert all(waiting)
+    assert left == []
+    billed = [row for row in rows if row.line.billed and row.line.item.kind != "assistants api | file search"]
+    assert {cause for row in billed for cause in row.causes} <= {Cause.ROUNDING, Cause.CREDIT}
 
 
 def test_the_command_prints_a_row_a_day_and_line(tmp_path: Path) -> None:
