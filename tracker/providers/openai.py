@@ -256,7 +256,7 @@ def _page(client: ProviderClient, path: str, params: Params, cursor: str | None)
 
 def _start_within(bucket: Any, bounds: tuple[datetime, datetime], width_s: int) -> datetime:
     """The bucket's start, which must be no earlier and no later than what was asked for."""
-    start, _ = payload.bucket_times(bucket, width_s=width_s)
+    start = payload.bucket_start(bucket, width_s=width_s)
     if not bounds[0] <= start <= bounds[1]:
         raise PayloadChanged(
             f"OpenAI answered with a bucket of {start:%Y-%m-%d %H:%M} UTC, outside the days asked for."

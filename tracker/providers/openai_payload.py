@@ -130,10 +130,12 @@ COST_FIELDS = frozenset({"object", "amount", "line_item", "project_id", "api_key
 
 def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageRecord | RowSetAside]:
     """The rows of one bucket; set aside, with field and value, what cannot be true."""
-    start, width = bucket_times(bucket, width_s=width_s)
+    start = bucket_start(bucket, width_s=width_s)
+    late = int(start.timestamp()) % width_s
     for row in results(bucket):
         try:
-            yield UsageRecord(start, _dimensions(family, row, width), _measures(family, row))
+            _check_aligned(late)
+            yield UsageRecord(start, _dimensions(family, row, width_s), _measures(family, row))
         except ValueError as error:
             reason = f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}."
             yield RowSetAside(start.date(), redact(reason), _about(row, family.dimensions))
@@ -141,9 +143,11 @@ def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageR
 
 def cost_rows(bucket: Json) -> Iterator[BilledCost | RowSetAside]:
     """The lines of one day's bill. `amount.value` is dollars, a number or a string; a line may lack it."""
-    start, _ = bucket_times(bucket, width_s=86_400)
+    start = bucket_start(bucket, width_s=86_400)
+    late = int(start.timestamp()) % 86_400
     for row in results(bucket):
         try:
+            _check_aligned(late)
             yield _cost(start.date(), row)
         except ValueError as error:
             reason = f"OpenAI's costs of {start:%Y-%m-%d}: {error}."
@@ -186,16 +190,21 @@ def results(bucket: Json) -> list[dict[str, Json]]:
     return rows
 
 
-def bucket_times(bucket: Json, *, width_s: int) -> tuple[datetime, int]:
-    """Start (UTC) and width in seconds. A bucket cut short by the present keeps the width that was asked for."""
+def bucket_start(bucket: Json, *, width_s: int) -> datetime:
+    """When it begins (UTC). It may be cut short by the present, and never longer than what was asked for."""
     try:
         start, end = whole(bucket["start_time"], "start_time"), whole(bucket["end_time"], "end_time")
     except (KeyError, TypeError, ValueError) as error:
         raise PayloadChanged(f"OpenAI answered with a bucket without proper times: {error}.") from None
     if not 0 < end - start <= width_s or end > 2**33:
         raise PayloadChanged(f"OpenAI answered with a bucket from {start} to {end}; {width_s} seconds were asked for.")
-    aligned = start % width_s == 0
-    return datetime.fromtimestamp(start, UTC), width_s if aligned else end - start
+    return datetime.fromtimestamp(start, UTC)
+
+
+def _check_aligned(late: int) -> None:
+    """ValueError for a bucket between the full hours or days: those are all told, so its usage would be twice."""
+    if late:
+        raise ValueError(f"its bucket begins {late} seconds late and overlaps another")
 
 
 def whole(value: Json, name: str) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tracker.errors import PayloadChanged
-from tracker.providers.openai_payload import FAMILIES, bucket_times, cost_rows, line_item_model, usage_rows, whole
+from tracker.providers.openai_payload import FAMILIES, bucket_start, cost_rows, line_item_model, usage_rows, whole
 from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
 START = 1_795_392_000
@@ -159,14 +159,27 @@ def test_a_bucket_without_a_list_of_rows_is_refused(told: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "width", "seconds"),
-    [(START, 3_600, 3_600), (START, 1_800, 3_600), (START + 60, 1_800, 1_800)],
+    "width",
+    [3_600, 1_800, 1],
 )
-def test_a_bucket_cut_short_by_the_present_keeps_its_width(start: int, width: int, seconds: int) -> None:
-    assert bucket_times(bucket(start=start, width=width), width_s=3_600) == (
-        datetime.fromtimestamp(start, UTC),
-        seconds,
-    )
+def test_a_bucket_cut_short_by_the_present_keeps_its_width(width: int) -> None:
+    (record,) = usage_rows(FAMILIES["completions"], bucket(completion(), width=width), width_s=3_600)
+
+    assert isinstance(record, UsageRecord)
+    assert (record.bucket_start, record.dimensions.width_s) == (datetime.fromtimestamp(START, UTC), 3_600)
+
+
+@pytest.mark.parametrize(("late", "width"), [(60, 3_540), (1_800, 1_800), (1_800, 3_600), (1, 1)])
+def test_a_bucket_between_the_hours_overlaps_another_and_is_set_aside(late: int, width: int) -> None:
+    rows = usage_rows(FAMILIES["completions"], bucket(completion(), start=START + late, width=width), width_s=3_600)
+
+    assert f"its bucket begins {late} seconds late and overlaps another" in aside_of(rows).reason
+
+
+def test_a_day_of_the_bill_that_begins_late_is_set_aside() -> None:
+    told = bucket({"amount": {"value": 1, "currency": "usd"}}, start=START + 3_600, width=82_800)
+
+    assert "3600 seconds late" in aside_of(cost_rows(told)).reason
 
 
 @pytest.mark.parametrize(
@@ -185,7 +198,7 @@ def test_a_bucket_cut_short_by_the_present_keeps_its_width(start: int, width: in
 )
 def test_a_bucket_without_proper_times_is_refused(told: object) -> None:
     with pytest.raises(PayloadChanged):
-        bucket_times(told, width_s=3_600)
+        bucket_start(told, width_s=3_600)
 
 
 @pytest.mark.parametrize(
