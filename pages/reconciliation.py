@@ -149,6 +149,7 @@ def _rows(told: Statement) -> None:
                 "Difference, $": st.column_config.NumberColumn(format="%+.2f"),
                 "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
                 "Cause": st.column_config.TextColumn(width=240),
+                "State": st.column_config.TextColumn(width=150),
             },
             alt="One row a model or service line: estimate, billed, difference and its causes.",
         )
@@ -160,7 +161,7 @@ def _fields(row: Row) -> dict[str, object]:
         "Model or line": cell(row.name),
         "Estimate": number(row.estimated),
         "Billed": number(row.billed),
-        "Difference, $": number(row.difference),
+        "Difference, $": None if row.estimated is None and row.billed is None else number(row.difference),
         "Of estimate": number(row.percent),
         "Cause": ", ".join(shown) or text.UNKNOWN,
         "State": _state(row),
