@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import implied, notices, text, waterfall
+from pages.ui import arithmetic, implied, notices, text, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
@@ -150,6 +150,9 @@ def _rows(told: Statement) -> None:
                 "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
                 "Cause": st.column_config.TextColumn(width=240),
                 "State": st.column_config.TextColumn(width=150),
+                "Why": st.column_config.LinkColumn(
+                    display_text="arithmetic", width=90, help="How the estimate of its dearest day is made."
+                ),
             },
             alt="One row a model or service line: estimate, billed, difference and its causes.",
         )
@@ -165,6 +168,7 @@ def _fields(row: Row) -> dict[str, object]:
         "Of estimate": number(row.percent),
         "Cause": ", ".join(shown) or text.UNKNOWN,
         "State": _state(row),
+        "Why": arithmetic.address(row.dearest, row.model) if row.model and row.dearest else None,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui import text
-from pages.ui.notices import to_settings
+from pages.ui.notices import to_prices, to_settings
 from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
@@ -17,12 +17,13 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Need:
-    """A bold fact, what follows from it, and whether Settings is where to go on."""
+    """A bold fact, what follows from it, and whether Settings or Prices is where to go on."""
 
     icon: str
     fact: str
     consequence: str
     settings: bool = False
+    prices: bool = False
 
 
 def draw(seen: Overview) -> None:
@@ -39,6 +40,8 @@ def draw(seen: Overview) -> None:
                 )
                 if need.settings:
                     to_settings("Open Settings", icon=":material/settings:", key=f"need-{place}")
+                if need.prices:
+                    to_prices("Set a price", key=f"need-{place}")
         if len(found) > MOST:
             st.caption(f"{len(found) - MOST} more.")
         if not found:
@@ -106,7 +109,7 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
         bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
     verb = "has" if len(month.unpriced_models) == 1 else "have"
     consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
-    yield Need("sell", f"{named}{more} {verb} no price.", consequence)
+    yield Need("sell", f"{named}{more} {verb} no price.", consequence, prices=True)
 
 
 def _unusual(seen: Overview) -> Iterator[Need]:

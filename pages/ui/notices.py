@@ -14,7 +14,7 @@ from tracker.models import KeyStatus
 from tracker.overview import Connection, Measure, Overview, Period, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
-SETTINGS = "settings"
+SETTINGS, PRICES = "settings", "prices"
 PROMISE = "We never read prompts or answers, send only GET requests on a fixed list, and never show a key again."
 
 STEPS = (
@@ -56,12 +56,14 @@ def line_of_truth(seen: Overview) -> str:
 def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
     """That unpriced usage of these days is in no bar of money."""
     days = set(seen.cycle.days_of(period))
-    models = {cell.model for cell in seen.cells if cell.day in days and cell.unpriced_rows}
+    lacking = [cell for cell in seen.cells if cell.day in days and cell.unpriced_rows]
+    models = {cell.model for cell in lacking}
     if measure is not Measure.SPEND or not models:
         return ""
     named = ", ".join(text.quoted(model) for model in sorted(models)[:3])
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    return f"Without a price, and so in no bar: {named}{more}."
+    requests = text.several(sum(cell.unpriced_requests for cell in lacking), "request")
+    return f"Without a price, and so in no bar: {requests} of {named}{more}."
 
 
 def _no_key(_seen: Overview) -> None:
@@ -204,6 +206,12 @@ def to_settings(label: str, *, icon: str, key: str | None = None, main: bool = F
     if st.button(label, icon=icon, type="primary" if bright else "secondary", key=key):
         # A page is known by its address; what is drawn there is the registry's.
         st.switch_page(st.Page(_elsewhere, title="Settings", url_path=SETTINGS))
+
+
+def to_prices(label: str, *, key: str) -> None:
+    """A button to the page of prices."""
+    if st.button(label, icon=":material/sell:", key=key):
+        st.switch_page(st.Page(_elsewhere, title="Prices", url_path=PRICES))
 
 
 def _elsewhere() -> None:

@@ -20,7 +20,8 @@ NOTHING = Decimal()
 class Row:
     """One model or service over the period, in USD; None where nothing is known. `causes` add up to `difference`.
 
-    `unpriced` tells that some of its usage is in no estimate.
+    `unpriced` tells that some of its usage is in no estimate; `dearest` is the day of its largest estimate, which
+    `model` and that day explain. A service has no `model`.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Row:
     difference: Decimal
     causes: tuple[tuple[Cause, Decimal], ...]
     unpriced: bool = False
+    model: str = ""
+    dearest: date | None = None
 
     @property
     def percent(self) -> Decimal | None:
@@ -96,6 +99,7 @@ def causes_of(found: Iterable[Reconciled]) -> tuple[tuple[Cause, Decimal], ...]:
 
 
 def _row(name: str, found: Sequence[Reconciled]) -> Row:
+    largest = max(found, key=lambda each: each.line.estimated or NOTHING).line
     return Row(
         name=name,
         estimated=_sum(each.line.estimated for each in found),
@@ -103,6 +107,8 @@ def _row(name: str, found: Sequence[Reconciled]) -> Row:
         difference=sum((each.line.difference or NOTHING for each in found), NOTHING),
         causes=causes_of(found),
         unpriced=any(each.line.unpriced for each in found),
+        model=largest.item.model,
+        dearest=None if largest.estimated is None else largest.day,
     )
 
 
