@@ -46,8 +46,6 @@ def write_export(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         for chunk in export.FORMATS[options.format](session, workspace_id, start, end):
             sys.stdout.write(chunk)
-        if options.format == "csv":
-            tell_unpriced(session, workspace_id, start, end)
     return 0
 
 

@@ -60,7 +60,7 @@ def proposals(
     found = []
     for (key, model, _), lines in targets.items():
         newest = OwnPrice(0, providers[key], model, lines[-1].day)
-        before = _in_force(prices, newest)
+        before = _in_force(prices, newest, lines)
         found += [_by_factor(lines, newest, before) or _by_rates(lines, newest, before)]
     return sorted((each for each in found if each), key=lambda each: each.billed, reverse=True)
 
@@ -82,11 +82,14 @@ def _target(item: Item) -> tuple[str, str]:
     return (item.model, "") if item.model else (EVERY_MODEL, item.kind)
 
 
-def _in_force(prices: OwnPrices, newest: OwnPrice) -> OwnPrice | None:
-    """The price agreed last for the very model."""
-    day = newest.effective_from
+def _in_force(prices: OwnPrices, newest: OwnPrice, lines: Iterable[Observation]) -> OwnPrice | None:
+    """The price agreed last that speaks of any of these lines; one of some kind of token has the place of all kinds."""
+    names, day = {str(rate_name(each.item)) for each in lines}, newest.effective_from
+    names |= set(CLASSES) if names & set(CLASSES) else set()
     fitting = [
-        each for each in prices.prices if each.model == newest.model and each.fits(newest.provider, newest.model, day)
+        each
+        for each in prices.prices
+        if each.fits(newest.provider, newest.model, day) and (each.factor is not None or names & each.rates.keys())
     ]
     return max(fitting, key=lambda each: (each.effective_from, each.id), default=None)
 

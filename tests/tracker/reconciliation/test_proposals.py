@@ -122,6 +122,15 @@ def test_another_rate_than_agreed_keeps_what_else_was_agreed_and_is_no_factor() 
     assert found.price.rates == {"input_tokens": Decimal(2), "output_tokens": Decimal("7.5")}
 
 
+def test_a_price_of_other_things_of_the_model_or_of_many_models_is_seen_as_what_it_is() -> None:
+    searches = OwnPrice(7, "openai", "gpt-5.4", DAY, rates={"web_search_calls": Decimal("0.01")})
+    family = OwnPrice(8, "openai", "gpt-5*", DAY, factor=Decimal("0.8"))
+    lines = stretch("input", *["0.000002"] * 3)
+
+    assert proposed(*lines, prices=OwnPrices((searches,))).price.factor == Decimal("0.8")
+    assert proposed(*lines, prices=OwnPrices((searches, family))).agreed == family
+
+
 def test_what_a_factor_made_of_other_lines_stays_when_one_line_is_priced_anew() -> None:
     agreed = OwnPrices((OwnPrice(7, "openai", "gpt-5.4", DAY, factor=Decimal("0.8")),))
     lines = stretch("input", *["0.000002"] * 3, listed="0.000002")
