@@ -114,10 +114,11 @@ def _by_factor(lines: Sequence[Observation], newest: OwnPrice, before: OwnPrice 
 def _by_rates(lines: Sequence[Observation], newest: OwnPrice, before: OwnPrice | None) -> Proposal | None:
     """A rate for each kind that the bill sells at one rate. What sells several tiers on a line has none."""
     mixed = {each.item for each in lines if len(each.listed) > 1}
-    findings = [each for each in implied_prices(lines) if each.item not in mixed]
+    read_off = {each: _simple(each) for each in implied_prices(lines) if each.item not in mixed}
+    findings = [each for each, rate in read_off.items() if rate is not None]
     if not findings:
         return None
-    rates = {str(rate_name(each.item)): _simple(each) for each in findings}
+    rates = {str(rate_name(each.item)): rate for each, rate in read_off.items() if rate is not None}
     told = [each for each in lines if rate_name(each.item) in rates]
     since = _stretch(told, lambda each: _at(each, rates))[0].day
     price = replace(newest, effective_from=since, rates={**_kept(before, lines), **rates})
@@ -135,15 +136,13 @@ def _kept(before: OwnPrice | None, lines: Iterable[Observation]) -> dict[str, De
     return {**before.rates, **{name: in_words_of_rate(name, rate) for name, rate in named.items()}}
 
 
-def _simple(finding: ImpliedPrice) -> Decimal:
-    """The rate with the fewest digits that makes every amount of the evidence, as agreed prices hold it."""
+def _simple(finding: ImpliedPrice) -> Decimal | None:
+    """The rate of fewest digits that makes every amount of the evidence; None where an agreed price cannot hold it."""
     name = str(rate_name(finding.item))
     exact = in_words_of_rate(name, finding.rate)
-    for digits in range(1, MAX_PLACES + 1):
-        tried = Decimal(f"{exact:.{digits}g}")
-        if tried == round(tried, MAX_PLACES) and all(_at(each, {name: tried}) for each in finding.evidence):
-            return _plain(tried)
-    return round(exact, MAX_PLACES)
+    tried = (Decimal(f"{exact:.{digits}g}") for digits in range(1, MAX_PLACES + 1))
+    fitting = (each for each in tried if each == round(each, MAX_PLACES))
+    return next((_plain(each) for each in fitting if all(_at(one, {name: each}) for one in finding.evidence)), None)
 
 
 def _plain(number: Decimal) -> Decimal:

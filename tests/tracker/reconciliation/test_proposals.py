@@ -161,5 +161,11 @@ def test_a_factor_agreed_and_not_yet_applied_waits_and_one_applied_is_multiplied
     assert proposed(*applied, prices=agreed).price.factor == Decimal("0.4")
 
 
+def test_a_rate_too_small_to_be_agreed_is_not_proposed_as_nothing() -> None:
+    lines = stretch("characters", *["0.0001"] * 3, model="tts-1", listed="")
+
+    assert proposals([replace(each, quantity=each.quantity * 10**9) for each in lines], OPENAI) == []
+
+
 def test_a_bill_that_follows_the_list_proposes_nothing() -> None:
     assert proposals(stretch("input", *["0.0000025"] * 5), OPENAI) == []
