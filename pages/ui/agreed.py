@@ -137,7 +137,8 @@ def _listed(book: Book, today: date) -> None:
         row_height=34,
         placeholder=text.UNKNOWN,
         column_config={
-            "Model on the list": st.column_config.TextColumn(pinned=True, width=190),
+            "Model on the list": st.column_config.TextColumn(pinned=True, width=170),
+            "Tier": st.column_config.TextColumn(width=150),
             **dict.fromkeys(("Input", "Cached", "Output"), right),
         },
         alt="The versions of the price list that priced usage of the last days, one row each.",
