@@ -19,6 +19,10 @@ BENCHES = {
     "payload": "bench.payload:run",
     "pipeline": "bench.pipeline:run",
     "picture": "bench.browser:picture",
+    "writing": "bench.writing:run",
+    "files": "bench.files:run",
+    "start": "bench.start:run",
+    "rerun": "bench.rerun:run",
     "reading": "bench.reading:run",
     "year": "bench.year:run",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import insert
+from sqlmodel import SQLModel
 
 from tracker import access, vault
 from tracker.models import KeyStatus, Member, ProviderKey, Workspace, table_of
@@ -13,33 +14,20 @@ from tracker.reconcile import Connection
 from tracker.redact import SecretKey
 from tracker.vault import Binding
 
-KEYS_EACH = 100
-"""Connections of one workspace."""
-
 
 def add(product: Product, count: int, *, now: datetime) -> list[Connection]:
-    """So many connections, a hundred to a workspace; one person is a member of each."""
+    """So many connections, each in a workspace of its own; one person is a member of all."""
     access.add_user(product.database, "bench@example.com", "a long enough password")
-    connections: list[Connection] = []
-    for number in range(-(-count // KEYS_EACH)):
-        workspace_id = _workspace(product, number, now)
-        wanted = range(number * KEYS_EACH + 1, min(count, (number + 1) * KEYS_EACH) + 1)
-        rows = [_row(product, workspace_id, key_id, now) for key_id in wanted]
-        with product.database.workspace(workspace_id, write=True) as session:
-            session.execute(insert(table_of(ProviderKey)), rows)
-        connections += [Connection(workspace_id, key_id) for key_id in wanted]
-    return connections
-
-
-def _workspace(product: Product, number: int, now: datetime) -> int:
-    with product.database.exempt(write=True) as session:
-        made = Workspace(name=f"bench {number}", created_at=now)
-        session.add(made)
-        session.flush()
-        workspace_id = made.id or 0
-    with product.database.workspace(workspace_id, write=True) as session:
-        session.add(Member(workspace_id=workspace_id, user_id=1, role="owner"))
-    return workspace_id
+    numbers = range(2, count + 2)  # the person's own workspace is the first
+    rows: dict[type[SQLModel], list[dict[str, object]]] = {
+        Workspace: [{"id": number, "name": f"bench {number}", "created_at": now} for number in numbers],
+        Member: [{"workspace_id": number, "user_id": 1, "role": "owner"} for number in numbers],
+        ProviderKey: [_row(product, number, number, now) for number in numbers],
+    }
+    with product.database.engine.begin() as connection:
+        for model, of_model in rows.items():
+            connection.execute(insert(table_of(model)), of_model)
+    return [Connection(number, number) for number in numbers]
 
 
 def _row(product: Product, workspace_id: int, key_id: int, now: datetime) -> dict[str, object]:

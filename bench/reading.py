@@ -13,6 +13,9 @@ from bench.bulk import HEAVY, SHAPES, TODAY, Shape
 from bench.measure import spread
 from tracker import queries
 from tracker.db import Database
+from tracker.explore import usage as explore
+from tracker.explore.span import Span
+from tracker.explore.view import By, Grain
 from tracker.overview import events
 from tracker.queries import Question
 
@@ -33,6 +36,9 @@ FILTERED: Mapping[str, Callable[[Session], object]] = {
         session, HEAVY, Question(QUARTER, TODAY, ("day", "model"), {"api_key_id": ["key_3"]})
     ),
     "by_project_ms": lambda session: queries.usage(session, HEAVY, Question(QUARTER, TODAY, ("day", "project_id"))),
+    "other_zone_ms": lambda session: explore.cells(
+        session, HEAVY, Span(QUARTER, TODAY, "Asia/Kolkata"), By.MODEL, grain=Grain.DAY, only={}
+    ),
 }
 
 Opening = Callable[[Shape], AbstractContextManager[Database]]

@@ -1,0 +1,166 @@
+"""Storing through the product's own `ingest.store`, one transaction a key, beside the databases' own limits."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import insert
+
+from bench import bulk, payload
+from bench.measure import of_runs
+from bench.payload import COMPLETIONS, DAY, ROWS
+from tracker import clock, ingest, ledger, migrations, rollup
+from tracker.coverage import Unit
+from tracker.db import Database, open_database
+from tracker.models import ProviderKey, Workspace, table_of
+from tracker.pricing import price
+from tracker.providers.base import Fetched
+from tracker.usage import MEASURES, Measures, UsageRecord
+
+KEYS = 300
+BULK_DAYS, BULK_SERIES = 7, 120
+MEMORY = Path("/dev/shm")  # noqa: S108 - a disk that costs nothing, to see what the disk costs
+
+
+def run() -> dict[str, object]:
+    """Rows and keys a second, and their ratios to a raw insert (SQLite) and to COPY (PostgreSQL) of the same rows."""
+    return {"rows_a_key": ROWS, "sqlite": _sqlite(), "postgresql": _postgresql()}
+
+
+def _sqlite() -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, where in (("in_memory", MEMORY), ("on_disk", Path(tempfile.gettempdir()))):
+        with tempfile.TemporaryDirectory(dir=where) as folder, _prepared(f"sqlite:///{folder}/t.db") as database:
+            found[name] = _by_key(database)
+            found[f"raw_insert_rows_per_s_{name}"] = _raw_insert(Path(folder) / "raw.db")
+    best, raw = found["in_memory"], found["raw_insert_rows_per_s_in_memory"]
+    assert isinstance(best, dict)
+    assert isinstance(raw, int)
+    return {**found, "of_raw_insert": round(best["rows_per_s"] / raw, 3), "rollup_share": best["rollup_share"]}
+
+
+def _postgresql() -> dict[str, object]:
+    with bulk.server() as running, running.database("bench") as url, _prepared(url) as database:
+        by_key = _by_key(database)
+        rows, seconds = _in_bulk(database)
+        copied = _copied(url.replace("+psycopg", ""))
+    return {
+        **by_key,
+        "bulk_rows_per_s": round(rows / seconds),
+        "copy_rows_per_s": copied,
+        "of_plain_copy": round(rows / seconds / copied, 3),
+    }
+
+
+@contextmanager
+def _prepared(url: str) -> Iterator[Database]:
+    """A workspace and a connection for each key."""
+    migrations.upgrade(url)
+    database = open_database(url, role="worker")
+    numbers = range(1, KEYS + 2)
+    with database.engine.begin() as connection:
+        connection.execute(
+            insert(table_of(Workspace)), [{"id": n, "name": str(n), "created_at": bulk.NOW} for n in numbers]
+        )
+        connection.execute(insert(table_of(ProviderKey)), [_key(n) for n in numbers])
+    yield database
+    database.engine.dispose()
+
+
+def _key(number: int) -> dict[str, Any]:
+    of = {"provider": "openai", "label": "k", "origin": "o", "last4": "1234", "status": "valid", "failures": 0}
+    return {"id": number, "workspace_id": number, "created_at": bulk.NOW, **of}
+
+
+def _by_key(database: Database) -> dict[str, Any]:
+    """One transaction a key: events, rollup and ledger. The claim before it is not counted."""
+    fetched = Fetched(usage=payload.normalised(payload.page(DAY, rows=ROWS)))
+    spent: list[float] = []
+    recompute = rollup.recompute
+
+    def timed(*arguments: Any) -> None:
+        began = time.perf_counter()
+        recompute(*arguments)
+        spent.append(time.perf_counter() - began)
+
+    rollup.recompute = timed  # type: ignore[assignment]  # the same, with a watch
+    try:
+        runs = [_store(database, number, fetched, DAY, DAY + clock.DAY) for number in range(1, KEYS + 1)]
+    finally:
+        rollup.recompute = recompute
+    counted, of_rollup = runs[20:], spent[20:]
+    return {
+        "ms_a_key": of_runs([seconds * 1_000 for seconds in counted]),
+        "rows_per_s": round(ROWS * len(counted) / sum(counted)),
+        "keys_per_s": round(len(counted) / sum(counted)),
+        "rollup_share": round(sum(of_rollup) / sum(counted), 3),
+        "pricing_share": round(_pricing_s(fetched) * len(counted) / sum(counted), 3),
+    }
+
+
+def _pricing_s(fetched: Fetched) -> float:
+    began = time.perf_counter()
+    for _ in range(20):
+        for record in fetched.usage:
+            price(record, provider="openai")
+    return (time.perf_counter() - began) / 20
+
+
+def _store(database: Database, number: int, fetched: Fetched, start: date, end: date) -> float:
+    unit = Unit("completions", start, end, (0,) * (end - start).days)
+    with database.workspace(number, write=True) as session:
+        claimed = ledger.claim(session, number, number, unit, owner="bench", now=bulk.NOW)
+    began = time.perf_counter()
+    with database.workspace(number, write=True) as session:
+        ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=bulk.NOW)
+    return time.perf_counter() - began
+
+
+def _in_bulk(database: Database) -> tuple[int, float]:
+    """A week of a large organisation in one transaction."""
+    start = DAY - BULK_DAYS * clock.DAY
+    series = [bulk.dimensions(number) for number in range(BULK_SERIES)]
+    usage = tuple(
+        UsageRecord(clock.day_start(start) + timedelta(hours=hour), of, Measures(5, 1_000 + hour, 300, None, 70 + hour))
+        for hour in range(24 * BULK_DAYS)
+        for of in series
+    )
+    return len(usage), _store(database, KEYS + 1, Fetched(usage=usage), start, DAY)
+
+
+def _raw_rows(count: int) -> list[tuple[int, ...]]:
+    width = len(MEASURES) + 7
+    return [tuple(1_000 + n * 7 + column for column in range(width)) for n in range(count)]
+
+
+def _raw_insert(file: Path) -> int:
+    """Rows a second into a table without any index, in one transaction: what SQLite can do at most from Python."""
+    rows = _raw_rows(KEYS * ROWS)
+    raw = sqlite3.connect(file)
+    raw.execute(f"create table raw ({', '.join(f'c{n} integer' for n in range(len(rows[0])))})")
+    began = time.perf_counter()
+    raw.executemany(f"insert into raw values ({', '.join('?' for _ in rows[0])})", rows)
+    raw.commit()
+    took = time.perf_counter() - began
+    raw.close()
+    return round(len(rows) / took)
+
+
+def _copied(url: str) -> int:
+    rows = _raw_rows(24 * BULK_DAYS * BULK_SERIES)
+    with psycopg.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(f"create table raw ({', '.join(f'c{n} bigint' for n in range(len(rows[0])))})".encode())
+        began = time.perf_counter()
+        with cursor.copy("copy raw from stdin") as copy:
+            for row in rows:
+                copy.write_row(row)
+        connection.commit()
+        return round(len(rows) / (time.perf_counter() - began))
