@@ -76,6 +76,33 @@ class KnownName:
     name: str | None
 
 
+@dataclass(frozen=True)
+class Permission:
+    """Something that a key may be allowed to read, and the `path` that is asked for to see whether it is.
+
+    `needed_for` is what this product does with it; None when it does not need it at all.
+    """
+
+    name: str
+    allows: str
+    path: str
+    needed_for: str | None
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """What reading found of a key: whether it holds each permission, by name; None where that could not be found.
+
+    Beside it what the provider tells of the key itself: instants in UTC, None where it does not tell.
+    """
+
+    permissions: Mapping[str, bool | None]
+    name: str | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+
+
 class Provider(Protocol):
     """A provider of LLM APIs whose admin key tells usage and cost."""
 
@@ -83,6 +110,9 @@ class Provider(Protocol):
     title: str
     endpoints: tuple[Endpoint, ...]
     allowed: tuple[str, ...]
+    permissions: tuple[Permission, ...]
+    narrowing: str
+    """How a key that may do too much is put right, in words for its owner."""
     history: timedelta
 
     def headers(self, key: SecretKey) -> Mapping[str, str]:
@@ -99,3 +129,6 @@ class Provider(Protocol):
 
     def names(self, client: ProviderClient) -> list[KnownName]:
         """Names of projects, keys and users, as far as the key may read them."""
+
+    def describe(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> KeyFacts:
+        """What the key may read, and what is told of it; only ever reads. KeyRejected when it is not known any more."""

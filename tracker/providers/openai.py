@@ -21,9 +21,10 @@ from tracker.errors import (
     ScopeMissing,
 )
 from tracker.providers import openai_lists as lists
+from tracker.providers import openai_passport as passport
 from tracker.providers import openai_payload as payload
 from tracker.providers import openai_sentences as sentences
-from tracker.providers.base import COSTS, Endpoint, Fetched, KnownName, Verdict
+from tracker.providers.base import COSTS, Endpoint, Fetched, KeyFacts, KnownName, Verdict
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.redact import SecretKey
 from tracker.usage import BilledCost, RowSetAside, UsageRecord
@@ -72,7 +73,10 @@ class OpenAI:
         "/organization/projects/{id}/api_keys",
         "/organization/projects/{id}/service_accounts",
         "/organization/users",
+        *passport.ALLOWED,
     )
+    permissions = passport.PERMISSIONS
+    narrowing = passport.NARROWING
 
     def headers(self, key: SecretKey) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key.reveal()}"}
@@ -133,6 +137,9 @@ class OpenAI:
 
     def names(self, client: ProviderClient) -> list[KnownName]:
         return lists.names(client)
+
+    def describe(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> KeyFacts:
+        return passport.describe(client, key, now)
 
     def _fetch(
         self,

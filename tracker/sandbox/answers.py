@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
 from tracker import clock
-from tracker.sandbox import families
+from tracker.sandbox import families, lists
 from tracker.sandbox.families import FAMILIES, Family
 from tracker.sandbox.organisations import ORGANISATIONS, Organisation
-from tracker.sandbox.trouble import SAME_AGAIN, Reply, apply, error, reply
+from tracker.sandbox.trouble import SAME_AGAIN, Refused, Reply, apply, error, reply
 from tracker.sandbox.world import KEY_ORGANISATIONS, BillLine, World
 
 Json = dict[str, Any]
@@ -63,14 +63,6 @@ KEY_TROUBLES: Mapping[str, tuple[str, str]] = {
 """Kinds of keys for which every answer goes wrong in one way."""
 
 
-class Refused(Exception):
-    """The request is not answered; `reply` says why."""
-
-    def __init__(self, refused: Reply) -> None:
-        super().__init__(refused.status)
-        self.reply = refused
-
-
 @dataclass(frozen=True)
 class Window:
     """A checked query for buckets: [start, end), the width, how many a page, and from which bucket on."""
@@ -103,6 +95,8 @@ def _organisation(kind: str | None, key: str, path: str) -> Organisation:
         raise Refused(_missing_scope(kind, "api.usage.read" if usage else "api.management.read"))
     if kind == "usage_only" and not usage:
         raise Refused(_missing_scope(kind, "api.management.read"))
+    if path == "/organization/audit_logs" and kind != "unrestricted":
+        raise Refused(_missing_scope(kind, "api.audit_logs.read"))  # the scope's name is made up
     return ORGANISATIONS[KEY_ORGANISATIONS.get(kind, "acme")]
 
 
@@ -119,7 +113,9 @@ def _route(world: World, organisation: Organisation, path: str, query: Query) ->
         return _usage(world, organisation, FAMILIES[usage[1]], query)
     if path == "/organization/costs":
         return _costs(world, organisation, query)
-    for pattern, rows in LISTS.items():
+    if path == "/organization/admin_api_keys":
+        return _listed(list(lists.admin_keys(world, organisation)), query)
+    for pattern, rows in lists.LISTS.items():
         if found := re.fullmatch(pattern, path):
             return _listed(list(rows(organisation, found.groupdict(), query)), query)
     raise Refused(error(404, f"Invalid URL (GET /v1{path})"))
@@ -264,67 +260,3 @@ def _listed(rows: list[Json], query: Query) -> Reply:
     shown = rows[first : first + min(limit, 100)]
     ends = {"first_id": shown[0]["id"] if shown else None, "last_id": shown[-1]["id"] if shown else None}
     return reply(200, {"object": "list", "data": shown, **ends, "has_more": first + limit < len(rows)})
-
-
-CREATED = 1_735_689_600
-"""When everything in the sandbox was made: 2025-01-01."""
-
-
-def _projects(organisation: Organisation, _path: Mapping[str, str], query: Query) -> Iterable[Json]:
-    archived = query.get("include_archived", ["false"])[0] == "true"
-    for ref, name, status in organisation.projects:
-        if archived or status == "active":
-            row = {"id": ref, "object": "organization.project", "name": name, "created_at": CREATED}
-            yield {**row, "archived_at": CREATED if status == "archived" else None, "status": status}
-
-
-def _project_keys(organisation: Organisation, path: Mapping[str, str], _query: Query) -> Iterable[Json]:
-    _refuse_archived(organisation, path["project"])
-    for ref, name, project in organisation.keys:
-        if project == path["project"]:
-            yield {
-                "object": "organization.project.api_key",
-                "redacted_value": "sk-abc***def",
-                "name": name,
-                "created_at": CREATED,
-                "last_used_at": None,
-                "id": ref,
-                "owner_project_access": "active",
-                "owner": {"type": "user"},
-            }
-
-
-def _service_accounts(organisation: Organisation, path: Mapping[str, str], _query: Query) -> Iterable[Json]:
-    _refuse_archived(organisation, path["project"])
-    kind = "organization.project.service_account"
-    for ref, name, project in organisation.service_accounts:
-        if project == path["project"]:
-            yield {"object": kind, "id": ref, "name": name, "role": "member", "created_at": CREATED}
-
-
-def _users(organisation: Organisation, _path: Mapping[str, str], _query: Query) -> Iterable[Json]:
-    for ref, name, email in organisation.users:
-        yield {
-            "object": "organization.user",
-            "id": ref,
-            "name": name,
-            "email": email,
-            "role": "reader",
-            "added_at": CREATED,
-        }
-
-
-def _refuse_archived(organisation: Organisation, project: str) -> None:
-    status = {ref: state for ref, _, state in organisation.projects}.get(project)
-    if status is None:
-        raise Refused(error(404, f"No project {project}."))
-    if status == "archived":
-        raise Refused(error(400, "The project is archived."))
-
-
-LISTS: Mapping[str, Callable[[Organisation, Mapping[str, str], Query], Iterable[Json]]] = {
-    r"/organization/projects": _projects,
-    r"/organization/projects/(?P<project>[\w-]+)/api_keys": _project_keys,
-    r"/organization/projects/(?P<project>[\w-]+)/service_accounts": _service_accounts,
-    r"/organization/users": _users,
-}

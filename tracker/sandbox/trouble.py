@@ -229,3 +229,11 @@ KINDS: dict[str, Callable[[Reply, str], Reply]] = {
     "two_currencies": _in_rows(lambda row: row.get("amount", {}).update(currency="eur")),
 }
 """Trouble by name."""
+
+
+class Refused(Exception):
+    """The request is not answered; `reply` says why."""
+
+    def __init__(self, refused: Reply) -> None:
+        super().__init__(refused.status)
+        self.reply = refused

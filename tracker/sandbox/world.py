@@ -93,6 +93,15 @@ class World:
         """Let a key that was good be of another kind from now on, such as revoked."""
         self._more_keys[key] = kind
 
+    def admin_keys(self, org: str) -> Iterator[tuple[str, str]]:
+        """The organisation's admin keys that work: kind and key."""
+        for kind, key in self.keys.items():
+            if kind in ADMIN_KINDS and KEY_ORGANISATIONS.get(kind, "acme") == org:
+                yield kind, key
+        for key, kind in self._more_keys.items():
+            if kind == "good" and org == "acme":
+                yield "good_" + key[-4:], key
+
     def kind_of(self, key: str) -> str | None:
         """The kind of a known key."""
         known = {key: kind for kind, key in self.keys.items()} | self._more_keys
@@ -182,6 +191,7 @@ KEY_KINDS = {
         "good",
         "good_second",
         "usage_only",
+        "unrestricted",
         "globex",
         "empty_org",
         "project_key",
@@ -211,6 +221,9 @@ KEY_KINDS = {
     )
 }
 """What each key is good or bad for; see `answers.KEY_TROUBLES` for what the bad ones meet."""
+
+ADMIN_KINDS = ("good", "good_second", "usage_only", "unrestricted", "globex", "empty_org")
+"""Kinds of keys that work."""
 
 KEY_ORGANISATIONS = {"globex": "globex", "empty_org": "empty"}
 """Organisations of keys that are not acme's."""

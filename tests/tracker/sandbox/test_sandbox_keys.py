@@ -49,7 +49,7 @@ REFUSALS = {
 }
 """Status and a part of the body that each bad key meets when it asks for usage."""
 
-GOOD = {"good", "good_second", "usage_only", "globex", "empty_org"}
+GOOD = {"good", "good_second", "usage_only", "unrestricted", "globex", "empty_org"}
 
 
 def raw(server: SandboxServer, path: str, kind: str) -> tuple[int, str]:
