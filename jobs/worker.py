@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.schedule import Turns
-from tracker import fetching, health, reconcile, runs
+from tracker import fetching, health, passports, reconcile, runs
 from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
 from tracker.fetching import Done, Outcome
@@ -127,6 +127,8 @@ class Worker:
             self._turns.plan(connection, plan.units)
         elif plan.names_due:
             self._start(connection, lambda: self._names(connection), None)
+        elif plan.passport_due:
+            self._start(connection, lambda: self._passport(connection), None)
         else:
             reconcile.set_next_due(self.product, connection, plan, seen=now)
             if run := self._runs.pop(connection, None):
@@ -190,10 +192,14 @@ class Worker:
         fetching.read_names(self.product, connection, wait=self._wait)
         return Done(Outcome.TAKEN)
 
+    def _passport(self, connection: Connection) -> Done:
+        passports.read(self.product, connection.workspace_id, connection.provider_key_id, wait=self._wait)
+        return Done(Outcome.TAKEN)
+
     def _wait(self, seconds: float) -> None:
         if self.stopping.wait(seconds):
             raise Stopping
 
 
 def _what(task: Task) -> str:
-    return f"{task.unit.endpoint} of {task.unit.start}" if task.unit else "the check or the names"
+    return f"{task.unit.endpoint} of {task.unit.start}" if task.unit else "the check, the names or the passport"

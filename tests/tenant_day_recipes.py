@@ -1,13 +1,25 @@
-"""Each operation on what is known of days, tried by everybody: rows set aside, restatements, the calls of a key."""
+"""Each operation on what is known of days and of keys, tried by everybody: restatements, calls, passports and more."""
 
 from __future__ import annotations
 
+from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import calls, restatements, set_aside
+from tracker import calls, passports, restatements, set_aside
 
 RECIPES: dict[str, Recipe] = {
     "calls.made": within(lambda s, w, a: calls.made(s, w, provider_key_id=a.victim.key_id), aimed=True),
+    "calls.newest": within(lambda s, w, a: calls.newest(s, w, a.victim.key_id, count=9), aimed=True),
+    "calls.tally": within(lambda s, w, a: calls.tally(s, w, a.victim.key_id), "counts"),
+    "passports.every": within(lambda s, w, _: passports.every(s, w)),
+    "passports.of_key": within(lambda s, w, a: passports.of_key(s, w, a.victim.key_id), aimed=True),
+    "passports.is_due": within(lambda s, w, a: passports.is_due(s, w, a.victim.key_id, now=NOW), "nothing"),
+    "passports.read": Recipe(
+        lambda a: passports.read(a.caller.product, a.caller.workspace_id, a.victim.key_id, wait=lambda _: None),
+        "changes",
+        aimed=True,
+        role="worker",
+    ),
     "restatements.read": within(lambda s, w, _: restatements.read(s, w, DAY, NEXT)),
     "set_aside.read": within(lambda s, w, _: set_aside.read(s, w, DAY, NEXT)),
 }

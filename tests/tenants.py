@@ -24,6 +24,7 @@ from tracker.audit import OPERATOR, Action, Actor
 from tracker.db import Database, ProcessRole
 from tracker.models import (
     FetchRun,
+    KeyPassport,
     Name,
     ProviderKey,
     RepricedEvent,
@@ -39,7 +40,7 @@ from tracker.sandbox import World
 from tracker.usage import BilledCost, CostBasis
 
 KEYS, NAMES, RUNS, USERS = table_of(ProviderKey), table_of(Name), table_of(FetchRun), table_of(User)
-RESTATEMENTS, SET_ASIDE = table_of(Restatement), table_of(SetAside)
+RESTATEMENTS, SET_ASIDE, PASSPORTS = table_of(Restatement), table_of(SetAside), table_of(KeyPassport)
 REPRICINGS, REPRICED = table_of(Repricing), table_of(RepricedEvent)
 
 NOBODY = 999_999
@@ -239,6 +240,9 @@ def _mark(session: Session, tenant: Tenant) -> None:
     session.execute(insert(RESTATEMENTS).values(**of_key, **told))
     lacks = {"endpoint": tenant.word, "day": DAY, "seen_at": AFTER, "reason": f"{tenant.word} row", "about": ""}
     session.execute(insert(SET_ASIDE).values(**of_key, **lacks))
+    mark = select(KEYS.c.fingerprint).where(KEYS.c.workspace_id == tenant.workspace_id).scalar_subquery()
+    found = {"fingerprint": mark, "tried_at": AFTER, "permissions": "{}", "told_name": f"{tenant.word} admin"}
+    session.execute(insert(PASSPORTS).values(**of_key, **found))
     by = Actor(tenant.user_id, tenant.address)
     audit.record(session, tenant.workspace_id, Action.EXPORTED, by, subject=f"{tenant.word} file")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlmodel import Session
 
 from tracker import ledger, metrics
@@ -100,21 +100,56 @@ class Call:
     duration_ms: int | None
 
 
-def made(session: Session, workspace_id: int, *, provider_key_id: int | None = None) -> Iterator[Call]:
-    """Every call ever made with the workspace's keys, or with one of them, oldest first; a batch in memory."""
+@dataclass(frozen=True)
+class Tally:
+    """How often a key was used, and when first and last (UTC); None while it never was."""
+
+    count: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+
+def made(
+    session: Session,
+    workspace_id: int,
+    *,
+    provider_key_id: int | None = None,
+    period: tuple[datetime, datetime] | None = None,
+) -> Iterator[Call]:
+    """Every call ever made with the workspace's keys, or with one of them, oldest first; a batch in memory.
+
+    With a `period` [start, end) of UTC instants, those that were begun in it.
+    """
+    statement = _calls(workspace_id, provider_key_id).order_by(CALLS.c.started_at, CALLS.c.id)
+    if period is not None:
+        statement = statement.where(CALLS.c.started_at >= period[0], CALLS.c.started_at < period[1])
+    with closing(session.execute(statement.execution_options(yield_per=1_000))) as found:
+        for row in found:
+            yield Call(*row)
+
+
+def newest(session: Session, workspace_id: int, provider_key_id: int, *, count: int, skip: int = 0) -> list[Call]:
+    """So many of the calls made with a key, newest first, after `skip` newer ones."""
+    order = (CALLS.c.started_at.desc(), CALLS.c.id.desc())
+    statement = _calls(workspace_id, provider_key_id).order_by(*order).limit(count).offset(skip)
+    return [Call(*row) for row in session.execute(statement)]
+
+
+def tally(session: Session, workspace_id: int, provider_key_id: int) -> Tally:
+    """How often a key was used."""
+    at = CALLS.c.started_at
+    of = (CALLS.c.workspace_id == workspace_id, CALLS.c.provider_key_id == provider_key_id)
+    return Tally(*session.execute(select(func.count(), func.min(at), func.max(at)).where(*of)).one())
+
+
+def _calls(workspace_id: int, provider_key_id: int | None) -> Select[Any]:
     table = CALLS.c
     statement = (
         select(KEYS.c.label, table.started_at, table.method, table.path, *(table[name] for name in ANSWER))
         .join_from(CALLS, KEYS, table.provider_key_id == KEYS.c.id)
         .where(table.workspace_id == workspace_id, KEYS.c.workspace_id == workspace_id)
-        .order_by(table.started_at, table.id)
-        .execution_options(yield_per=1_000)
     )
-    if provider_key_id is not None:
-        statement = statement.where(table.provider_key_id == provider_key_id)
-    with closing(session.execute(statement)) as found:
-        for row in found:
-            yield Call(*row)
+    return statement if provider_key_id is None else statement.where(table.provider_key_id == provider_key_id)
 
 
 def _answer(status: int | None, received_bytes: int, duration_ms: int) -> dict[str, Any]:

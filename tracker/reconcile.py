@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, func, select, update
 from sqlmodel import Session, col
 
-from tracker import access, clock, coverage, ledger, pauses
+from tracker import access, clock, coverage, ledger, passports, pauses
 from tracker.coverage import LedgerDay, Unit
 from tracker.models import KeyStatus, ProviderKey, table_of
 from tracker.product import Product
@@ -45,6 +45,7 @@ class Plan:
     needs_check: bool = False
     units: tuple[Unit, ...] = ()
     names_due: bool = False
+    passport_due: bool = False
     leased: bool = False
     owed: bool = False
     next_due_at: datetime | None = None
@@ -84,6 +85,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
             return Plan()
         ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id)
         paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
+        passport_due = passports.is_due(session, row.workspace_id, connection.provider_key_id, now=now)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
     waits = [at for at in (row.retry_at, paused_until) if at is not None and at > now]
     if waits:
@@ -91,7 +93,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         return replace(Plan(owed=owed, next_due_at=max(waits)), uncovered=reading.uncovered, read_at=reading.read_at)
     if row.status != KeyStatus.VALID:
         return Plan(needs_check=True, owed=row.status in READ_WITH, next_due_at=now)
-    return reading
+    return replace(reading, passport_due=passport_due)
 
 
 def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:

@@ -87,6 +87,7 @@ LATER = {
     "repriced_events",
     "set_aside",
     "pauses",
+    "key_passports",
 }
 """Tables that came after the first step."""
 

@@ -35,7 +35,17 @@ from tracker.models.usage import (
     UsageEvent,
     UsageSeries,
 )
-from tracker.models.work import Coverage, DayState, FetchRun, Pause, ProviderCall, Restatement, SetAside, Worker
+from tracker.models.work import (
+    Coverage,
+    DayState,
+    FetchRun,
+    KeyPassport,
+    Pause,
+    ProviderCall,
+    Restatement,
+    SetAside,
+    Worker,
+)
 
 __all__ = [
     "EXEMPT",
@@ -51,6 +61,7 @@ __all__ = [
     "FetchRun",
     "Identity",
     "KekCanary",
+    "KeyPassport",
     "KeyStatus",
     "Mail",
     "Member",

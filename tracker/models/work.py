@@ -130,6 +130,28 @@ class ProviderCall(SQLModel, table=True):
     duration_ms: int | None = None
 
 
+class KeyPassport(SQLModel, table=True):
+    """What reading last found of a key, and of which one: the `fingerprint` of the key that was in place then.
+
+    `tried_at` is when it was last asked for, `read_at` when it was last told. `permissions` is JSON, name → true,
+    false or null; `told_…` is what the provider tells of the key itself.
+    """
+
+    __tablename__ = "key_passports"
+    __table_args__ = (of_key("workspace_id", "provider_key_id"),)
+
+    workspace_id: int = Field(primary_key=True, sa_type=BigInteger)
+    provider_key_id: int = Field(primary_key=True, sa_type=BigInteger)
+    fingerprint: bytes | None = Field(default=None, sa_type=LargeBinary)
+    tried_at: datetime = Field(sa_type=UtcDateTime)
+    read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    permissions: str = "{}"
+    told_name: str | None = None
+    told_created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Pause(SQLModel, table=True):
     """Until when a provider's organisation, known by a hash, is to be left alone: it said that we ask too often."""
 

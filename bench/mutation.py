@@ -1,0 +1,162 @@
+"""Mutation testing: whether a test notices when a line of what makes and keeps the numbers is changed a little.
+
+`python -m bench.mutation [AREA…] [--all] [--seed N]`. mutmut changes a copy of the checkout and runs the fast tests
+of each area on SQLite. By default it tries a tenth of the changes, another tenth every day; `dev.py soak` ends with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tracker import migrations
+
+HOME = Path(__file__).resolve().parents[1]
+LEAST_KILLED = 0.9
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "data", "mutants", "__pycache__", ".*_cache", "*.egg-info")
+SURVIVED, NO_TEST = 0, 33
+"""How mutmut notes a change that no test noticed, and one of a line that no test reaches."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """The files that are changed, and the tests that ought to notice, both below the checkout."""
+
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+AREAS: Mapping[str, Area] = {
+    "pricing": Area(
+        ("tracker/pricing.py", "tracker/ratecards.py", "tracker/own_rates.py", "tracker/own_prices.py"),
+        ("tests/tracker/test_pricing.py", "tests/tracker/test_own_prices.py", "tests/tracker/test_agreed_prices.py"),
+    ),
+    "ingest": Area(
+        ("tracker/ingest.py", "tracker/rollup.py", "tracker/set_aside.py"),
+        ("tests/tracker/test_ingest.py", "tests/tracker/test_set_aside.py"),
+    ),
+    "coverage": Area(
+        ("tracker/coverage.py", "tracker/ledger.py"),
+        (
+            "tests/tracker/test_coverage.py",
+            "tests/tracker/test_finality.py",
+            "tests/tracker/test_ledger.py",
+            "tests/tracker/test_set_aside.py",
+            "tests/tracker/test_standing.py",
+        ),
+    ),
+    "reconciliation": Area(
+        ("tracker/reconciliation/*",),
+        tuple(
+            f"tests/tracker/reconciliation/test_{name}.py"
+            for name in ("causes", "estimates", "implied_prices", "reading_lines", "statement", "wordings")
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Figures:
+    """So many changes were tried; those named went unnoticed."""
+
+    area: str
+    tried: int
+    survived: tuple[str, ...]
+    seconds: float
+
+    @property
+    def line(self) -> str:
+        killed = self.tried - len(self.survived)
+        share = f"{100 * killed / self.tried:.1f} %" if self.tried else "nothing tried"
+        return f"{self.area}: {killed} of {self.tried} changes noticed ({share}) in {self.seconds:.0f} s"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when at least nine in ten changes were noticed."""
+    options = _parser().parse_args(arguments)
+    names = "*" if options.all else f"*__mutmut_*{options.seed % 10}"
+    found = []
+    for area in options.areas or AREAS:
+        found.append(measure(area, names, children=options.children, show=options.show))
+        print(found[-1].line, flush=True)
+    tried, survived = sum(each.tried for each in found), sum(len(each.survived) for each in found)
+    print(Figures("all", tried, ("",) * survived, sum(each.seconds for each in found)).line)
+    return 0 if tried and (tried - survived) / tried >= LEAST_KILLED else 1
+
+
+def measure(area: str, names: str, *, children: int, show: bool = False) -> Figures:
+    """Try the changes of an area whose names are like these, so many at once; print the unnoticed ones if asked to."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        checkout = Path(folder) / "checkout"
+        shutil.copytree(HOME, checkout, ignore=LEFT_OUT)
+        (checkout / "setup.cfg").write_text(_settings(AREAS[area]))
+        migrated = Path(folder) / "migrated.db"
+        migrations.upgrade(f"sqlite:///{migrated}")
+        log = Path(folder) / "log"
+        with log.open("wb") as out:
+            done = subprocess.run(
+                [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), names],
+                cwd=checkout,
+                env=_environment(migrated),
+                stdout=out,
+                stderr=out,
+                check=False,
+            )
+        results = dict(_results(checkout / "mutants"))
+        if not results:
+            print(log.read_text(errors="replace")[-3_000:], file=sys.stderr)
+            raise SystemExit(f"mutmut ended with {done.returncode} and tried nothing of {area}.")
+        survived = tuple(name for name, code in results.items() if code in {SURVIVED, NO_TEST})
+        for name in survived if show else ():
+            subprocess.run([sys.executable, "-m", "mutmut", "show", name], cwd=checkout, check=False)
+    return Figures(area, len(results), survived, time.monotonic() - began)
+
+
+def _environment(migrated: Path) -> dict[str, str]:
+    """Few random cases for each change, on a database that need not be migrated again for each."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TRACKER_")}
+    return {**kept, "TRACKER_TEST_MIGRATED": str(migrated)}
+
+
+def _results(mutants: Path) -> Iterator[tuple[str, int]]:
+    """Each change that was tried, by name, with the exit code of the tests."""
+    for file in sorted(mutants.rglob("*.meta")):
+        for name, code in json.loads(file.read_text())["exit_code_by_key"].items():
+            if code is not None:
+                yield name, code
+
+
+def _settings(area: Area) -> str:
+    lists = {
+        "source_paths": ("tracker",),
+        "only_mutate": area.files,
+        "pytest_add_cli_args_test_selection": area.tests,
+        "pytest_add_cli_args": ("-n0", "-p", "no:cacheprovider", "-k", "not postgresql"),
+        "also_copy": ("tests", "jobs", "pages", "app.py", "dev.py"),
+    }
+    return "[mutmut]\n" + "".join(f"{name}=\n    " + "\n    ".join(each) + "\n" for name, each in lists.items())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.mutation", description="Change lines; see who notices.")
+    parser.add_argument("areas", nargs="*", choices=[*AREAS, []], metavar="AREA", help=", ".join(AREAS))
+    parser.add_argument("--all", action="store_true", help="every change, not a tenth of them")
+    parser.add_argument("--seed", type=int, default=datetime.now(UTC).timetuple().tm_yday, help="which tenth")
+    parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="how many to try at once")
+    parser.add_argument("--show", action="store_true", help="print the changes that went unnoticed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

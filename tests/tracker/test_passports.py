@@ -1,0 +1,118 @@
+"""What a key may do is read once a day, kept for that very key, and told to its owner when it is too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.installation import NOW, Installation, installed
+from tracker import calls, clock, connections, passports
+from tracker.models import KeyPassport, table_of
+from tracker.passports import Passport
+from tracker.sandbox import Trouble, World
+
+KEY = 1
+
+
+@pytest.fixture
+def ready(migrated_url: str, tmp_path: Path) -> Iterator[Installation]:
+    clock.start_at(NOW)
+    with installed(World(days=3, keeps=3), migrated_url, tmp_path) as installation:
+        yield installation
+
+
+def found(ready: Installation) -> Passport | None:
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        return passports.of_key(session, ready.workspace_id, KEY)
+
+
+def asks(ready: Installation) -> bool:
+    return passports.read(ready.product, ready.workspace_id, KEY, wait=lambda _: None)
+
+
+def test_a_key_that_holds_what_is_needed_holds_nothing_too_much(ready: Installation) -> None:
+    assert found(ready) is None
+
+    assert asks(ready)
+
+    passport = found(ready)
+    assert passport is not None
+    assert passport.facts.permissions == {"Usage": True, "Management": True, "Audit logs": False}
+    assert (passport.facts.name, passport.excess) == ("admin good", ())
+
+
+def test_a_key_that_can_do_more_than_it_needs_is_told(ready: Installation) -> None:
+    asks(ready)
+    other = ready.world.keys["unrestricted"]
+    connections.replace(ready.product, ready.workspace_id, KEY, text=other)
+    assert found(ready) is None, "what was found of the former key is not the new one's"
+
+    assert asks(ready)
+
+    passport = found(ready)
+    assert passport is not None
+    assert [each.name for each in passport.excess] == ["Audit logs"]
+    assert count(ready) == 1
+
+
+def test_the_worker_asks_once_a_day(ready: Installation) -> None:
+    assert ready.fetch() == 0
+    asked = [request for request in ready.server.requests if request.path == "/organization/audit_logs"]
+    assert len(asked) == 1
+
+    assert not asks(ready)
+    ready.later(NOW + timedelta(hours=25))
+    assert ready.fetch() == 0
+
+    asked = [request for request in ready.server.requests if request.path == "/organization/audit_logs"]
+    assert len(asked) == 2
+
+
+def test_a_provider_that_does_not_answer_is_asked_tomorrow_and_nothing_known_is_lost(ready: Installation) -> None:
+    assert asks(ready)
+    before = found(ready)
+    ready.later(NOW + timedelta(days=2))
+    ready.world.troubles.add(Trouble("rate_limit", path="/organization/costs", times=1, option="60"))
+
+    assert not asks(ready)
+
+    after = found(ready)
+    assert before is not None and after is not None
+    assert (after.facts, after.read_at) == (before.facts, before.read_at)
+    assert after.tried_at > before.tried_at
+    assert not asks(ready)
+
+
+def test_a_deleted_key_has_no_passport_and_is_not_asked_for(ready: Installation) -> None:
+    asks(ready)
+    seen = len(ready.server.requests)
+    connections.delete(ready.product, ready.workspace_id, KEY)
+
+    assert not asks(ready)
+
+    assert found(ready) is None
+    assert len(ready.server.requests) == seen
+
+
+def test_the_calls_of_a_key_are_counted_and_paged_newest_first(ready: Installation) -> None:
+    asks(ready)
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        every = list(calls.made(session, ready.workspace_id, provider_key_id=KEY))
+        tally = calls.tally(session, ready.workspace_id, KEY)
+        first = calls.newest(session, ready.workspace_id, KEY, count=3)
+        second = calls.newest(session, ready.workspace_id, KEY, count=3, skip=3)
+        none = calls.tally(session, ready.workspace_id, 99)
+
+    assert (tally.count, tally.first_at, tally.last_at) == (len(every), every[0].at, every[-1].at)
+    assert [*first, *second] == every[::-1][:6]
+    assert (none.count, none.first_at, none.last_at) == (0, None, None)
+
+
+def count(ready: Installation) -> int:
+    table = table_of(KeyPassport)
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        return len(session.execute(select(table).where(table.c.workspace_id == ready.workspace_id)).all())

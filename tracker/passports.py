@@ -1,0 +1,137 @@
+"""What a stored key is found to be allowed, read with it once a day by GETs alone, and what was last found.
+
+A passport is of the key that was in place when it was read: another key in its place has none yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlmodel import Session
+
+from tracker import clock, connections
+from tracker.calls import RecordedCalls
+from tracker.errors import NotFound, ProviderError, VaultError
+from tracker.models import KeyPassport, ProviderKey, table_of
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.providers.base import KeyFacts, Permission
+from tracker.providers.http import Limits
+
+PASSPORTS, KEYS = table_of(KeyPassport), table_of(ProviderKey)
+
+REFRESH = clock.DAY
+LIMITS = Limits(total_s=30, tries=1, retry_budget_s=0)
+"""Nothing waits for a passport: what is not told today is asked again tomorrow."""
+
+TOLD = ("name", "created_at", "expires_at", "last_used_at")
+
+
+@dataclass(frozen=True)
+class Passport:
+    """What was found of a connection's key: when it was last asked for, when last told (None: never yet), and what."""
+
+    provider: str
+    tried_at: datetime
+    read_at: datetime | None
+    facts: KeyFacts
+
+    @property
+    def excess(self) -> tuple[Permission, ...]:
+        """The permissions that it holds and that nothing here needs."""
+        every = provider_named(self.provider).permissions
+        return tuple(each for each in every if each.needed_for is None and self.facts.permissions.get(each.name))
+
+
+def every(session: Session, workspace_id: int) -> dict[int, Passport]:
+    """The passports of the keys that stand in place, by connection."""
+    return _passports(session, workspace_id)
+
+
+def of_key(session: Session, workspace_id: int, provider_key_id: int) -> Passport | None:
+    """The passport of the key that stands in place; None when it has none yet."""
+    return _passports(session, workspace_id, PASSPORTS.c.provider_key_id == provider_key_id).get(provider_key_id)
+
+
+def _passports(session: Session, workspace_id: int, *where: Any) -> dict[int, Passport]:
+    statement = (
+        select(
+            PASSPORTS.c.provider_key_id,
+            KEYS.c.provider,
+            *(PASSPORTS.c[name] for name in ("tried_at", "read_at", "permissions")),
+            *(PASSPORTS.c[f"told_{name}"] for name in TOLD),
+        )
+        .join_from(PASSPORTS, KEYS, PASSPORTS.c.provider_key_id == KEYS.c.id)
+        .where(
+            PASSPORTS.c.workspace_id == workspace_id,
+            KEYS.c.workspace_id == workspace_id,
+            PASSPORTS.c.fingerprint == KEYS.c.fingerprint,
+            *where,
+        )
+    )
+    return {
+        key_id: Passport(provider, tried_at, read_at, KeyFacts(json.loads(permissions), *told))
+        for key_id, provider, tried_at, read_at, permissions, *told in session.execute(statement)
+    }
+
+
+def is_due(session: Session, workspace_id: int, provider_key_id: int, *, now: datetime) -> bool:
+    """Whether the key in place was never asked what it may do, or not for a day."""
+    known = of_key(session, workspace_id, provider_key_id)
+    return known is None or known.tried_at + REFRESH <= now
+
+
+def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Callable[[float], None]) -> bool:
+    """Ask by GETs what the connection's key may do and keep what was found; whether anything was.
+
+    The try is noted first, so that a provider that does not answer is asked once a day and no more.
+    """
+    try:
+        with product.database.workspace(workspace_id, write=True) as session:
+            row = connections.present(session, workspace_id, provider_key_id)
+            key = connections.opened(product, session, row)
+            if not is_due(session, workspace_id, provider_key_id, now=clock.utc_now()):
+                return False
+            _note_try(session, row)
+    except (NotFound, VaultError):
+        return False
+    provider = provider_named(row.provider)
+    calls = RecordedCalls(product.database, workspace_id, provider_key_id)
+    client = connections.client(product, row.provider, key, calls=calls, limits=LIMITS, wait=wait)
+    try:
+        facts = provider.describe(client, key, now=clock.utc_now())
+    except ProviderError:
+        facts = None
+    with product.database.workspace(workspace_id, write=True) as session:
+        calls.flush(session)
+        if facts is not None:
+            _keep(session, row, facts)
+    return facts is not None
+
+
+def _note_try(session: Session, row: ProviderKey) -> None:
+    """What was found of this very key before stays; what was found of another one goes."""
+    now = clock.utc_now()
+    if of_key(session, row.workspace_id, connections.id_of(row)):
+        session.execute(update(PASSPORTS).where(*_of(row)).values(tried_at=now))
+        return
+    session.execute(delete(PASSPORTS).where(*_of(row)))
+    of = {"workspace_id": row.workspace_id, "provider_key_id": row.id, "fingerprint": row.fingerprint}
+    session.execute(insert(PASSPORTS).values(**of, tried_at=now, permissions="{}"))
+
+
+def _keep(session: Session, row: ProviderKey, facts: KeyFacts) -> None:
+    """Unless another key was put in place meanwhile."""
+    told = {f"told_{name}": getattr(facts, name) for name in TOLD}
+    this_key = (*_of(row), PASSPORTS.c.fingerprint == row.fingerprint)
+    found = {"read_at": clock.utc_now(), "permissions": json.dumps(dict(facts.permissions))}
+    session.execute(update(PASSPORTS).where(*this_key).values(**found, **told))
+
+
+def _of(row: ProviderKey) -> tuple[Any, Any]:
+    return PASSPORTS.c.workspace_id == row.workspace_id, PASSPORTS.c.provider_key_id == row.id
