@@ -5,10 +5,11 @@ from __future__ import annotations
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import calls, passports, restatements, set_aside
+from tracker import calls, clock, passports, restatements, set_aside
 
 RECIPES: dict[str, Recipe] = {
     "calls.made": within(lambda s, w, a: calls.made(s, w, provider_key_id=a.victim.key_id), aimed=True),
+    "calls.made_csv": within(lambda s, w, _: calls.made_csv(s, w, NOW.date(), NOW.date() + clock.DAY)),
     "calls.newest": within(lambda s, w, a: calls.newest(s, w, a.victim.key_id, count=9), aimed=True),
     "calls.tally": within(lambda s, w, a: calls.tally(s, w, a.victim.key_id), "counts"),
     "passports.every": within(lambda s, w, _: passports.every(s, w)),

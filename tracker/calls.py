@@ -5,23 +5,27 @@ A row without a status is a request whose answer was never recorded, because the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import io
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import astuple, dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, update
 from sqlmodel import Session
 
-from tracker import ledger, metrics
+from tracker import clock, ledger, metrics
 from tracker.clock import utc_now
 from tracker.db import Database
+from tracker.export import cell
 from tracker.ledger import Claim
 from tracker.models import ProviderCall, ProviderKey, table_of
 
 CALLS, KEYS = table_of(ProviderCall), table_of(ProviderKey)
 ANSWER = ("status", "received_bytes", "duration_ms")
+COLUMNS = ("provider_key", "at", "method", "path", *ANSWER)
 
 
 @dataclass
@@ -126,6 +130,22 @@ def made(
     with closing(session.execute(statement.execution_options(yield_per=1_000))) as found:
         for row in found:
             yield Call(*row)
+
+
+def made_csv(
+    session: Session, workspace_id: int, start: date, end: date, *, provider_key_id: int | None = None
+) -> Iterator[str]:
+    """Chunks of the CSV of the calls of the UTC days [start, end), as `made`."""
+    period = clock.day_start(start), clock.day_start(end)
+    yield _csv([COLUMNS])
+    for call in made(session, workspace_id, provider_key_id=provider_key_id, period=period):
+        yield _csv([[cell(value) for value in astuple(call)]])
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
 
 
 def newest(session: Session, workspace_id: int, provider_key_id: int, *, count: int, skip: int = 0) -> list[Call]:

@@ -68,7 +68,10 @@ async def forget_identity(request: Request) -> Response:
 
 
 def download(request: Request) -> Response:
-    """GET /export/usage.csv and /export/billed.csv: `?from=DAY&to=DAY` (UTC, `to` exclusive) or `?last=COUNT`."""
+    """GET /export/FILE (`downloads.FILES`, `LAST`): `?from=DAY&to=DAY` (UTC, `to` exclusive) or `?last=COUNT`.
+
+    Of the calls those of one connection, with `&key=NUMBER`.
+    """
     signed = _signed_in(request)
     if signed is None:
         log.warning("a file was asked for without a session, from %s", _address(request))

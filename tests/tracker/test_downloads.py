@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from tests.tracker.builders import DAY, record, store, two_workspaces
-from tracker import downloads, export
+from tracker import clock, downloads, export
+from tracker.calls import RecordedCalls
 from tracker.db import Database
 from tracker.downloads import Period
 from tracker.errors import BadInput
@@ -62,6 +64,25 @@ def test_no_row_of_another_workspace_is_in_a_file(database: Database) -> None:
     assert rows(database, "usage.csv", Period(DAY, DAY, last=10), workspace=2) == []
 
 
+def test_the_calls_of_a_key_are_a_file_whole_and_by_day(database: Database) -> None:
+    log = RecordedCalls(database, 1, 1)
+    clock.start_at(clock.day_start(DAY))
+    number = log.started("GET", "/organization/costs")
+    log.finished(number, status=200, received_bytes=512, duration_ms=7)
+    clock.start_at(clock.day_start(NEXT))
+    log.started("GET", "/organization/projects")
+    period = Period(DAY, NEXT + clock.DAY, key=1)
+
+    told = rows(database, "calls.csv", period)
+
+    assert list(told[0].values()) == ["k", f"{DAY}T00:00:00Z", "GET", "/organization/costs", "200", "512", "7"]
+    assert [(row["path"], row["status"]) for row in told[1:]] == [("/organization/projects", "")]
+    assert (
+        rows(database, "calls.csv", replace(period, key=99)) == rows(database, "calls.csv", period, workspace=2) == []
+    )
+    assert period.text == f"key-1-{DAY}-to-{NEXT}"
+
+
 def test_a_period_is_read_from_the_address() -> None:
     today = date(2026, 11, 23)
 
@@ -70,6 +91,7 @@ def test_a_period_is_read_from_the_address() -> None:
     )
     assert Period(date(2026, 11, 1), date(2026, 11, 24)).text == "2026-11-01-to-2026-11-23"
     assert downloads.period_of({"last": "100"}, today=today).text == "last-100"
+    assert downloads.period_of({"from": "2026-11-01", "to": "2026-11-02", "key": "7"}, today=today).key == 7
 
 
 @pytest.mark.parametrize(
@@ -80,6 +102,7 @@ def test_a_period_is_read_from_the_address() -> None:
         ({"from": "1 Nov", "to": "2026-11-02"}, "“from” must be a day"),
         ({"from": "2026-11-02", "to": "2026-11-02"}, "must be a day after"),
         ({"from": "1990-01-01", "to": "2026-11-02"}, "at most 3,700 days"),
+        ({"from": "2026-11-01", "to": "2026-11-02", "key": "0"}, "“key” must be a whole number"),
         ({"last": "0"}, "from 1 to 10,000"),
         ({"last": "10001"}, "from 1 to 10,000"),
         ({"last": "٣"}, "from 1 to 10,000"),
@@ -92,7 +115,13 @@ def test_an_address_that_makes_no_sense_is_refused_in_words(query: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("name", "period"), [("users.csv", Period(DAY, NEXT)), ("billed.csv", Period(DAY, DAY, last=3))]
+    ("name", "period"),
+    [
+        ("users.csv", Period(DAY, NEXT)),
+        ("billed.csv", Period(DAY, DAY, last=3)),
+        ("usage.csv", Period(DAY, NEXT, key=1)),
+        ("calls.csv", Period(DAY, DAY, last=3)),
+    ],
 )
 def test_there_is_no_other_file(name: str, period: Period) -> None:
     with pytest.raises(BadInput):
