@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.ui import account, brand, gate, live, proof, text, trail
+from pages.ui import account, brand, gate, live, passports, proof, text, trail
 from pages.ui.context import Context
 from tracker import clock, connections
 from tracker.errors import BadInput
@@ -22,6 +22,7 @@ ICON = ":material/settings:"
 ROUND, SAID, ASKING = "settings.round", "settings.said", "settings.asking"
 MOST_KEY = 600
 REPLACE, CHECK, PAUSE, RESUME, DELETE = "Replace the key", "Check again", "Pause", "Resume", "Delete"
+PASSPORT = "Key passport"
 
 GUIDES = {
     "openai": """\
@@ -145,13 +146,15 @@ def _words(card: KeyCard, standing: Standing) -> str:
     retry = f" Next try {_instant(card.retry_at, standing)}." if card.retry_at else ""
     if card.status is KeyStatus.VALID and not card.used and not card.progress.pending:
         return "The organisation shows no usage in the last 12 months. Is it the right organisation?"
+    if card.status is KeyStatus.VALID and card.too_powerful:
+        return f":orange[:material/shield:] It can do more than it needs: see **{PASSPORT}** under Manage.{retry}"
     if card.status is not KeyStatus.VALID and card.reason:
         return text.quoted(card.reason) + retry
     return retry.strip()
 
 
 def _menu(ctx: Context, card: KeyCard) -> None:
-    options = [REPLACE, CHECK, RESUME if card.paused else PAUSE, DELETE]
+    options = [PASSPORT, REPLACE, CHECK, RESUME if card.paused else PAUSE, DELETE]
     chosen = st.menu_button("Manage", options, key=f"manage-{card.provider_key_id}")
     if chosen in ACTIONS:
         ACTIONS[chosen](ctx, card)
@@ -218,7 +221,18 @@ def _stop_asking() -> None:
     st.session_state[ASKING] = False
 
 
+def _passport(ctx: Context, card: KeyCard) -> None:
+    @st.dialog(f"Passport of “{text.quoted(card.label)}”", width="large", on_dismiss=_stop_asking)
+    def show() -> None:
+        gate.recheck(ctx)
+        passports.draw(ctx, card.provider_key_id)
+
+    st.session_state[ASKING] = True
+    show()
+
+
 ACTIONS: dict[str, Callable[[Context, KeyCard], None]] = {
+    PASSPORT: _passport,
     REPLACE: _replace,
     CHECK: _check,
     PAUSE: _pause,

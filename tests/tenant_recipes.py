@@ -13,6 +13,7 @@ from tests.tenant_attempts import LATER, NEXT, Attempt, Recipe, within
 from tests.tenants import digest
 from tests.tracker.builders import DAY
 from tracker import (
+    clock,
     colours,
     connections,
     downloads,
@@ -26,7 +27,7 @@ from tracker import (
     unpriced,
 )
 from tracker.downloads import Period
-from tracker.overview import calendar, days, events, history, keys, splits
+from tracker.overview import calendar, days, events, history, keys, passport, splits
 from tracker.overview.cycle import Cycle
 from tracker.overview.splits import Split
 from tracker.providers.base import KnownName, Verdict
@@ -170,6 +171,7 @@ DOWNLOADS = {
     "chunks of usage": _chunks("usage.csv", Period(DAY, NEXT)),
     "chunks of the bill": _chunks("billed.csv", Period(DAY, NEXT)),
     "chunks of the last events": _chunks("usage.csv", Period(DAY, DAY, last=100)),
+    "chunks of the calls": _chunks("calls.csv", Period(NOW.date(), NOW.date() + clock.DAY)),
     "chunks of the trail": _chunks("audit.csv", Period(DAY, DAY, last=100)),
 }
 
@@ -211,6 +213,12 @@ WORK = {
 OVERVIEW = {
     "overview.read": Recipe(lambda a: overview.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.keys.read": Recipe(lambda a: keys.read(a.caller.product, a.caller.workspace_id, now=NOW)),
+    "overview.passport.read": Recipe(
+        lambda a: passport.read(a.caller.product, a.caller.workspace_id, a.victim.key_id), aimed=True
+    ),
+    "overview.passport.page_of_calls": Recipe(
+        lambda a: passport.page_of_calls(a.caller.product, a.caller.workspace_id, a.victim.key_id, page=1), aimed=True
+    ),
     "overview.events.last_events": within(lambda s, w, _: events.last_events(s, w)),
     "overview.cells_by": Recipe(_cells_by),
     "colours.kept": within(lambda s, w, _: colours.kept(s, w, "model")),

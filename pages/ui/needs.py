@@ -78,6 +78,14 @@ def _refused(seen: Overview) -> Iterator[Need]:
             )
 
 
+def _too_powerful(seen: Overview) -> Iterator[Need]:
+    for connection in seen.connections:
+        if connection.excess and connection.read_with:
+            fact = f"The key of {text.quoted(connection.label)} can do more than it needs."
+            also = f"It can also read {' and '.join(connection.excess)}."
+            yield Need("shield", fact, f"{also} Its passport in Settings says how to narrow it.", settings=True)
+
+
 def _failed(seen: Overview) -> Iterator[Need]:
     failure, today = seen.failure, seen.cycle.today
     if failure is None:
@@ -119,4 +127,11 @@ def _unusual(seen: Overview) -> Iterator[Need]:
         yield Need("trending_up", fact, f"{text.quoted(found.model)} made {found.part} % of the rise.")
 
 
-KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (_refused, _failed, _missing, _unusual, _unpriced)
+KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
+    _refused,
+    _failed,
+    _missing,
+    _unusual,
+    _unpriced,
+    _too_powerful,
+)

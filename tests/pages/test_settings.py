@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -47,6 +49,14 @@ def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page
     expect(page.get_by_text("is read again")).to_be_visible()
     _choose(page, "Check again")
     expect(page.get_by_text("is checked again by the worker")).to_be_visible()
+
+    _choose(page, "Key passport")
+    expect(page.get_by_text("Every call ever made with it")).to_be_visible()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Every call as CSV").click()
+    with waiting.value.path().open(encoding="utf-8") as file:
+        assert {row["method"] for row in csv.DictReader(file)} == {"GET"}
+    page.get_by_role("button", name="Close").click()
 
     other = own_site.server.world.another_key("next")
     _choose(page, "Replace the key")

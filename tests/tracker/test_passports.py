@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from pages.ui import needs
 from tests.installation import NOW, Installation, installed
-from tracker import calls, clock, connections, passports
+from tracker import calls, clock, connections, overview, passports
 from tracker.models import KeyPassport, table_of
+from tracker.overview import keys
+from tracker.overview import passport as key_views
 from tracker.passports import Passport
 from tracker.sandbox import Trouble, World
 
@@ -57,6 +60,17 @@ def test_a_key_that_can_do_more_than_it_needs_is_told(ready: Installation) -> No
     assert passport is not None
     assert [each.name for each in passport.excess] == ["Audit logs"]
     assert count(ready) == 1
+    (need,) = needs._too_powerful(overview.read(ready.product, ready.workspace_id, now=NOW))
+    assert (need.fact, need.settings) == ("The key of main can do more than it needs.", True)
+    (card,) = keys.read(ready.product, ready.workspace_id, now=NOW).keys
+    assert card.too_powerful
+    view = key_views.read(ready.product, ready.workspace_id, KEY)
+    assert [(each.permission.name, each.held, each.too_much) for each in view.findings] == [
+        ("Usage", True, False),
+        ("Management", True, False),
+        ("Audit logs", True, True),
+    ]
+    assert "revoke this one" in view.narrowing and view.since >= NOW
 
 
 def test_the_worker_asks_once_a_day(ready: Installation) -> None:
@@ -109,6 +123,13 @@ def test_the_calls_of_a_key_are_counted_and_paged_newest_first(ready: Installati
 
     assert (tally.count, tally.first_at, tally.last_at) == (len(every), every[0].at, every[-1].at)
     assert [*first, *second] == every[::-1][:6]
+    pages = key_views.read(ready.product, ready.workspace_id, KEY).pages
+    told = [
+        call
+        for page in range(1, pages + 1)
+        for call in key_views.page_of_calls(ready.product, ready.workspace_id, KEY, page=page)
+    ]
+    assert told == every[::-1]
     assert (none.count, none.first_at, none.last_at) == (0, None, None)
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlmodel import Session, col
 
-from tracker import clock, colours, queries
+from tracker import clock, colours, passports, queries
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days, events, history, splits
@@ -38,6 +38,7 @@ from tracker.overview.lines import Line, lines
 from tracker.overview.splits import Split
 from tracker.overview.stacks import Bars, bars
 from tracker.overview.unusual import Unusual, unusual
+from tracker.passports import Passport
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
@@ -86,6 +87,8 @@ class Connection:
     reason: str | None
     checked_at: datetime | None
     paused: bool
+    excess: tuple[str, ...] = ()
+    """What the key is found to be allowed and nothing here needs."""
 
     @property
     def refused(self) -> bool:
@@ -177,6 +180,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
     workers = _workers(product, now)
     with product.database.workspace(workspace_id) as session:
         keys = _keys(session, workspace_id)
+        known = passports.every(session, workspace_id)
         ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
         by_day_and_model = queries.Question(cycle.horizon, cycle.end, ("day", "model"))
         rows = queries.usage(session, workspace_id, by_day_and_model)
@@ -191,7 +195,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         slots = colours.kept(session, workspace_id, "model")
     cells = tuple(cells_of(rows, slots=slots))
     through = days.billed_through(ledgers, keys)
-    connections = tuple(_connection(key) for key in keys)
+    connections = tuple(_connection(key, known.get(key.id or 0)) for key in keys)
     all_read = all(marks[day] is not DayMark.MISSING for day in cycle.days)
     return Overview(
         now=now,
@@ -251,7 +255,7 @@ def _keys(session: Session, workspace_id: int) -> list[ProviderKey]:
     return list(session.execute(statement).scalars())
 
 
-def _connection(row: ProviderKey) -> Connection:
+def _connection(row: ProviderKey, passport: Passport | None) -> Connection:
     return Connection(
         provider_key_id=row.id or 0,
         provider=provider_named(row.provider).title,
@@ -261,6 +265,7 @@ def _connection(row: ProviderKey) -> Connection:
         reason=row.status_reason,
         checked_at=row.checked_at,
         paused=row.paused_at is not None,
+        excess=tuple(each.allows for each in passport.excess) if passport else (),
     )
 
 

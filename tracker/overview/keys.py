@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
+from tracker import passports
 from tracker.models import Coverage, DailyUsage, FetchRun, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days
 from tracker.overview.days import Progress
+from tracker.passports import Passport
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
@@ -35,6 +37,7 @@ class KeyCard:
     retry_at: datetime | None
     progress: Progress
     read_days: int
+    too_powerful: bool
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
             .where(col(ProviderKey.workspace_id) == workspace_id, col(ProviderKey.deleted_at).is_(None))
             .order_by(col(ProviderKey.id))
         )
-        keys = tuple(_card(session, row, now) for row in rows.scalars())
+        known = passports.every(session, workspace_id)
+        keys = tuple(_card(session, row, known.get(row.id or 0), now) for row in rows.scalars())
         last = _last_run(session, workspace_id)
     return Standing(
         now=now,
@@ -82,7 +86,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
     )
 
 
-def _card(session: Session, row: ProviderKey, now: datetime) -> KeyCard:
+def _card(session: Session, row: ProviderKey, passport: Passport | None, now: datetime) -> KeyCard:
     key_id = row.id or 0
     of_key = (LEDGER.c.workspace_id == row.workspace_id, LEDGER.c.provider_key_id == key_id)
     read_at, read_days = session.execute(
@@ -105,6 +109,7 @@ def _card(session: Session, row: ProviderKey, now: datetime) -> KeyCard:
         retry_at=row.retry_at if row.retry_at and row.retry_at > now else None,
         progress=days.progress(session, row.workspace_id, [row], now=now),
         read_days=read_days,
+        too_powerful=bool(passport and passport.excess),
     )
 
 

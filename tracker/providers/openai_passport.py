@@ -30,7 +30,7 @@ MANAGEMENT = Permission(
     "names instead of ids, and the age of this key",
 )
 AUDIT = Permission("Audit logs", "who did what in the organisation, from which address", AUDIT_LOGS, None)
-PERMISSIONS = (USAGE, MANAGEMENT, AUDIT)
+PERMISSIONS: tuple[Permission, ...] = (USAGE, MANAGEMENT, AUDIT)
 
 NARROWING = (
     "At OpenAI, create another admin key with permissions Restricted: Usage Read, Management Read, the rest None. "
