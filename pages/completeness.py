@@ -11,7 +11,7 @@ from pages.ui.context import Context
 from tracker import overview
 from tracker.export import cell
 from tracker.overview import Overview, calendar
-from tracker.overview.calendar import Calendar, Face, Gap
+from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar
 from tracker.restatements import Restated
 from tracker.set_aside import Aside
 
@@ -47,7 +47,7 @@ def render(ctx: Context) -> None:
                 st.header(f"{text.quoted(of_key.label)}: what was read, by endpoint and day", anchor=False)
             spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
             st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
-            st.caption(CAPTION)
+            st.caption(f"{CAPTION}{_learned(of_key)}")
     grid = st.grid(2, border=True, min_column_width=340)
     with grid.cell():
         _open(found, seen)
@@ -76,6 +76,14 @@ def _alt(found: Calendar) -> str:
         f"One row an endpoint, one cell a UTC day from {found.start:%-d %B}. What is not final is named below, "
         "with the time of its next reading."
     )
+
+
+def _learned(of_key: KeyCalendar) -> str:
+    """Which endpoints are waited for longer, because they were seen to change late."""
+    if not of_key.settles:
+        return ""
+    named = ", ".join(f"{name.replace('_', ' ')} {text.several(days, 'day')}" for name, days in of_key.settles)
+    return f" · Final later than usual, because changes came late: {named} after its end"
 
 
 def _open(found: Calendar, seen: Overview) -> None:

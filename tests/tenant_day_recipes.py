@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Recipe, within
-from tests.tracker.builders import DAY
+from tests.tracker.builders import AFTER, DAY
 from tracker import calls, clock, passports, restatements, set_aside
 
 RECIPES: dict[str, Recipe] = {
@@ -21,6 +21,7 @@ RECIPES: dict[str, Recipe] = {
         aimed=True,
         role="worker",
     ),
+    "restatements.lateness": within(lambda s, w, _: restatements.lateness(s, w, since=AFTER), "counts"),
     "restatements.read": within(lambda s, w, _: restatements.read(s, w, DAY, NEXT)),
     "set_aside.read": within(lambda s, w, _: set_aside.read(s, w, DAY, NEXT)),
 }

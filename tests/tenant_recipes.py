@@ -61,6 +61,7 @@ OF_NO_TENANT = {
     "reconcile": dict.fromkeys(
         ("all_connections", "due_connections", "look_everywhere"), "the worker's own: ids of every tenant, nothing else"
     ),
+    "restatements": {"settles_after": "works under a claim, as above"},
     "rotation": {"rotate": "the operator's own, who holds the key ring: seals every row anew and shows counts"},
     "runs": dict.fromkeys(
         ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"

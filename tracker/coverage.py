@@ -1,7 +1,7 @@
 """What is due? Pure decisions on the coverage ledger: rows and a time in, states, due times and units of work out.
 
-A day is read at once when it is missing, hourly while it runs, daily until the provider no longer revises it,
-and weekly after that for a while. A day before the provider's history is never read again.
+A day is read at once when it is missing, hourly while it runs, daily until it has stopped changing, and weekly
+after that for a while. A day before the provider's history is never read again.
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ from datetime import date, datetime, timedelta
 
 from tracker import clock
 from tracker.models import DayState
-from tracker.providers.base import Endpoint
+from tracker.providers.base import Endpoint, Settling
 
 TODAY_REFRESH = timedelta(hours=1)
-REVISION_WINDOW = timedelta(days=3)
-"""Late usage lands for hours, seldom a day (consumers' reports, 2026-11); until then a day stays provisional."""
-
-BILL_WINDOW = timedelta(days=35)
-"""An empty day of the bill is "not billed yet" for so long, and "nothing billed" after."""
+LEARNED_FROM = timedelta(days=90)
+"""Changes seen in this time say how late an endpoint changes its days."""
 
 WEEKLY_WINDOW = timedelta(days=35)
 WEEK = timedelta(days=7)
@@ -108,10 +105,40 @@ def next_daily(after: datetime, hour: int) -> datetime:
     return today if today > after else today + clock.DAY
 
 
-def state_after(day: date, *, rows: int, bills: bool, now: datetime) -> DayState:
-    """The state of a day just read successfully with so many rows."""
-    window = BILL_WINDOW if bills and rows == 0 else REVISION_WINDOW
-    if now < clock.day_end(day) + window:
+def settles_after(settling: Settling, lateness: Iterable[timedelta]) -> timedelta:
+    """How long after its end a day of an endpoint stays provisional, learned from how late its changes were seen.
+
+    A day longer than the latest of them, within what is configured. What no worker saw in time counts as late as it
+    was seen, which errs towards reading once more.
+    """
+    latest = max(lateness, default=timedelta())
+    return min(max(settling.least, latest + clock.DAY), settling.most)
+
+
+def has_settled(
+    day: date, *, settling: Settling, after: timedelta, restated_at: datetime | None, now: datetime
+) -> bool:
+    """Whether a day just read is taken to change no more: its time has passed and its last readings agree.
+
+    `after` is what `settles_after` gave, `restated_at` when the finished day was last told differently.
+    """
+    end = clock.day_end(day)
+    if now >= end + settling.most:
+        return True
+    calm = restated_at is None or (clock.day_of(now) - clock.day_of(restated_at)).days >= settling.calm
+    return calm and now >= end + after
+
+
+def state_after(
+    day: date, endpoint: Endpoint, *, rows: int, after: timedelta, restated_at: datetime | None, now: datetime
+) -> DayState:
+    """The state of a day just read successfully with so many rows; the rest as for `has_settled`."""
+    settling = endpoint.settling
+    if endpoint.bills and rows == 0:
+        settled = now >= clock.day_end(day) + settling.unbilled
+    else:
+        settled = has_settled(day, settling=settling, after=after, restated_at=restated_at, now=now)
+    if not settled:
         return DayState.PROVISIONAL
     return DayState.FINAL if rows else DayState.VERIFIED_ZERO
 

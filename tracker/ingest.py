@@ -10,15 +10,15 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
-from tracker import clock, colours, ledger, rollup, set_aside, workspace_prices
-from tracker.coverage import LedgerDay, state_after, was_read_whole
+from tracker import clock, colours, coverage, ledger, restatements, rollup, set_aside, workspace_prices
+from tracker.coverage import LedgerDay, was_read_whole
 from tracker.ledger import Claim, DayResult
 from tracker.models import BilledCostRow, DayState, Restatement, UsageEvent, table_of
 from tracker.pricing import price
@@ -54,13 +54,7 @@ class DayChange:
 
 
 def store(
-    session: Session,
-    claimed: Claim,
-    fetched: Fetched,
-    *,
-    endpoint: Endpoint,
-    provider: str,
-    now: datetime,
+    session: Session, claimed: Claim, fetched: Fetched, *, endpoint: Endpoint, provider: str, now: datetime
 ) -> Stored:
     """Replace the claimed days by what was fetched; LeaseLost, and nothing written, when the lease has passed on.
 
@@ -82,6 +76,7 @@ def store(
     else:
         _replace_usage(session, claimed, usage, changes, provider=provider, now=now)
     restated = {change.day for change in changes if change.restates}
+    after = restatements.settles_after(session, claimed, endpoint, held, now=now)
     results = [
         _result(
             day,
@@ -91,6 +86,7 @@ def store(
             digest=digests[day],
             lacking=lacking.get(day, ()),
             restated=day in restated,
+            after=after,
             now=now,
         )
         for day, row in held.items()
@@ -123,9 +119,11 @@ def _result(
     digest: bytes,
     lacking: Sequence[RowSetAside],
     restated: bool,
+    after: timedelta,
     now: datetime,
 ) -> DayResult:
-    state = state_after(day, rows=rows, bills=endpoint.bills, now=now)
+    restated_at = now if restated else row.restated_at
+    state = coverage.state_after(day, endpoint, rows=rows, after=after, restated_at=restated_at, now=now)
     return DayResult(
         day=day,
         state=DayState.FAILED if lacking else state,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import select
 from sqlmodel import Session
 
+from tracker import clock, coverage
+from tracker.ledger import Claim
 from tracker.models import ProviderKey, Restatement, table_of
+from tracker.providers.base import Endpoint
 
 RESTATEMENTS, KEYS = table_of(Restatement), table_of(ProviderKey)
 
@@ -50,3 +54,29 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, most: i
         .limit(most)
     )
     return [Restated(*row) for row in session.execute(statement)]
+
+
+def lateness(session: Session, workspace_id: int, *, since: datetime) -> dict[tuple[int, str], list[timedelta]]:
+    """How long after its end each day was told differently, of changes seen since then: (key, endpoint) → durations."""
+    told = RESTATEMENTS.c
+    statement = select(told.provider_key_id, told.endpoint, told.day, told.seen_at).where(
+        told.workspace_id == workspace_id, told.seen_at >= since
+    )
+    found: dict[tuple[int, str], list[timedelta]] = {}
+    for key_id, endpoint, day, seen_at in session.execute(statement):
+        found.setdefault((key_id, endpoint), []).append(seen_at - clock.day_end(day))
+    return found
+
+
+def settles_after(
+    session: Session, claimed: Claim, endpoint: Endpoint, days: Iterable[date], *, now: datetime
+) -> timedelta:
+    """How long the claimed endpoint's days change after their end, learned from the last months.
+
+    What was seen is not looked up when all the days are too old for it to matter.
+    """
+    settling = endpoint.settling
+    if all(now >= clock.day_end(day) + settling.most for day in days):
+        return settling.least
+    seen = lateness(session, claimed.workspace_id, since=now - coverage.LEARNED_FROM)
+    return coverage.settles_after(settling, seen.get((claimed.provider_key_id, endpoint.name), ()))

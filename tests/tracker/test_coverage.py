@@ -9,12 +9,13 @@ import pytest
 from tracker import coverage
 from tracker.coverage import LedgerDay, Unit
 from tracker.models import DayState
-from tracker.providers.base import Endpoint
+from tracker.providers.base import Endpoint, Settling
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 23)
 HOUR = 2
-USAGE = Endpoint("completions", "/usage", 3_600, 7, ("model",))
+SETTLING = Settling(least=timedelta(days=3), most=timedelta(days=14))
+USAGE = Endpoint("completions", "/usage", 3_600, 7, ("model",), SETTLING)
 
 FINAL, PROVISIONAL, ZERO = DayState.FINAL, DayState.PROVISIONAL, DayState.VERIFIED_ZERO
 
@@ -73,34 +74,6 @@ def test_the_next_daily_reading_is_strictly_later(after: datetime, expected: dat
 def test_the_daily_reading_crosses_a_leap_day_and_a_year_end() -> None:
     assert coverage.next_daily(datetime(2028, 2, 28, 3, tzinfo=UTC), HOUR) == datetime(2028, 2, 29, 2, tzinfo=UTC)
     assert coverage.next_daily(datetime(2026, 12, 31, 3, tzinfo=UTC), HOUR) == datetime(2027, 1, 1, 2, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("day", "rows", "bills", "state"),
-    [
-        (23, 5, False, PROVISIONAL),
-        (20, 5, False, PROVISIONAL),
-        (19, 5, False, FINAL),
-        (19, 0, False, ZERO),
-        (19, 5, True, FINAL),
-        (19, 0, True, PROVISIONAL),
-    ],
-)
-def test_a_day_is_final_three_days_after_its_end_but_an_empty_bill_is_not(
-    day: int,
-    rows: int,
-    state: DayState,
-    *,
-    bills: bool,
-) -> None:
-    assert coverage.state_after(date(2026, 11, day), rows=rows, bills=bills, now=NOW) is state
-
-
-def test_an_empty_day_of_the_bill_is_settled_after_thirty_five_days() -> None:
-    last_open, settled = TODAY - timedelta(days=35), TODAY - timedelta(days=36)
-
-    assert coverage.state_after(last_open, rows=0, bills=True, now=NOW) is PROVISIONAL
-    assert coverage.state_after(settled, rows=0, bills=True, now=NOW) is ZERO
 
 
 @pytest.mark.parametrize(

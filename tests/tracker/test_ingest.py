@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from tests.seeds import examples
 from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, connection_of, record, store, two_workspaces
 from tracker import ingest, ledger, queries
+from tracker import restatements as restatements_of
 from tracker.coverage import LEASE, LedgerDay
 from tracker.db import Database
 from tracker.errors import LeaseLost
@@ -180,6 +181,27 @@ def test_a_day_restated_says_when_for_good(database: Database) -> None:
 
     with database.workspace(1) as session:
         assert session.execute(restated_at).scalars().all() == [changed]
+
+
+def test_a_changed_day_waits_until_it_is_calm_and_the_endpoint_is_waited_for_longer(database: Database) -> None:
+    later = AFTER + timedelta(days=4)
+    store(database, record(0))
+    store(database, record(0, tokens=9), now=later)  # four days after its end, when it would have been final
+    changed = ledger_of(database)
+    store(database, record(0, tokens=9), now=later + timedelta(days=1))
+    calm = ledger_of(database)
+    store(database, record(0, tokens=9), now=later + timedelta(days=2))
+    settled = ledger_of(database)
+    store(database, endpoint="embeddings", now=later)
+
+    # Changes of completions came four days and some hours late: five days are waited from then on.
+    assert [row.state for row in (changed, calm, settled)] == ["provisional", "provisional", "final"]
+    assert ledger_of(database, "embeddings").state == DayState.VERIFIED_ZERO
+    with database.workspace(1) as session:
+        assert restatements_of.lateness(session, 1, since=AFTER) == {
+            (1, "completions"): [timedelta(days=4, hours=3)],
+        }
+        assert restatements_of.lateness(session, 1, since=later + timedelta(seconds=1)) == {}
 
 
 def test_no_value_and_an_empty_one_are_different_series(database: Database) -> None:

@@ -5,9 +5,9 @@ Read from the ledger alone. The faces are what a person is shown; the rule of wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -58,7 +58,10 @@ class DayCell:
 
 @dataclass(frozen=True)
 class KeyCalendar:
-    """The days of one connection, by endpoint in the provider's order. A paused or refused key is not `read`."""
+    """The days of one connection, by endpoint in the provider's order. A paused or refused key is not `read`.
+
+    `settles` is after how many days a day of an endpoint is final at the earliest, where that was learned to be longer.
+    """
 
     provider_key_id: int
     label: str
@@ -66,6 +69,7 @@ class KeyCalendar:
     read: bool
     endpoints: tuple[str, ...]
     cells: tuple[DayCell, ...]
+    settles: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,14 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         rows = _rows(session, workspace_id, start, end)
         restated = restatements.read(session, workspace_id, start, end, most=MOST_RESTATED)
         aside = set_aside.read(session, workspace_id, start, end)
+        late = restatements.lateness(session, workspace_id, since=now - coverage.LEARNED_FROM)
     hour = product.settings.fetch_hour_utc
     calendars = tuple(
-        _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour) for key in keys
+        replace(
+            _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour),
+            settles=tuple(_learned(key, late)),
+        )
+        for key in keys
     )
     gaps = [gap for calendar in calendars if calendar.read for gap in gaps_of(calendar)]
     return Calendar(start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated), tuple(aside))
@@ -207,6 +216,13 @@ def _calendar(
             for day in days
         ),
     )
+
+
+def _learned(key: ProviderKey, late: Mapping[tuple[int, str], Sequence[timedelta]]) -> Iterator[tuple[str, int]]:
+    for endpoint in provider_named(key.provider).endpoints:
+        after = coverage.settles_after(endpoint.settling, late.get((key.id or 0, endpoint.name), ()))
+        if after > endpoint.settling.least:
+            yield endpoint.name, after.days
 
 
 def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int) -> DayCell:

@@ -19,6 +19,19 @@ VerdictStatus = Literal["valid", "invalid", "insufficient", "unchecked"]
 
 
 @dataclass(frozen=True)
+class Settling:
+    """How long a provider goes on changing a day after its end: `least` and `most` so long, whatever has been seen.
+
+    After a change, `calm` daily readings must agree. An empty day of the bill is not billed yet for `unbilled`.
+    """
+
+    least: timedelta
+    most: timedelta
+    calm: int = 2
+    unbilled: timedelta = timedelta(days=35)
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """One kind of data a provider offers by day.
 
@@ -31,6 +44,7 @@ class Endpoint:
     width_s: int
     days_per_unit: int
     group_by: tuple[str, ...]
+    settling: Settling
     droppable: tuple[str, ...] = ()
 
     @property

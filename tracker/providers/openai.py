@@ -24,7 +24,7 @@ from tracker.providers import openai_lists as lists
 from tracker.providers import openai_passport as passport
 from tracker.providers import openai_payload as payload
 from tracker.providers import openai_sentences as sentences
-from tracker.providers.base import COSTS, Endpoint, Fetched, KeyFacts, KnownName, Verdict
+from tracker.providers.base import COSTS, Endpoint, Fetched, KeyFacts, KnownName, Settling, Verdict
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.redact import SecretKey
 from tracker.usage import BilledCost, RowSetAside, UsageRecord
@@ -36,6 +36,11 @@ MAX_SET_ASIDE = 100
 
 FUTURE = timedelta(hours=1)
 """How far ahead of our clock a bucket may begin before the answer is refused."""
+
+SETTLING = Settling(least=timedelta(days=3), most=timedelta(days=14))
+"""How late OpenAI changes a day is not told. Consumers: usage for hours, seldom a day, and costs 1 to 2 hours (reports
+and code read 2026-11). So three days at least; what comes later than that is learned from what was seen.
+"""
 
 Params = lists.Params
 Row = TypeVar("Row", UsageRecord, BilledCost)
@@ -55,6 +60,7 @@ class OpenAI:
                 width_s=HOUR_S,
                 days_per_unit=BUCKETS_PER_PAGE[HOUR_S] * HOUR_S // DAY_S,
                 group_by=family.group_by,
+                settling=SETTLING,
             )
             for family in payload.FAMILIES.values()
         ),
@@ -64,6 +70,7 @@ class OpenAI:
             width_s=DAY_S,
             days_per_unit=31,
             group_by=("project_id", "line_item", "api_key_id"),
+            settling=SETTLING,
             droppable=("api_key_id", "project_id"),
         ),
     )
