@@ -111,7 +111,8 @@ def _fate(gap: Gap, seen: Overview) -> str:
     if gap.face is Face.FAILED:
         return f"{text.quoted(gap.reason or '')} {when} Nothing to do."
     if gap.face is Face.MISSING:
-        return "The worker reads it by itself, newest days first." if seen.workers.alive else text.START_WORKER
+        later = when if gap.next_at and gap.next_at > seen.now else "It is due now."
+        return f"The worker reads it by itself, newest days first. {later}" if seen.workers.alive else text.START_WORKER
     return f"Read again until it stops changing. {when}"
 
 

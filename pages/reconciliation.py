@@ -12,7 +12,7 @@ from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
 from tracker.export import cell
-from tracker.overview import Overview
+from tracker.overview import Overview, truth
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.statement import Row, Statement, statement
 
@@ -41,6 +41,9 @@ def render(ctx: Context) -> None:
         return
     told = statement(ctx.product, ctx.workspace_id, start, end)
     st.markdown(text.dollars(_headline(told, seen)))
+    with ctx.product.database.workspace(ctx.workspace_id) as session:
+        found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
+    st.caption(f"Of these days: {found.sentence}.")
     _cards(told, seen)
     if told.causes:
         _causes(told)

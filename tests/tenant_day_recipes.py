@@ -23,6 +23,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "restatements.lateness": within(lambda s, w, _: restatements.lateness(s, w, since=AFTER), "counts"),
     "restatements.read": within(lambda s, w, _: restatements.read(s, w, DAY, NEXT)),
+    "set_aside.days_lacking": within(lambda s, w, _: set_aside.days_lacking(s, w)),
     "set_aside.read": within(lambda s, w, _: set_aside.read(s, w, DAY, NEXT)),
 }
 """By operation, its module below `tracker`."""

@@ -27,7 +27,7 @@ from tracker import (
     unpriced,
 )
 from tracker.downloads import Period
-from tracker.overview import calendar, days, events, history, keys, passport, splits
+from tracker.overview import calendar, days, events, history, keys, passport, splits, truth
 from tracker.overview.cycle import Cycle
 from tracker.overview.splits import Split
 from tracker.providers.base import KnownName, Verdict
@@ -230,6 +230,8 @@ OVERVIEW = {
         lambda a: calendar.read(a.caller.product, a.caller.workspace_id, days=30, now=NOW)
     ),
     "unpriced.read": within(lambda s, w, _: unpriced.read(s, w, DAY, NEXT), "counts"),
+    "overview.truth.read": within(lambda s, w, _: truth.read(s, w, DAY, NEXT, now=NOW), "counts"),
+    "overview.days.read_keys": within(lambda s, w, _: days.read_keys(s, w)),
     "overview.days.read_ledgers": within(lambda s, w, _: days.read_ledgers(s, w, DAY, NEXT), "counts"),
     "overview.days.last_read": within(lambda s, w, _: days.last_read(s, w), "counts"),
     "overview.days.progress": within(lambda s, w, a: days.progress(s, w, [a.row], now=NOW), "nothing"),

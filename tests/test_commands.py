@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.installation import EMAIL, NOW, Installation, installed
 from tracker import clock
+from tracker.money import usd_text
 from tracker.sandbox import World
 
 ADD = ("add-key", EMAIL, "--provider", "openai", "--label", "second")
@@ -98,6 +101,32 @@ def test_a_key_that_cannot_be_checked_now_is_stored_as_unchecked(ready: Installa
     assert "not checked yet" in err
     (key,) = json.loads(run(ready, "keys", email, "--json")[1])
     assert key["status"] == "unchecked"
+
+
+def test_figures_come_with_how_far_they_can_be_trusted(ready: Installation) -> None:
+    days = ("--from", "2026-11-20", "--to", "2026-11-24")
+    _, out, err = run(ready, "usage", EMAIL, *days, "--by", "day", "--json")
+    *_, first, second = err.strip().splitlines()
+    rows = json.loads(out)
+    billed = [row for row in rows if row["billed_cost_usd"] is not None]
+    charged, same = _sum(billed, "billed_cost_usd"), _sum(billed, "estimated_cost_usd")
+
+    through = billed[-1]["day"]
+    assert re.fullmatch(rf"3 of 3 days complete, billed through {int(through[-2:])} Nov UTC, read .*\.", first)
+    assert second == (
+        f"Estimated {usd_text(_sum(rows, 'estimated_cost_usd'))} USD. Through {through} billed {usd_text(charged)} "
+        f"USD and estimated {usd_text(same)} USD, difference {usd_text(charged - same)} USD."
+    )
+    assert run(ready, "reconcile", EMAIL, *days)[2].strip().splitlines()[-2:] == [first, second]
+    _, _, err = run(ready, "usage", EMAIL, "--from", "2026-11-23", "--to", "2026-11-24")
+    assert [line.partition(",")[0] for line in err.strip().splitlines()[-2:]] == [
+        "No day over yet",
+        f"Estimated {rows[-1]['estimated_cost_usd']} USD",
+    ]
+
+
+def _sum(rows: list[dict[str, str]], name: str) -> Decimal:
+    return sum((Decimal(row[name]) for row in rows), Decimal())
 
 
 def test_an_account_is_closed_opened_again_and_signed_out(ready: Installation) -> None:

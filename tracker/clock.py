@@ -54,3 +54,15 @@ def day_end(day: date) -> datetime:
 def days(start: date, end: date) -> list[date]:
     """Every day of the half-open range [start, end), in order."""
     return [start + timedelta(days=n) for n in range((end - start).days)]
+
+
+def age(since: timedelta) -> str:
+    """How long ago in the largest unit that fits: just now, 12 min ago, 3 h ago, 4 days ago."""
+    minutes = int(since.total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{minutes // 1440} days ago"

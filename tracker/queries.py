@@ -66,6 +66,13 @@ class UsageRow:
     unpriced_requests: int
     unpriced_rows: int
 
+    @property
+    def difference(self) -> Decimal | None:
+        """Billed minus estimated: above zero, more was billed; None while either is unknown."""
+        if self.billed_cost is None or self.estimated_cost is None:
+            return None
+        return self.billed_cost - self.estimated_cost
+
 
 @dataclass(frozen=True)
 class Question:

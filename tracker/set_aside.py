@@ -80,3 +80,10 @@ def read(session: Session, workspace_id: int, start: date, end: date) -> list[As
         .limit(MOST_LISTED)
     )
     return [Aside(*row) for row in session.execute(statement)]
+
+
+def days_lacking(session: Session, workspace_id: int) -> set[tuple[int, str, date]]:
+    """The (connection, endpoint, UTC day) of which rows are set aside."""
+    aside = SET_ASIDE.c
+    statement = select(aside.provider_key_id, aside.endpoint, aside.day).where(aside.workspace_id == workspace_id)
+    return {(key_id, endpoint, day) for key_id, endpoint, day in session.execute(statement.distinct())}

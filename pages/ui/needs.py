@@ -97,6 +97,19 @@ def _failed(seen: Overview) -> Iterator[Need]:
     yield Need("event_busy", fact, f"{text.quoted(failure.reason or '')}{retry} Nothing to do.")
 
 
+def _set_aside(seen: Overview) -> Iterator[Need]:
+    if not seen.aside:
+        return
+    newest, today = seen.aside[0], seen.cycle.today
+    what = f"{newest.endpoint.replace('_', ' ')} of {text.day(newest.day, today=today)}"
+    lacking = len({(each.label, each.endpoint, each.day) for each in seen.aside})
+    others = f" and {text.several(lacking - 1, 'other day')}" if lacking > 1 else ""
+    rows = text.several(len(seen.aside), "row")
+    fact = f"{rows} that cannot be true {'is' if len(seen.aside) == 1 else 'are'} in no figure: {what}{others}."
+    rest = "The rest of the day counts. Completeness names every row; they are read again by themselves."
+    yield Need("rule", fact, f"{text.quoted(newest.reason)} {rest}")
+
+
 def _missing(seen: Overview) -> Iterator[Need]:
     missing = [day for day in seen.cycle.finished if seen.marks[day] is DayMark.MISSING]
     if not missing or seen.failure or seen.stage is Stage.READING:

@@ -10,6 +10,9 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from tracker import clock
+
+age = clock.age
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "\N{EN DASH}"
 CENT = Decimal("0.01")
@@ -94,22 +97,10 @@ def day_range(first: date, last: date, *, today: date) -> str:
     return f"{day(first, today=today)} – {day(last, today=today)}"
 
 
-def age(since: timedelta) -> str:
-    """How long ago in the largest unit that fits: just now, 12 min ago, 3 h ago, 4 days ago."""
-    minutes = int(since.total_seconds() // 60)
-    if minutes < 1:
-        return "just now"
-    if minutes < 60:
-        return f"{minutes} min ago"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h ago"
-    return f"{minutes // 1440} days ago"
-
-
 def instant(at: datetime, *, today: date) -> str:
     """20 Nov 04:02 UTC; the time alone on the same day. `at` is aware UTC."""
-    clock = f"{at:%H:%M} UTC"
-    return clock if at.date() == today else f"{day(at.date(), today=today)} {clock}"
+    time = f"{at:%H:%M} UTC"
+    return time if at.date() == today else f"{day(at.date(), today=today)} {time}"
 
 
 def too_often(wait: timedelta) -> str:

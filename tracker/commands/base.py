@@ -13,10 +13,12 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from tracker import access, product, unpriced
+from tracker import access, clock, product, queries, unpriced
+from tracker.clock import utc_now
 from tracker.db import ProcessRole
 from tracker.errors import TrackerError
 from tracker.money import usd_text
+from tracker.overview import truth
 from tracker.product import Product
 
 Environ = Mapping[str, str]
@@ -73,6 +75,28 @@ def tell_unpriced(session: Session, workspace_id: int, start: date, end: date) -
     """Say on standard error what of the UTC days [start, end) is in no estimate; nothing where everything is."""
     if words := unpriced.in_words(unpriced.read(session, workspace_id, start, end)):
         print(words, file=sys.stderr)
+
+
+def tell_truth(session: Session, workspace_id: int, start: date, end: date) -> None:
+    """On standard error, how far the figures just printed can be trusted, and both totals with their difference."""
+    found = truth.read(session, workspace_id, start, end, now=utc_now())
+    print(found.sentence[0].upper() + found.sentence[1:] + ".", file=sys.stderr)
+    total = queries.totals(session, workspace_id, start, end)
+    estimated = _amount(total.estimated_cost)
+    if found.billed_through is None or total.billed_cost is None:
+        print(f"Estimated {estimated}, not billed yet.", file=sys.stderr)
+        return
+    billed_end = min(end, found.billed_through + clock.DAY)
+    same = queries.totals(session, workspace_id, start, billed_end)
+    print(
+        f"Estimated {estimated}. Through {found.billed_through} billed {_amount(same.billed_cost)} and estimated "
+        f"{_amount(same.estimated_cost)}, difference {_amount(same.difference)}.",
+        file=sys.stderr,
+    )
+
+
+def _amount(usd: Decimal | None) -> str:
+    return "unknown" if usd is None else f"{usd_text(usd)} USD"
 
 
 def _shown(value: object) -> str:

@@ -6,7 +6,17 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from tracker import queries
-from tracker.commands.base import Command, Environ, as_json, period, print_rows, started, tell_unpriced, workspace
+from tracker.commands.base import (
+    Command,
+    Environ,
+    as_json,
+    period,
+    print_rows,
+    started,
+    tell_truth,
+    tell_unpriced,
+    workspace,
+)
 from tracker.money import usd_text
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Reconciled, reconcile
@@ -17,7 +27,8 @@ def write_reconciliation(options: Namespace, environ: Environ) -> int:
         labels = queries.key_labels(session, workspace_id)
         rows = reconcile(read.lines(session, workspace_id, options.start, options.end))
         tell_unpriced(session, workspace_id, options.start, options.end)
-    print_rows([_fields(row, labels) for row in rows], as_json=options.json)
+        print_rows([_fields(row, labels) for row in rows], as_json=options.json)
+        tell_truth(session, workspace_id, options.start, options.end)
     return 0
 
 

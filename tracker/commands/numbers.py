@@ -17,6 +17,7 @@ from tracker.commands.base import (
     period,
     print_rows,
     started,
+    tell_truth,
     tell_unpriced,
     workspace,
 )
@@ -37,7 +38,8 @@ def usage(options: Namespace, environ: Environ) -> int:
         labels = queries.key_labels(session, workspace_id)
         rows = [_usage_fields(row, labels) for row in queries.usage(session, workspace_id, question)]
         tell_unpriced(session, workspace_id, question.start, question.end)
-    print_rows(rows, as_json=options.json)
+        print_rows(rows, as_json=options.json)
+        tell_truth(session, workspace_id, options.start, options.end)
     return 0
 
 

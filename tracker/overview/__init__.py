@@ -12,9 +12,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
-from tracker import clock, colours, passports, queries
+from tracker import clock, colours, passports, queries, set_aside
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days, events, history, splits
@@ -42,6 +42,7 @@ from tracker.passports import Passport
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
+from tracker.set_aside import Aside
 from tracker.unpriced import Unpriced
 
 __all__ = [
@@ -135,6 +136,7 @@ class Overview:
     workers: Workers
     progress: Progress
     failure: Failure | None
+    aside: tuple[Aside, ...]
     marks: Mapping[date, DayMark]
     read_at: datetime | None
     billed_through: date | None
@@ -179,7 +181,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
     cycle = Cycle(clock.day_of(now))
     workers = _workers(product, now)
     with product.database.workspace(workspace_id) as session:
-        keys = _keys(session, workspace_id)
+        keys = days.read_keys(session, workspace_id)
         known = passports.every(session, workspace_id)
         ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
         by_day_and_model = queries.Question(cycle.horizon, cycle.end, ("day", "model"))
@@ -187,7 +189,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         progress = days.progress(session, workspace_id, keys, now=now)
         used = _is_used(session, workspace_id)
         read_at = days.last_read(session, workspace_id)
-        failure = days.failure(session, workspace_id, keys)
+        failure = days.failure(session, workspace_id, keys, lacking=set_aside.days_lacking(session, workspace_id))
+        aside = set_aside.read(session, workspace_id, cycle.horizon, cycle.end)
         last = events.last_events(session, workspace_id)
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
@@ -205,6 +208,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         workers=workers,
         progress=progress,
         failure=failure,
+        aside=tuple(aside),
         marks=marks,
         read_at=read_at,
         billed_through=through,
@@ -239,20 +243,6 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     if progress.read == progress.total:
         return Stage.NOTHING_USED
     return Stage.READING if progress.read or progress.reading or progress.failed else Stage.WAITING
-
-
-def _keys(session: Session, workspace_id: int) -> list[ProviderKey]:
-    """The connections that ought to be read: a duplicate was set aside for another, a deleted one is history."""
-    statement = (
-        select(ProviderKey)
-        .where(
-            col(ProviderKey.workspace_id) == workspace_id,
-            col(ProviderKey.deleted_at).is_(None),
-            col(ProviderKey.status) != KeyStatus.DUPLICATE,
-        )
-        .order_by(col(ProviderKey.id))
-    )
-    return list(session.execute(statement).scalars())
 
 
 def _connection(row: ProviderKey, passport: Passport | None) -> Connection:

@@ -11,11 +11,12 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from tracker import clock, coverage, restatements, set_aside
 from tracker.coverage import LedgerDay
 from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, table_of
+from tracker.overview import days as days_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint
@@ -102,7 +103,7 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     end = clock.day_of(now) + clock.DAY
     start = end - clock.DAY * days
     with product.database.workspace(workspace_id) as session:
-        keys = _keys(session, workspace_id)
+        keys = days_of.read_keys(session, workspace_id)
         rows = _rows(session, workspace_id, start, end)
         restated = restatements.read(session, workspace_id, start, end, most=MOST_RESTATED)
         aside = set_aside.read(session, workspace_id, start, end)
@@ -167,19 +168,6 @@ def _by_gravity(gap: Gap) -> tuple[int, int]:
 def gravest(faces: Iterable[Face]) -> Face:
     """The face of several days taken together."""
     return min(faces, key=GRAVITY.__getitem__)
-
-
-def _keys(session: Session, workspace_id: int) -> list[ProviderKey]:
-    statement = (
-        select(ProviderKey)
-        .where(
-            col(ProviderKey.workspace_id) == workspace_id,
-            col(ProviderKey.deleted_at).is_(None),
-            col(ProviderKey.status) != KeyStatus.DUPLICATE,
-        )
-        .order_by(col(ProviderKey.id))
-    )
-    return list(session.execute(statement).scalars())
 
 
 Row = tuple[LedgerDay, bool, str | None]

@@ -6,17 +6,17 @@ own date ("billed through"); a day that the provider cannot tell is not waited f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from sqlalchemy import func, or_, select
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from tracker import clock, coverage
 from tracker.coverage import ABSENT, LedgerDay
-from tracker.models import Coverage, DayState, ProviderKey, table_of
+from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint
 
@@ -72,6 +72,20 @@ class Failure:
     endpoint: str
     reason: str | None
     retry_at: datetime | None
+
+
+def read_keys(session: Session, workspace_id: int) -> list[ProviderKey]:
+    """The connections that ought to be read: a duplicate was set aside for another, a deleted one is history."""
+    statement = (
+        select(ProviderKey)
+        .where(
+            col(ProviderKey.workspace_id) == workspace_id,
+            col(ProviderKey.deleted_at).is_(None),
+            col(ProviderKey.status) != KeyStatus.DUPLICATE,
+        )
+        .order_by(col(ProviderKey.id))
+    )
+    return list(session.execute(statement).scalars())
 
 
 def read_ledgers(session: Session, workspace_id: int, start: date, end: date) -> Ledgers:
@@ -184,10 +198,15 @@ def _being_read(session: Session, workspace_id: int, now: datetime) -> date | No
     return day
 
 
-def failure(session: Session, workspace_id: int, keys: Sequence[ProviderKey]) -> Failure | None:
-    """What last failed and has not been made good since, for the connections given."""
+def failure(
+    session: Session, workspace_id: int, keys: Sequence[ProviderKey], *, lacking: Collection[tuple[int, str, date]] = ()
+) -> Failure | None:
+    """What last failed and has not been made good since, for the connections given.
+
+    Days `lacking` rows (key, endpoint, day) were read, and are told of by themselves.
+    """
     statement = (
-        select(LEDGER.c.day, LEDGER.c.endpoint, LEDGER.c.reason, LEDGER.c.retry_at)
+        select(LEDGER.c.provider_key_id, LEDGER.c.day, LEDGER.c.endpoint, LEDGER.c.reason, LEDGER.c.retry_at)
         .where(
             LEDGER.c.workspace_id == workspace_id,
             LEDGER.c.provider_key_id.in_([key.id for key in keys]),
@@ -195,7 +214,7 @@ def failure(session: Session, workspace_id: int, keys: Sequence[ProviderKey]) ->
         )
         .order_by(LEDGER.c.day.desc(), LEDGER.c.endpoint)
     )
-    rows = session.execute(statement).all()
+    rows = [row for row in session.execute(statement) if (row.provider_key_id, row.endpoint, row.day) not in lacking]
     if not rows:
         return None
     newest = rows[0]

@@ -127,6 +127,7 @@ def test_the_command_prints_a_row_a_day_and_line(tmp_path: Path) -> None:
     rows = json.loads(out)
     assert process.returncode == 0
     assert err.startswith(b"Without a price, and so in no estimate: ")
+    assert b"4 of 4 days complete" in err
     search = next(row for row in rows if row["line_item"] == "Web search tool calls")
     assert search["estimated_cost_usd"] is None
     assert search["causes"] == {"tool or storage fee": search["billed_cost_usd"]}

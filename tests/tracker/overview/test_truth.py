@@ -1,0 +1,68 @@
+"""The sentence that stands beside a total, and rows set aside among what needs somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from tests.tracker.builders import AFTER, DAY, connection_of, record, store, two_workspaces
+from tracker import clock, set_aside
+from tracker.db import Database
+from tracker.overview import days, truth
+from tracker.overview.truth import Truth
+from tracker.usage import RowSetAside
+
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+WHOLE = Truth(30, 29, date(2026, 11, 21), NOW - timedelta(hours=3), NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        (WHOLE, "29 of 30 days complete, billed through 21 Nov UTC, read 3 h ago"),
+        (replace(WHOLE, finished=1, complete=0), "0 of 1 day complete, billed through 21 Nov UTC, read 3 h ago"),
+        (replace(WHOLE, billed_through=None), "29 of 30 days complete, not billed yet, read 3 h ago"),
+        (
+            replace(WHOLE, billed_through=date(2025, 12, 31)),
+            "29 of 30 days complete, billed through 31 Dec 2025 UTC, read 3 h ago",
+        ),
+        (Truth(0, 0, None, None, NOW), "no day over yet, not billed yet, not read yet"),
+    ],
+)
+def test_a_total_says_how_far_it_can_be_trusted(told: Truth, sentence: str) -> None:
+    assert told.sentence == sentence
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    with two_workspaces(migrated_url) as opened:
+        yield opened
+
+
+def test_days_that_are_not_over_are_no_part_of_it(database: Database) -> None:
+    end = DAY + timedelta(days=5)
+    with database.workspace(1) as session:
+        whole = truth.read(session, 1, DAY, end, now=NOW)
+        running = truth.read(session, 1, DAY, end, now=clock.day_start(DAY + timedelta(days=2)))
+        future = truth.read(session, 1, DAY, end, now=clock.day_start(DAY))
+    assert [found.finished for found in (whole, running, future)] == [5, 2, 0]
+    assert (whole.complete, whole.billed_through, whole.read_at) == (0, None, None)
+
+
+def test_a_day_that_lacks_a_row_is_not_told_as_one_that_could_not_be_read(database: Database) -> None:
+    store(database, record(0), RowSetAside(DAY, "A count is below zero.", "gpt-5.4"))
+    key = connection_of(1)
+    key.id = 1
+
+    with database.workspace(1) as session:
+        lacking = set_aside.days_lacking(session, 1)
+        assert lacking == {(1, "completions", DAY)}
+        assert days.failure(session, 1, [key]) is not None
+        assert days.failure(session, 1, [key], lacking=lacking) is None
+
+    store(database, record(0), now=AFTER + timedelta(hours=1))
+    with database.workspace(1) as session:
+        assert set_aside.days_lacking(session, 1) == set()

@@ -1,0 +1,52 @@
+"""How far the figures of some days can be trusted, in one sentence: complete days, the bill, the last reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from tracker import clock
+from tracker.overview import days
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Of the `finished` UTC days of a period so many are `complete`. `billed_through` is the last day with a bill."""
+
+    finished: int
+    complete: int
+    billed_through: date | None
+    read_at: datetime | None
+    now: datetime
+
+    @property
+    def sentence(self) -> str:
+        """As plain text: 29 of 30 days complete, billed through 21 Nov UTC, read 3 h ago."""
+        read = f"read {clock.age(self.now - self.read_at)}" if self.read_at else "not read yet"
+        whole = f"{self.complete} of {self.finished} {'day' if self.finished == 1 else 'days'} complete"
+        return f"{whole if self.finished else 'no day over yet'}, {self._billed()}, {read}"
+
+    def _billed(self) -> str:
+        through = self.billed_through
+        if through is None:
+            return "not billed yet"
+        year = "" if through.year == self.now.year else f" {through.year}"
+        return f"billed through {through.day} {through:%b}{year} UTC"
+
+
+def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:
+    """The truth about the UTC days [start, end) at `now`; days that are not over are no part of it."""
+    keys = days.read_keys(session, workspace_id)
+    over = min(end, clock.day_of(now))
+    finished = clock.days(start, over) if start < over else []
+    ledgers = days.read_ledgers(session, workspace_id, start, end)
+    marks = days.marks(ledgers, keys, finished)
+    return Truth(
+        finished=len(finished),
+        complete=sum(mark.complete for mark in marks.values()),
+        billed_through=days.billed_through(ledgers, keys),
+        read_at=days.last_read(session, workspace_id),
+        now=now,
+    )
