@@ -11,7 +11,7 @@ from pages.ui.context import Context
 from tracker import overview
 from tracker.export import cell
 from tracker.overview import Overview, calendar
-from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar
+from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar, Undivided
 from tracker.restatements import Restated
 from tracker.set_aside import Aside
 
@@ -26,6 +26,7 @@ CAPTION = (
     "again by itself · **–** not read yet"
 )
 ICONS = {Face.FAILED: ":red[:material/error:]", Face.MISSING: ":orange[:material/hourglass_empty:]"}
+NOUNS = {"api_key_id": "API key", "project_id": "project"}
 MOST = 8
 
 
@@ -48,6 +49,8 @@ def render(ctx: Context) -> None:
             spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
             st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
             st.caption(f"{CAPTION}{_learned(of_key)}")
+    for each in found.undivided:
+        st.caption(_undivided(each, seen))
     grid = st.grid(2, border=True, min_column_width=340)
     with grid.cell():
         _open(found, seen)
@@ -84,6 +87,16 @@ def _learned(of_key: KeyCalendar) -> str:
         return ""
     named = ", ".join(f"{name.replace('_', ' ')} {text.several(days, 'day')}" for name, days in of_key.settles)
     return f" · Final later than usual, because changes came late: {named} after its end"
+
+
+def _undivided(each: Undivided, seen: Overview) -> str:
+    days = text.day_range(each.first, each.last, today=seen.cycle.today)
+    some = "" if (each.last - each.first).days + 1 == each.days else f" ({each.days} of them)"
+    by = " and ".join(NOUNS.get(name, name) for name in each.dimensions)
+    return (
+        f":orange[:material/call_split:] The bill of {days}{some} of {text.quoted(each.label)} is not divided by {by}: "
+        f"the provider refused that. Billed figures by {by} lack these days; every total holds them."
+    )
 
 
 def _open(found: Calendar, seen: Overview) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import Session
 
 from tracker import clock, coverage, restatements, set_aside
 from tracker.coverage import LedgerDay
-from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, table_of
+from tracker.models import BilledCostRow, Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.overview import days as days_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -23,7 +23,7 @@ from tracker.providers.base import Endpoint
 from tracker.restatements import Restated
 from tracker.set_aside import Aside
 
-LEDGER = table_of(Coverage)
+LEDGER, BILLED, KEYS = table_of(Coverage), table_of(BilledCostRow), table_of(ProviderKey)
 
 MOST_RESTATED = 100
 
@@ -87,8 +87,19 @@ class Gap:
 
 
 @dataclass(frozen=True)
+class Undivided:
+    """So many days from `first` to `last` whose bill the provider would not divide by these dimensions."""
+
+    label: str
+    dimensions: tuple[str, ...]
+    first: date
+    last: date
+    days: int
+
+
+@dataclass(frozen=True)
 class Calendar:
-    """The UTC days [start, end) of every connection, what is open in them, was restated, or was set aside."""
+    """The UTC days [start, end) of every connection: what is open in them, was restated, set aside, or not divided."""
 
     start: date
     end: date
@@ -96,6 +107,7 @@ class Calendar:
     gaps: tuple[Gap, ...]
     restated: tuple[Restated, ...]
     aside: tuple[Aside, ...]
+    undivided: tuple[Undivided, ...]
 
 
 def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Calendar:
@@ -107,6 +119,7 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         rows = _rows(session, workspace_id, start, end)
         restated = restatements.read(session, workspace_id, start, end, most=MOST_RESTATED)
         aside = set_aside.read(session, workspace_id, start, end)
+        undivided = _undivided(session, workspace_id, start, end)
         late = restatements.lateness(session, workspace_id, since=now - coverage.LEARNED_FROM)
     hour = product.settings.fetch_hour_utc
     calendars = tuple(
@@ -117,7 +130,9 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         for key in keys
     )
     gaps = [gap for calendar in calendars if calendar.read for gap in gaps_of(calendar)]
-    return Calendar(start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated), tuple(aside))
+    return Calendar(
+        start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated), tuple(aside), undivided
+    )
 
 
 def face_of(row: LedgerDay, *, restated: bool) -> Face:
@@ -168,6 +183,26 @@ def _by_gravity(gap: Gap) -> tuple[int, int]:
 def gravest(faces: Iterable[Face]) -> Face:
     """The face of several days taken together."""
     return min(faces, key=GRAVITY.__getitem__)
+
+
+def _undivided(session: Session, workspace_id: int, start: date, end: date) -> tuple[Undivided, ...]:
+    billed = BILLED.c
+    days = (func.min(billed.day), func.max(billed.day), func.count(billed.day.distinct()))
+    statement = (
+        select(KEYS.c.label, billed.dropped, *days)
+        .join_from(BILLED, KEYS, billed.provider_key_id == KEYS.c.id)
+        .where(
+            billed.workspace_id == workspace_id,
+            KEYS.c.workspace_id == workspace_id,
+            billed.day >= start,
+            billed.day < end,
+            billed.dropped != "",
+        )
+        .group_by(KEYS.c.id, KEYS.c.label, billed.dropped)
+        .order_by(KEYS.c.id, billed.dropped)
+    )
+    found = session.execute(statement)
+    return tuple(Undivided(label, tuple(dropped.split(",")), *days) for label, dropped, *days in found)
 
 
 Row = tuple[LedgerDay, bool, str | None]

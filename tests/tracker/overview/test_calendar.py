@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import altair as alt
@@ -13,7 +13,7 @@ from pages.ui import calendars
 from tests.installation import NOW, PASSWORD, TODAY, Installation, installed
 from tracker import access, clock, connections, coverage
 from tracker.coverage import LedgerDay
-from tracker.models import DayState
+from tracker.models import DayState, ProviderKey
 from tracker.overview import calendar
 from tracker.overview.calendar import Calendar, Face, face_of
 from tracker.sandbox import World
@@ -72,6 +72,27 @@ def test_a_failed_day_comes_first_with_its_reason(ready: Installation) -> None:
 
     assert (gap.face, gap.endpoints) == (Face.FAILED, ("images",))
     assert gap.reason and "404" in gap.reason and gap.next_at is not None
+
+
+def test_days_whose_bill_could_not_be_divided_are_named(ready: Installation) -> None:
+    ready.world.troubles.add(Trouble("status_400", path="/organization/costs", times=1))
+    ready.fetch()
+
+    (told,) = seen(ready).undivided
+    billed = sorted({row["day"] for row in ready.csv(told.first, TODAY, "billed-csv") if not row["api_key_id"]})
+    assert (told.label, told.dimensions, told.last) == ("main", ("api_key_id",), date.fromisoformat(billed[-1]))
+    assert told.days == len(billed) > 20
+
+
+def test_where_changes_came_late_days_are_waited_for_longer_and_that_is_said() -> None:
+    key = ProviderKey(id=1, provider="openai", workspace_id=1, label="k", origin="", last4="", created_at=NOW)
+    late = {
+        (1, "images"): [timedelta(days=5, hours=2)],
+        (1, "costs"): [timedelta(hours=9)],
+        (2, "costs"): [clock.DAY * 9],
+    }
+
+    assert list(calendar._learned(key, late)) == [("images", 6)]
 
 
 def test_a_day_told_differently_later_keeps_both_values(ready: Installation) -> None:
