@@ -116,11 +116,14 @@ def _fact(gap: Gap, seen: Overview) -> str:
     some = "" if (gap.days[-1] - gap.days[0]).days + 1 == len(gap.days) else f", {len(gap.days)} of these days"
     named = [name.replace("_", " ") for name in gap.endpoints]
     which = ", ".join(named) if len(named) <= 2 else text.several(len(named), "endpoint")
-    return f"{days}{some}, {which} of {text.quoted(gap.label)}: {gap.face.value}"
+    what = "rows set aside" if gap.lack else gap.face.value
+    return f"{days}{some}, {which} of {text.quoted(gap.label)}: {what}"
 
 
 def _fate(gap: Gap, seen: Overview) -> str:
     when = f"Next reading {text.instant(gap.next_at, today=seen.cycle.today)}." if gap.next_at else ""
+    if gap.lack:
+        return f"Named below, with what is wrong; the rest of these days counts. {when} Nothing to do."
     if gap.face is Face.FAILED:
         return f"{text.quoted(gap.reason or '')} {when} Nothing to do."
     if gap.face is Face.MISSING:
@@ -146,17 +149,27 @@ def _aside(found: Calendar, seen: Overview) -> None:
     )
     rows = [_aside_row(each, seen) for each in found.aside]
     height: Literal["content"] | int = "content" if len(rows) <= MOST else 320
-    st.dataframe(rows, hide_index=True, height=height, row_height=34, alt="Rows set aside.")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        height=height,
+        row_height=34,
+        column_config={
+            "Day": st.column_config.TextColumn(width=64),
+            "What is wrong": st.column_config.TextColumn(width="large"),
+        },
+        alt="Rows set aside.",
+    )
 
 
 def _aside_row(each: Aside, seen: Overview) -> dict[str, str]:
     today = seen.cycle.today
     return {
         "Day": text.day(each.day, today=today),
-        "Key": cell(each.label),
-        "Endpoint": each.endpoint.replace("_", " "),
         "What is wrong": cell(each.reason),
         "Row": cell(each.about),
+        "Endpoint": each.endpoint.replace("_", " "),
+        "Key": cell(each.label),
         "Seen": text.instant(each.seen_at, today=today),
     }
 

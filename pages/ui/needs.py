@@ -143,6 +143,7 @@ def _unusual(seen: Overview) -> Iterator[Need]:
 KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
     _refused,
     _failed,
+    _set_aside,
     _missing,
     _unusual,
     _unpriced,

@@ -37,6 +37,25 @@ def read(state: DayState, fetched_at: datetime) -> LedgerDay:
         ("a day read before it ended, an hour later", 22, read(PROVISIONAL, at(22, 23, 30)), at(23, 0, 30)),
         ("yesterday at the next daily hour", 22, read(PROVISIONAL, at(23, 1)), at(23, 2)),
         ("and at the next one after that", 22, read(PROVISIONAL, at(23, 2)), at(24, 2)),
+        ("a day read as it ended, at the daily hour", 22, read(PROVISIONAL, at(23, 0)), at(23, 2)),
+        (
+            "a running day that lacks a row, for what it gains",
+            23,
+            LedgerDay(DayState.FAILED, 1, None, at(23, 15), at(23, 18)),
+            at(23, 16),
+        ),
+        (
+            "or at its retry, which comes first",
+            23,
+            LedgerDay(DayState.FAILED, 1, None, at(23, 15), at(23, 15, 5)),
+            at(23, 15, 5),
+        ),
+        (
+            "a day that lacked a row as it ended, when its retry says",
+            22,
+            LedgerDay(DayState.FAILED, 1, None, at(23, 0), at(23, 18)),
+            at(23, 18),
+        ),
         ("a final day a week later", 10, read(FINAL, at(16, 9)), at(23, 2)),
         ("a zero day too", 10, read(ZERO, at(16, 9)), at(23, 2)),
         ("a failed day when its retry says", 22, LedgerDay(DayState.FAILED, retry_at=at(23, 18)), at(23, 18)),
@@ -63,6 +82,14 @@ def test_a_day_that_cannot_be_had_or_is_long_settled_is_never_due(day: date, row
     assert coverage.due_at(day, row, fetch_hour=HOUR) is None
 
 
+def test_the_last_weekly_reading_is_within_thirty_five_days_of_a_days_end() -> None:
+    read_at_midnight = read(FINAL, datetime(2026, 10, 30, tzinfo=UTC))
+    end = datetime(2026, 11, 6, tzinfo=UTC)
+
+    assert coverage.due_at(date(2026, 10, 1), read_at_midnight, fetch_hour=0) is None
+    assert coverage.due_at(date(2026, 10, 2), read_at_midnight, fetch_hour=0) == end
+
+
 @pytest.mark.parametrize(
     ("after", "expected"),
     [(at(23, 1, 59), at(23, 2)), (at(23, 2), at(24, 2)), (at(23, 2, 1), at(24, 2))],
@@ -84,6 +111,7 @@ def test_the_daily_reading_crosses_a_leap_day_and_a_year_end() -> None:
         (LedgerDay(ZERO, 0, None, at(23, 1)), True),
         (read(PROVISIONAL, at(23, 1)), True),
         (read(PROVISIONAL, at(22, 23)), False),
+        (read(PROVISIONAL, at(23, 0)), True),
         (LedgerDay(PROVISIONAL, 0, None, at(23, 1)), False),
         (LedgerDay(DayState.FAILED), False),
         (LedgerDay(DayState.UNAVAILABLE), False),

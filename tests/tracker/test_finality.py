@@ -57,6 +57,7 @@ def test_an_empty_day_of_the_bill_is_settled_after_thirty_five_days() -> None:
 
     assert state(last_open, BILL, rows=0) is PROVISIONAL
     assert state(settled, BILL, rows=0) is ZERO
+    assert state(D19, BILL, rows=0, now=clock.day_start(D19 + timedelta(days=36))) is ZERO
 
 
 @pytest.mark.parametrize(

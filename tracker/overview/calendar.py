@@ -46,7 +46,10 @@ OPEN = frozenset({Face.FAILED, Face.MISSING, Face.PROVISIONAL})
 
 @dataclass(frozen=True)
 class DayCell:
-    """One endpoint's day. `next_at` is when it is read next (UTC), None for never; `reason` why it failed."""
+    """One endpoint's day. `next_at` is when it is read next (UTC), None for never; `reason` why it failed.
+
+    A day that `lacks` rows was read, but some of its rows are set aside.
+    """
 
     endpoint: str
     day: date
@@ -55,6 +58,7 @@ class DayCell:
     read_at: datetime | None = None
     next_at: datetime | None = None
     reason: str | None = None
+    lacks: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,10 @@ class KeyCalendar:
 
 @dataclass(frozen=True)
 class Gap:
-    """Days that are not final for one reason, newest last, and when the first of them is read next."""
+    """Days that are not final for one reason, newest last, and when the first of them is read next.
+
+    Days that `lack` rows are one gap for each endpoint; the reasons stand with the rows.
+    """
 
     label: str
     provider: str
@@ -84,6 +91,7 @@ class Gap:
     days: tuple[date, ...]
     reason: str | None
     next_at: datetime | None
+    lack: bool = False
 
 
 @dataclass(frozen=True)
@@ -156,11 +164,15 @@ FACES = {
 
 def gaps_of(calendar: KeyCalendar) -> list[Gap]:
     """What is not final of a connection, days and endpoints of the same fate together."""
-    together: dict[tuple[Face, str | None], list[DayCell]] = {}
+    together: dict[tuple[Face, bool, str | None], list[DayCell]] = {}
     for cell in calendar.cells:
         if cell.face in OPEN:
-            together.setdefault((cell.face, cell.reason if cell.face is Face.FAILED else None), []).append(cell)
-    return [_gap(calendar, face, reason, cells) for (face, reason), cells in together.items()]
+            fate = cell.endpoint if cell.lacks else cell.reason if cell.face is Face.FAILED else None
+            together.setdefault((cell.face, cell.lacks, fate), []).append(cell)
+    return [
+        replace(_gap(calendar, face, None if lack else reason, cells), lack=lack)
+        for (face, lack, reason), cells in together.items()
+    ]
 
 
 def _gap(calendar: KeyCalendar, face: Face, reason: str | None, cells: Sequence[DayCell]) -> Gap:
@@ -260,4 +272,5 @@ def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int) -> DayC
         read_at=told.fetched_at,
         next_at=coverage.due_at(day, told, fetch_hour=fetch_hour),
         reason=reason,
+        lacks=coverage.lacks_rows(told),
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 import altair as alt
 import pytest
 
-from pages.ui import calendars
+from pages.ui import calendars, needs
 from tests.installation import NOW, PASSWORD, TODAY, Installation, installed
-from tracker import access, clock, connections, coverage
+from tracker import access, clock, connections, coverage, overview
 from tracker.coverage import LedgerDay
 from tracker.models import DayState, ProviderKey
 from tracker.overview import calendar
@@ -74,11 +74,17 @@ def test_a_failed_day_comes_first_with_its_reason(ready: Installation) -> None:
     assert gap.reason and "404" in gap.reason and gap.next_at is not None
 
 
-def test_days_whose_bill_could_not_be_divided_are_named(ready: Installation) -> None:
+def test_days_not_divided_and_rows_set_aside_are_named(ready: Installation) -> None:
     ready.world.troubles.add(Trouble("status_400", path="/organization/costs", times=1))
+    ready.world.troubles.add(Trouble("null_count", path="/organization/usage/images", times=1))
     ready.fetch()
+    found = seen(ready)
+    facts = [need.fact for need in needs.needs(overview.read(ready.product, ready.workspace_id, now=NOW))]
 
-    (told,) = seen(ready).undivided
+    assert [(gap.endpoints, gap.reason) for gap in found.gaps if gap.lack] == [(("images",), None)]
+    about_images = next(fact for fact in facts if "images of" in fact)
+    assert about_images.startswith(f"{len(found.aside)} rows that cannot be true")
+    (told,) = found.undivided
     billed = sorted({row["day"] for row in ready.csv(told.first, TODAY, "billed-csv") if not row["api_key_id"]})
     assert (told.label, told.dimensions, told.last) == ("main", ("api_key_id",), date.fromisoformat(billed[-1]))
     assert told.days == len(billed) > 20
