@@ -152,8 +152,7 @@ def _find(provider: str, model_ref: str) -> ModelInfo | None:
 def _changes(_model_id: str, provider: str, model_ref: str) -> tuple[date, ...]:
     """The days on which anything about the model's price starts."""
     model = _find(provider, model_ref)
-    if model is None:
-        return ()
+    assert model is not None, "asked only of a model that was found"
     listed = model.prices if isinstance(model.prices, list) else []
     constraints = [each.constraint for each in (*listed, *(model.price_variants or ()))]
     return tuple(sorted({each.start_date for each in constraints if isinstance(each, StartDateConstraint)}))
@@ -162,8 +161,7 @@ def _changes(_model_id: str, provider: str, model_ref: str) -> tuple[date, ...]:
 @lru_cache(maxsize=4_096)
 def _card(provider: str, model_ref: str, variant: str, day: date) -> RateCard | str:
     model = _find(provider, model_ref)
-    if model is None:
-        return f"the model {model_ref} is not in the price list"
+    assert model is not None, "as above"
     if variant == "standard":
         return _drawn(model, variant, _prices(model, variant, day), since=_in_force_since(model, day))
     offered = [each for each in model.price_variants or () if each.when == CONTEXTS[variant]]

@@ -123,6 +123,17 @@ def test_a_revised_bill_is_recorded_with_what_it_was(database: Database) -> None
     assert (row.endpoint, row.cost_before, row.cost_after) == ("costs", Decimal("1.5"), Decimal("1.25"))
 
 
+def test_a_bill_that_is_taken_back_is_empty_and_recorded(database: Database) -> None:
+    store(database, BilledCost(DAY, Decimal("1.5"), "usd", line_item="o3, input"), endpoint="costs")
+    store(database, endpoint="costs", now=AFTER + timedelta(days=1))
+
+    (row,) = restatements(database)
+    assert (row.rows_before, row.rows_after, row.cost_before, row.cost_after) == (1, 0, Decimal("1.5"), None)
+    with database.workspace(1) as session:
+        assert queries.billed_cost(session, 1, queries.Question(DAY, DAY + timedelta(days=1))) == {}
+    assert ledger_of(database, "costs").state == DayState.PROVISIONAL
+
+
 def test_the_same_answer_twice_makes_no_other_record_of_any_kind(database: Database) -> None:
     rows, line = [record(0), record(1, model="o3")], BilledCost(DAY, Decimal("1.5"), "usd", line_item="o3, input")
 
