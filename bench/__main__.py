@@ -20,15 +20,17 @@ BENCHES = {
     "pipeline": "bench.pipeline:run",
     "picture": "bench.browser:picture",
     "writing": "bench.writing:run",
+    "curves": "bench.curves:run",
     "files": "bench.files:run",
     "start": "bench.start:run",
     "rerun": "bench.rerun:run",
     "reading": "bench.reading:run",
+    "reading-postgresql": "bench.reading:run_postgresql",
     "year": "bench.year:run",
 }
 """Name → module:function, loaded when it is asked for; the function gives the figures, ready for JSON."""
 
-NEVER_WITH_ALL = {"picture"}
+NEVER_WITH_ALL = {"curves", "picture"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import Connection, text
 
 from tests import postgres
@@ -74,10 +75,31 @@ def sqlite(shape: Shape) -> Iterator[Database]:
 
 @contextmanager
 def postgresql(shape: Shape) -> Iterator[Database]:
-    """A PostgreSQL of our own, with ordinary memory, that holds such a database for the block."""
-    with server() as running, running.database("bench") as url, _opened(url) as database:
-        fill(database, shape)
-        yield database
+    """The same in a PostgreSQL of our own with ordinary memory; kept where TEST_DATABASE_URL names a server."""
+    with server() as running:
+        if "TEST_DATABASE_URL" not in os.environ:
+            with running.database("bench") as url, _opened(url) as database:
+                fill(database, shape)
+                yield database
+            return
+        with _opened(running.url(_kept(running, shape))) as database:
+            yield database
+
+
+def _kept(running: PostgresServer, shape: Shape) -> str:
+    """The name of the database of that shape, made where there is none; only a whole one gets the name."""
+    name = f"bench_{shape.heavy}_{shape.light}_{_schema()}"
+    if not _has(running, name):
+        with running.database(f"{name}_making") as url:
+            with _opened(url) as database:
+                fill(database, shape)
+            running.execute(f'create database "{name}" template "{name}_making"')
+    return name
+
+
+def _has(running: PostgresServer, name: str) -> bool:
+    with psycopg.connect(running.admin_url) as connection:
+        return connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is not None
 
 
 @contextmanager
