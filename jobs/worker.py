@@ -23,6 +23,7 @@ from tracker.fetching import Done, Outcome
 from tracker.health import Health
 from tracker.product import Product
 from tracker.reconcile import Connection
+from tracker.redact import fields
 from tracker.runs import Run
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class Worker:
         done = self._result(future, task)
         self._runs[task.connection].count(done)
         if done.outcome is Outcome.FAILED:
-            log.warning("%s of connection %d: %s", _what(task), task.connection.provider_key_id, done.reason)
+            log.warning("%s of connection %d: %s", *_about(task), done.reason, extra=_fields(task))
         if done.outcome in {Outcome.FAILED, Outcome.EDGE, Outcome.PAUSED}:
             self._turns.drop(task.connection)  # what is due now has to be asked of the ledger anew
         if not self._in_hand(task.connection) and not self.stopping.is_set():
@@ -168,7 +169,7 @@ class Worker:
         except (Stopping, CancelledError):
             return self._given_back(task)
         except Exception as error:
-            log.exception("%s of connection %d raised", _what(task), task.connection.provider_key_id)
+            log.exception("%s of connection %d raised", *_about(task), extra=_fields(task))
             return self._set_aside(task, f"Unexpected {type(error).__name__}; see the worker's log.")
 
     def _given_back(self, task: Task) -> Done:
@@ -201,5 +202,15 @@ class Worker:
             raise Stopping
 
 
-def _what(task: Task) -> str:
-    return f"{task.unit.endpoint} of {task.unit.start}" if task.unit else "the check, the names or the passport"
+def _about(task: Task) -> tuple[str, int]:
+    what = f"{task.unit.endpoint} of {task.unit.start}" if task.unit else "the check or the names"
+    return what, task.connection.provider_key_id
+
+
+def _fields(task: Task) -> dict[str, dict[str, str | float | None]]:
+    return fields(
+        workspace=task.connection.workspace_id,
+        connection=task.connection.provider_key_id,
+        endpoint=task.unit.endpoint if task.unit else None,
+        day=str(task.unit.start) if task.unit else None,
+    )

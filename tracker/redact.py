@@ -147,16 +147,26 @@ def one_line(text: str) -> str:
     return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
+FIELDS = "fields"
+
+
+def fields(**values: str | float | None) -> dict[str, dict[str, str | float | None]]:
+    """What an event is about, to be given to a log call as its `extra`; each becomes a field of the line."""
+    return {FIELDS: values}
+
+
 class JsonLines(logging.Formatter):
-    """One JSON object a line: time (UTC), level, logger, message, and trace where there is one."""
+    """One JSON object a line: time (UTC), level, logger, event, its own fields, and trace where there is one."""
 
     def format(self, record: LogRecord) -> str:
-        event = {
+        event: dict[str, object] = {
             "time": clock.utc_now().isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": redact(record.getMessage()),
+            "event": redact(record.getMessage()),
         }
+        for name, value in getattr(record, FIELDS, {}).items():
+            event.setdefault(name, redact(value) if isinstance(value, str) else value)
         trace = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else None)
         return json.dumps(event | ({"trace": redact(trace)} if trace else {}))
 

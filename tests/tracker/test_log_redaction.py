@@ -14,7 +14,7 @@ import pytest
 from uvicorn.logging import AccessFormatter
 
 from tracker import clock
-from tracker.redact import JsonLines, SecretKey, install_log_redaction, one_line
+from tracker.redact import JsonLines, SecretKey, fields, install_log_redaction, one_line
 
 TEXT = "unusual/key+of=no~known^pattern_0123456789"
 ROOT = Path(__file__).parents[2]
@@ -153,7 +153,20 @@ def test_a_log_line_is_json_with_the_time_of_our_clock() -> None:
     event = json.loads(line)
     assert "\n" not in line
     assert event.pop("time").startswith("2026-11-01T06:00:0")
-    assert event == {"level": "INFO", "logger": "tracker.x", "message": "two\nlines <secret>"}
+    assert event == {"level": "INFO", "logger": "tracker.x", "event": "two\nlines <secret>"}
+
+
+def test_the_fields_of_an_event_stand_beside_it_without_secrets_and_cannot_forge_it() -> None:
+    record = logging.LogRecord("tracker.x", logging.INFO, "x.py", 1, "read", None, None)
+    told = fields(connection=7, endpoint="sk-abcdefghijklmnop", day=None, label="a\r\n{}\x1b[2J", level="FORGED")
+    record.__dict__.update(told)
+
+    line = JsonLines().format(record)
+
+    event = json.loads(line)
+    assert line.isprintable()
+    assert (event["connection"], event["endpoint"], event["day"]) == (7, "<secret>", None)
+    assert (event["event"], event["level"], event["label"]) == ("read", "INFO", "a\r\n{}\x1b[2J")
 
 
 def test_a_trace_is_part_of_its_json_line() -> None:
@@ -196,9 +209,9 @@ def test_a_process_of_ours_logs_json_lines_without_secrets_to_the_last() -> None
 
     events = [json.loads(line) for line in done.stderr.splitlines()]
     sent, warned, in_thread, in_main = events
-    assert sent["message"] == "sent <secret>"
-    assert "warned <secret>" in warned["message"]
-    assert in_thread["message"] == in_main["message"] == "an error nobody caught"
+    assert sent["event"] == "sent <secret>"
+    assert "warned <secret>" in warned["event"]
+    assert in_thread["event"] == in_main["event"] == "an error nobody caught"
     assert "ValueError: invalid literal" in in_thread["trace"]
     assert "ValueError: invalid literal" in in_main["trace"]
     assert "unusual-key" not in done.stderr
