@@ -18,8 +18,9 @@ from jobs.worker import Worker
 from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
 from tracker.errors import BadConfiguration
+from tracker.ping import Ping
 from tracker.reconcile import Plan
-from tracker.redact import setup_logging
+from tracker.redact import fields, setup_logging
 
 log = logging.getLogger("jobs")
 
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server = _serve(worker)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
-    log.info("worker %s started", worker.name)
+    log.info("worker %s started", worker.name, extra=fields(worker=worker.name))
     try:
         return once(worker) if options.once else forever(worker)
     finally:
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             server.shutdown()
         worker.stop()
         ready.close()
-        log.info("worker %s stopped", worker.name)
+        log.info("worker %s stopped", worker.name, extra=fields(worker=worker.name))
 
 
 def _serve(worker: Worker) -> ThreadingHTTPServer | None:
@@ -64,8 +65,9 @@ def _serve(worker: Worker) -> ThreadingHTTPServer | None:
 
 def forever(worker: Worker) -> int:
     """Wake, work and sleep until asked to stop."""
-    # A mail server that hangs must not keep a reading waiting.
+    # A mail server or a monitor that hangs must not keep a reading waiting.
     threading.Thread(target=_deliver_until_stopped, args=(worker,), name="mail", daemon=True).start()
+    threading.Thread(target=_ping_until_stopped, args=(worker,), name="ping", daemon=True).start()
     clock = Scheduler()
     clock.every(WAKE_S).seconds.do(_guarded("wake", worker.wake))
     clock.every(LIFE_S).seconds.do(_guarded("sign_of_life", worker.sign_of_life))
@@ -87,12 +89,19 @@ def once(worker: Worker) -> int:
         worker.pump(POLL_S)
         if worker.is_idle and not any(plan.units or plan.leased or plan.needs_check for plan in _plans(worker)):
             break
+    _guarded("ping", Ping(worker.product).look)()
     return 1 if any(plan.owed for plan in _plans(worker)) else 0
 
 
 def _deliver_until_stopped(worker: Worker) -> None:
     while not worker.stopping.wait(WAKE_S):
         _guarded("mail", lambda: _deliver(worker))()
+
+
+def _ping_until_stopped(worker: Worker) -> None:
+    ping = Ping(worker.product)
+    while not worker.stopping.wait(LIFE_S):
+        _guarded("ping", ping.look)()
 
 
 def _deliver(worker: Worker) -> None:
@@ -108,7 +117,7 @@ def _look_everywhere(worker: Worker) -> None:
     reconcile.look_everywhere(worker.product, now=utc_now())
 
 
-def _guarded(name: str, job: Callable[[], None]) -> Callable[[], None]:
+def _guarded(name: str, job: Callable[[], object]) -> Callable[[], None]:
     """The job, never raising: the `schedule` loop ends at the first exception it meets. What it raises is counted."""
     raised = metrics.LOOP_EXCEPTIONS.labels(name)
 

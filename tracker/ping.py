@@ -1,0 +1,73 @@
+"""The dead man's switch: a monitor is called after each full success, and raises the alarm when no call comes.
+
+What is called for is a committed state in which no connection that works is owed anything (`standing.success_id`).
+At least once: a process that dies between the commit and the call is followed by one that calls with the same id.
+A monitor that cannot be reached is tried again and stops nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from dataclasses import dataclass
+
+import httpx
+
+from tracker import metrics, standing
+from tracker.clock import utc_now
+from tracker.config import is_loopback
+from tracker.product import Product
+from tracker.providers.http.pool import within
+from tracker.redact import SecretKey
+
+log = logging.getLogger(__name__)
+
+WITHIN_S = 10.0
+AGAIN_AFTER_S = 60.0
+HEADERS = {"User-Agent": "llm-api-usage-tracker/0.1", "Accept-Encoding": "identity"}
+
+
+@dataclass
+class Ping:
+    """One process's calls; `told` is the success it called for last."""
+
+    product: Product
+    within_s: float = WITHIN_S
+    told: str | None = None
+    _not_before: float = 0.0
+
+    def look(self) -> bool:
+        """Call for a success that was not called for yet; whether the monitor took it just now."""
+        url = self.product.settings.ping_url
+        if url is None or time.monotonic() < self._not_before:
+            return False
+        success = standing.look(self.product.database, now=utc_now()).success_id
+        if success is None or success == self.told:
+            return False
+        failure = self._call(url, success)
+        metrics.PINGS.labels("failed" if failure else "taken").inc()
+        if failure:
+            self._not_before = time.monotonic() + AGAIN_AFTER_S
+            log.warning("the monitor could not be told of success %s: %s", success, failure)
+            return False
+        self.told = success
+        return True
+
+    def _call(self, url: SecretKey, success: str) -> str | None:
+        """Why the call failed, None when it did not. The address is a secret and in no message."""
+        number = str(uuid.UUID(success))
+        address = httpx.URL(url.reveal()).copy_merge_params({"rid": number})
+        if self.product.clients.loopback_only and not is_loopback(address.host):
+            return "while the clock is set, only this machine is called"
+        try:
+            with (
+                within(self.within_s),
+                self.product.clients.next().stream(
+                    "GET", address, headers={**HEADERS, "Idempotency-Key": number}
+                ) as answer,
+            ):
+                return None if answer.is_success else f"it answered with status {answer.status_code}"
+        except httpx.HTTPError as error:
+            kind = type(error).__name__  # its text may hold the address
+        return f"no answer ({kind})"
