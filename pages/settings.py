@@ -7,7 +7,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from pages.ui import account, brand, gate, live, passports, proof, text, trail
+from pages.ui import account, brand, budget, gate, live, passports, proof, text, trail
 from pages.ui.context import Context
 from tracker import clock, connections
 from tracker.errors import BadInput
@@ -52,9 +52,11 @@ def render(ctx: Context) -> None:
     _worker(standing)
     if said := st.session_state.pop(SAID, None):
         st.success(text.quoted(said), icon=":material/check_circle:")
-    of_keys, of_account, of_trail = st.tabs(["Provider keys", "Your account", "Audit trail"])
+    of_keys, of_budget, of_account, of_trail = st.tabs(["Provider keys", "Budget", "Your account", "Audit trail"])
     with of_keys:
         _keys(ctx, standing)
+    with of_budget:
+        budget.draw(ctx)
     with of_account:
         account.draw(ctx)
     with of_trail:

@@ -1,4 +1,4 @@
-"""Each operation on prices tried by everybody: agreed prices, the arithmetic behind a number, repricing."""
+"""Each operation on prices and budgets tried by everybody, and the arithmetic behind a number, and repricing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import clock, explaining, price_book, repriced, repricing, stored, workspace_prices
+from tracker import budgets, clock, explaining, price_book, repriced, repricing, stored, workspace_prices
 from tracker.own_prices import OwnPrice
 from tracker.repricing import Done
 
@@ -39,6 +39,8 @@ GONE = Done(1, DAY, NEXT, 1, 1, NOW, undone_at=NOW, restored=0, left_as_is=1)
 """The repricing that Ada's workspace has, undone."""
 
 RECIPES = {
+    "budgets.monthly": within(lambda s, w, _: budgets.monthly(s, w), "counts"),
+    "budgets.set_monthly": within(lambda s, w, a: budgets.set_monthly(s, w, Decimal(7), by=a.caller.by), "changes"),
     "workspace_prices.every": within(lambda s, w, _: workspace_prices.every(s, w)),
     "stored.rows": within(lambda s, w, _: stored.rows(s, w, clock.day_start(DAY), clock.day_start(NEXT))),
     "price_book.read": within(lambda s, w, _: price_book.read(s, w, DAY, NEXT)),

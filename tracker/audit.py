@@ -50,6 +50,8 @@ class Action(StrEnum):
     PRICE_ENDED = "ended an agreed price"
     REPRICED = "priced past days anew"
     REPRICING_UNDONE = "took a repricing back"
+    BUDGET_SET = "set the budget"
+    BUDGET_REMOVED = "took the budget away"
     EXPORTED = "downloaded a file"
 
 

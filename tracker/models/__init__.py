@@ -23,7 +23,7 @@ from tracker.models.accounts import (
 from tracker.models.audit import AuditEvent, Throttle
 from tracker.models.base import table_of
 from tracker.models.mail import Mail
-from tracker.models.prices import RepricedEvent, Repricing, WorkspacePrice
+from tracker.models.prices import Budget, RepricedEvent, Repricing, WorkspacePrice
 from tracker.models.second_factor import RecoveryCode, SecondFactor
 from tracker.models.usage import (
     NONE_MODEL,
@@ -54,6 +54,7 @@ __all__ = [
     "AuditEvent",
     "AuthSession",
     "BilledCostRow",
+    "Budget",
     "Colour",
     "Coverage",
     "DailyUsage",

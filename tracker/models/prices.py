@@ -1,6 +1,6 @@
-"""What a workspace agreed to pay, and each time its history was priced anew.
+"""What a workspace agreed to pay and means to spend, and each time its history was priced anew.
 
-Rows are never changed but for their end or undoing, and never deleted: they are history.
+Rows of prices and repricings are never changed but for their end or undoing, and never deleted: they are history.
 """
 
 from __future__ import annotations
@@ -76,3 +76,14 @@ class RepricedEvent(SQLModel, table=True):
     new_basis: CostBasis = Field(sa_type=BasisCode)
     new_version_id: int | None = Field(default=None, sa_type=BigInteger)
     new_own_id: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Budget(SQLModel, table=True):
+    """USD for a calendar month; None when it was taken away."""
+
+    __tablename__ = "budgets"
+
+    workspace_id: int = Field(primary_key=True, foreign_key="workspaces.id", sa_type=BigInteger)
+    monthly: Decimal | None = Field(default=None, sa_type=NanoDollars)
+    set_at: datetime = Field(sa_type=UtcDateTime)
+    set_by: int | None = Field(default=None, sa_type=BigInteger)

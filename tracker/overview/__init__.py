@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlmodel import Session
 
-from tracker import clock, colours, passports, queries, set_aside
+from tracker import budgets, clock, colours, passports, queries, set_aside
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days, events, history, splits
@@ -31,6 +31,7 @@ from tracker.overview.figures import (
     change,
     comparable,
     differences,
+    percent,
     sums,
 )
 from tracker.overview.forecast import Forecast, forecast
@@ -46,6 +47,7 @@ from tracker.set_aside import Aside
 from tracker.unpriced import Unpriced
 
 __all__ = [
+    "Billed",
     "Change",
     "Cycle",
     "DayMark",
@@ -124,6 +126,11 @@ class Billed:
         """Billed minus estimate: above zero, more was billed."""
         return None if self.estimate is None else self.amount - self.estimate
 
+    @property
+    def percent(self) -> Decimal | None:
+        """The difference in percent of the estimate."""
+        return percent(self.amount, self.estimate)
+
 
 @dataclass(frozen=True)
 class Overview:
@@ -145,6 +152,7 @@ class Overview:
     billed: Billed | None
     change: Change
     forecast: Forecast | None
+    budget: budgets.Standing | None
     unusual: tuple[Unusual, ...]
     cells: tuple[Cell, ...]
     events: tuple[Event, ...]
@@ -196,10 +204,12 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
         past = history.read(session, workspace_id, keys, cycle, marks)
         slots = colours.kept(session, workspace_id, "model")
+        budget = budgets.monthly(session, workspace_id)
     cells = tuple(cells_of(rows, slots=slots))
     through = days.billed_through(ledgers, keys)
     connections = tuple(_connection(key, known.get(key.id or 0)) for key in keys)
-    all_read = all(marks[day] is not DayMark.MISSING for day in cycle.days)
+    month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
+    foretold = forecast(past.known, past.seen, cycle.today)
     return Overview(
         now=now,
         cycle=cycle,
@@ -212,11 +222,12 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         marks=marks,
         read_at=read_at,
         billed_through=through,
-        month=sums(cells, set(cycle.days), all_read=all_read),
+        month=month,
         unpriced=without_price,
         billed=_billed(rows, cells, cycle, through),
         change=change(cells, cycle, marks),
-        forecast=forecast(past.known, past.seen, cycle.today),
+        forecast=foretold,
+        budget=_budget(budget, cycle, month, foretold),
         unusual=tuple(unusual(past.known, cycle.week, cells)),
         cells=cells,
         events=tuple(last),
@@ -268,6 +279,13 @@ def _workers(product: Product, now: datetime) -> Workers:
 def _is_used(session: Session, workspace_id: int) -> bool:
     statement = select(DAILY.c.day).where(DAILY.c.workspace_id == workspace_id).limit(1)
     return session.execute(statement).first() is not None
+
+
+def _budget(budget: Decimal | None, cycle: Cycle, month: Sums, foretold: Forecast | None) -> budgets.Standing | None:
+    if budget is None:
+        return None
+    expected = foretold.middle if foretold else None
+    return budgets.standing(budget, days=cycle.length, spent=month.spend, expected=expected)
 
 
 def _billed(

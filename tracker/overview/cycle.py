@@ -54,6 +54,11 @@ class Cycle:
         """The days of the month that are still to come."""
         return clock.days(self.end, (self.start + timedelta(days=31)).replace(day=1))
 
+    @property
+    def length(self) -> int:
+        """How many days the whole month has."""
+        return len(self.days) + len(self.rest)
+
     def days_of(self, period: Period) -> list[date]:
         """The days of a period, none of them in the future."""
         if period is Period.WEEK:
