@@ -42,6 +42,8 @@ RECIPES = {
     "budgets.monthly": within(lambda s, w, _: budgets.monthly(s, w), "counts"),
     "budgets.set_monthly": within(lambda s, w, a: budgets.set_monthly(s, w, Decimal(7), by=a.caller.by), "changes"),
     "workspace_prices.every": within(lambda s, w, _: workspace_prices.every(s, w)),
+    "overview.provenance.sources": within(lambda s, w, _: provenance.sources(s, w, DAY, NEXT), "counts"),
+    "overview.classes.cells": within(lambda s, w, _: classes.cells(s, w, [DAY]), "counts"),
     "stored.rows": within(lambda s, w, _: stored.rows(s, w, clock.day_start(DAY), clock.day_start(NEXT))),
     "price_book.read": within(lambda s, w, _: price_book.read(s, w, DAY, NEXT)),
     "explaining.models_of": within(lambda s, w, _: explaining.models_of(s, w, DAY)),

@@ -11,6 +11,7 @@ from enum import StrEnum
 from sqlmodel import Session
 
 from tracker import clock, colours, queries
+from tracker.overview import classes
 from tracker.overview.events import display_names
 from tracker.overview.figures import NO_MODEL, Cell, cells_of
 from tracker.queries import Question
@@ -22,6 +23,7 @@ class Split(StrEnum):
     MODEL = "Model"
     PROJECT = "Project"
     API_KEY = "API key"
+    CLASS = "Token class"
 
 
 DIMENSIONS = {Split.PROJECT: ("project_id", "project"), Split.API_KEY: ("api_key_id", "api_key")}
@@ -29,7 +31,9 @@ NOBODY = {Split.PROJECT: "(no project)", Split.API_KEY: "(no API key)"}
 
 
 def cells(session: Session, workspace_id: int, split: Split, days: Sequence[date]) -> list[Cell]:
-    """What each project or API key did on each of these consecutive UTC days, by the name the provider told."""
+    """What each project, API key or token class did on each of these consecutive UTC days, by its name."""
+    if split is Split.CLASS:
+        return classes.cells(session, workspace_id, days)
     dimension, kind = DIMENSIONS[split]
     rows = queries.usage(session, workspace_id, Question(days[0], days[-1] + clock.DAY, ("day", dimension)))
     names = {ref: name for (_, of, ref), name in display_names(session, workspace_id).items() if of == kind and name}

@@ -1,0 +1,56 @@
+"""Where the price of each model is from: the list or an agreement, and since when; by the newest priced events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlmodel import Session
+
+from tracker import clock, workspace_prices
+from tracker.models import PriceVersion, UsageEvent, UsageSeries, table_of
+from tracker.overview.figures import NO_MODEL
+
+EVENTS, SERIES, VERSIONS = table_of(UsageEvent), table_of(UsageSeries), table_of(PriceVersion)
+
+
+@dataclass(frozen=True)
+class Source:
+    """`own`: the workspace agreed it. `since` is the UTC day from which it holds, or the first on which it was used."""
+
+    own: bool
+    since: date
+
+
+def sources(session: Session, workspace_id: int, start: date, end: date) -> dict[str, Source]:
+    """The source of each model's price in the UTC days [start, end); models without a priced event are left out."""
+    newest = func.max(EVENTS.c.bucket_start)
+    statement = (
+        select(SERIES.c.model, EVENTS.c.price_version_id, EVENTS.c.workspace_price_id, newest)
+        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+        .where(
+            EVENTS.c.workspace_id == workspace_id,
+            SERIES.c.workspace_id == workspace_id,
+            EVENTS.c.bucket_start >= clock.day_start(start),
+            EVENTS.c.bucket_start < clock.day_start(end),
+            EVENTS.c.estimated_cost.is_not(None),
+        )
+        .group_by(SERIES.c.model, EVENTS.c.price_version_id, EVENTS.c.workspace_price_id)
+        .order_by(newest)
+    )
+    own = {price.id: price.effective_from for price in workspace_prices.every(session, workspace_id).prices}
+    listed = _since(session)
+    found: dict[str, Source] = {}
+    for model, version, agreed, _ in session.execute(statement):
+        if agreed in own:
+            found[model or NO_MODEL] = Source(own=True, since=own[agreed])
+        elif version in listed:
+            found[model or NO_MODEL] = Source(own=False, since=listed[version])
+    return found
+
+
+def _since(session: Session) -> dict[int, date]:
+    """The day of every set of rates on the list."""
+    statement = select(VERSIONS.c.id, VERSIONS.c.effective_from, VERSIONS.c.first_used_at)
+    return {number: day or clock.day_of(used_at) for number, day, used_at in session.execute(statement)}
