@@ -5,6 +5,7 @@ It draws what `tracker.overview` says and decides nothing about numbers.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from urllib.parse import urlencode
 
@@ -12,18 +13,20 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import cards, charts, live, needs, notices, palette, tables, text
+from pages.ui import cards, charts, kept, live, needs, notices, palette, tables, text
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
+from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
 
 TITLE = "Dashboard"
 ICON = ":material/space_dashboard:"
 
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
+TOOLBAR_PX = 12
 WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
-NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key"}
+NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key", Split.CLASS: "token class"}
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
 
 CHART_CAPTION = (
@@ -41,11 +44,13 @@ def render(ctx: Context) -> None:
     notices.draw(seen)
     if seen.stage not in WITHOUT_FIGURES:
         st.markdown(" · ".join(part for part in (notices.line_of_truth(seen), needs.count(seen)) if part))
-        cards.draw(seen)
+        place = cards.draw(seen)
         _days_of(ctx, seen, period)
         needs.draw(seen)
         _events(seen)
         st.caption(text.DISCLAIMER)
+        # Last, because it looks at every line of the bill: the page stands before it is found.
+        cards.explain(place, seen, kept.explained(ctx, seen))
     if seen.stage in {Stage.WAITING, Stage.READING}:
         live.keep_fresh("dashboard")
 
@@ -61,14 +66,23 @@ def _days_of(ctx: Context, seen: Overview, period: Period) -> None:
             st.header(_heading(seen, period), anchor=False)
             with st.container(horizontal=True, width="content", gap="small"):
                 measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
-                split = Split(_switch("Divided by", [each.value for each in Split], "by"))
+                split = _split(measure)
+        # The chart's own buttons appear above its right corner, and would lie over the switches.
+        st.space(TOOLBAR_PX)
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)
         st.vega_lite_chart(_chart(seen, bars, period), height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
         st.caption(text.dollars(" ".join([notices.unpriced_days(seen, period, measure), CHART_CAPTION]).strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _day_table(seen, bars)
-    _lines(seen, seen.lines(cells, period), bars, split)
+    found = kept.sources(ctx, seen, period) if split is Split.MODEL else {}
+    _lines(seen, seen.lines(cells, period), bars, split, found)
+
+
+def _split(measure: Measure) -> Split:
+    """By what the days are divided; a request has tokens of every class, so requests are not divided by it."""
+    offered = [each for each in Split if measure is not Measure.REQUESTS or each is not Split.CLASS]
+    return Split(_switch("Divided by", [each.value for each in offered], "by"))
 
 
 def _switch(label: str, options: list[str], name: str) -> str:
@@ -101,7 +115,13 @@ def _chart(seen: Overview, bars: Bars, period: Period) -> charts.Spec:
         dark=st.context.theme.type == "dark",
         outlook=[day for day in foretold if day.day > seen.cycle.today],
         rest=seen.cycle.rest if whole else (),
+        pace=seen.budget.pace if whole and seen.budget and bars.measure is Measure.SPEND else None,
+        unusual=_noted(seen) if bars.measure is Measure.SPEND else None,
     )
+
+
+def _noted(seen: Overview) -> dict[date, str]:
+    return {found.day: f"unusual · {found.times}×" if found.times else "unusual" for found in seen.unusual}
 
 
 def _day_table(seen: Overview, bars: Bars) -> None:
@@ -119,7 +139,7 @@ def _day_table(seen: Overview, bars: Bars) -> None:
     )
 
 
-def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split) -> None:
+def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: Mapping[str, Source]) -> None:
     change = f"vs {seen.cycle.previous_start:%b}, $"
     with st.container(border=True, gap="small"):
         with _title_row():
@@ -129,7 +149,8 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split) -> None:
             return
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
         colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
-        frame = tables.lines_frame(lines, colours, what=split.value, change=change)
+        prices = {line.name: _price(line, found.get(line.name), seen) for line in lines}
+        frame = tables.lines_frame(lines, colours, prices, what=split.value, change=change)
         st.dataframe(
             frame if any(line.change is not None for line in lines) else frame.drop(columns=change),
             hide_index=True,
@@ -139,7 +160,20 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split) -> None:
             column_config=_line_columns(split, change),
             alt=f"The same days, one row a {NOUNS[split]}, dearest first.",
         )
-        st.caption(text.dollars("Estimates at list price. $ per M tokens is told where every request has a price."))
+        st.caption(
+            text.dollars(
+                "List price where no price of yours applies. $ per M tokens is told where every request has a price."
+            )
+        )
+
+
+def _price(line: Line, source: Source | None, seen: Overview) -> str:
+    """Where the price is from: "list, 2 Nov" or "yours, 1 Oct"; that some of it has none goes before."""
+    if line.unpriced_rows:
+        return "unpriced" if line.estimate is None else "partly unpriced"
+    whose = "yours" if source and source.own else "list"
+    since = f", {text.day(source.since, today=seen.cycle.today)}" if source else ""
+    return whose + since
 
 
 def _line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
@@ -154,7 +188,7 @@ def _line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
         "Requests": number(format="localized", width=72),
         "$ per M tokens": number(format="%.2f", width=100),
         "Cached input": number(format="%.1f %%", width=88),
-        "Price": st.column_config.TextColumn(width=96, help="Where the price is from."),
+        "Price source": st.column_config.TextColumn(width=96, help="The list or yours, and since when it is used."),
         "Each day": st.column_config.LineChartColumn(width=88, y_min=0, color="gray"),
     }
 

@@ -9,6 +9,7 @@ from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
 from tracker import budgets, clock, explaining, price_book, repriced, repricing, stored, workspace_prices
+from tracker.overview import classes, provenance
 from tracker.own_prices import OwnPrice
 from tracker.repricing import Done
 

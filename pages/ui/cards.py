@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import text
-from tracker.overview import DayMark, Measure, Overview, Stage
+from pages.ui.kept import Explained
+from tracker.overview import Billed, DayMark, Measure, Overview, Stage
 from tracker.unpriced import Unpriced
 
 ESTIMATE = ":gray-badge[estimate]"
@@ -16,40 +18,73 @@ CARD_PX = 230
 BILLED = "Billed minus estimate"
 
 
-def draw(seen: Overview) -> None:
-    """Four cards in a row, one below the other on a phone."""
+def draw(seen: Overview) -> DeltaGenerator:
+    """Four cards in a row, one below the other on a phone; the place for what explains the last one."""
     grid = st.grid(4, border=True, min_column_width=CARD_PX)
     for card in CARDS:
         with grid.cell():
             card(seen)
+    with grid.cell():
+        return _billed(seen)
+
+
+def explain(place: DeltaGenerator, seen: Overview, told: Explained | None) -> None:
+    """Put into the last card how much of the difference has a cause; None where that was not looked for."""
+    if seen.billed is not None:
+        place.caption(_lines([_of_bill(seen, seen.billed), *_causes(told)]))
+
+
+def _causes(told: Explained | None) -> list[str]:
+    if told is None:
+        return ["Reconciliation says what makes it"]
+    if told.share is None:
+        return ["Every line agrees"]
+    left = f", {text.money(abs(told.left))} left" if told.left else ""
+    most = f"Mostly {told.cause}, {text.money_change(told.amount)}" if told.cause else ""
+    return [f"**{told.share} %** of it explained{left}", most]
 
 
 def _card(label: str, value: str, lines: Sequence[str], *, explained: str) -> None:
     st.metric(label, text.dollars(value), help=explained)
-    st.caption("  \n".join(text.dollars(line) for line in lines if line))
+    st.caption(_lines(lines))
+
+
+def _lines(lines: Sequence[str]) -> str:
+    return "  \n".join(text.dollars(line) for line in lines if line)
+
+
+def _not_yet(seen: Overview, label: str, why: str, *, explained: str) -> None:
+    """A card without its number: still being read, or not to be had."""
+    if seen.stage is not Stage.READING:
+        _card(label, text.UNKNOWN, [why], explained=explained)
+        return
+    st.markdown(label)
+    st.skeleton(height=30)
+    st.caption(why)
 
 
 def _spend(seen: Overview) -> None:
     billed = seen.billed
     _card(
-        f"Month to date {ESTIMATE}",
+        f"{_days_so_far(seen)} {ESTIMATE}{_as_of(seen)}",
         text.money(seen.month.spend),
         [
-            _counts(seen),
-            _as_of(seen),
+            f"Billed so far **{text.money(billed.amount)}**, through {_day(seen, billed.through)}" if billed else "",
+            f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests",
             *unread(seen),
-            f"Billed so far {text.money(billed.amount)}, through {_day(seen, billed.through)}" if billed else "",
             unpriced(seen),
         ],
-        explained="Tokens × list price of every event of the calendar month so far, in UTC days. Not an invoice."
+        explained="Tokens × price of every event of the calendar month so far, in UTC days. Not an invoice."
         + unpriced_rule(seen),
     )
 
 
-def _counts(seen: Overview) -> str:
-    days = text.day_range(seen.cycle.start, seen.cycle.today, today=seen.cycle.today)
-    tokens, requests = text.count(seen.month.tokens), text.count(seen.month.requests)
-    return f"{days} UTC · {tokens} tokens · {requests} requests"
+def _days_so_far(seen: Overview) -> str:
+    """What the first card is of: while the first days are read, the days that are there."""
+    read = [day for day in seen.cycle.days if seen.marks[day] is not DayMark.MISSING]
+    if seen.stage is not Stage.READING or not read or len(read) == len(seen.cycle.days):
+        return "Month to date"
+    return f"{text.day_range(read[0], read[-1], today=seen.cycle.today)} so far"
 
 
 def _forecast(seen: Overview) -> None:
@@ -59,35 +94,49 @@ def _forecast(seen: Overview) -> None:
     )
     label, found = f"{seen.cycle.start:%B} forecast {ESTIMATE}", seen.forecast
     if found is None:
-        _card(label, text.UNKNOWN, [_no_forecast(seen)], explained=explained)
+        _not_yet(seen, label, _lines([_no_forecast(seen), _budget(seen)]), explained=explained)
         return
-    lines = [f"8 in 10 chance: {text.whole_money(found.low)} – {text.whole_money(found.high)}"]
+    lines = [f"8 in 10 chance: **{text.whole_money(found.low)} – {text.whole_money(found.high)}**", _budget(seen)]
     if found.usual_error is not None:
-        months = text.several(found.months_tried, "month")
-        lines.append(f"On day {seen.cycle.today.day} usually off by {found.usual_error} %, in {months}")
+        lines.append(f"On day {seen.cycle.today.day} usually off by {found.usual_error} %")
     _card(label, text.whole_money(found.middle), lines, explained=explained)
+
+
+def _budget(seen: Overview) -> str:
+    """What part of the budget the month takes, as far as that is known."""
+    budget = seen.budget
+    if budget is None:
+        return "No budget yet" if seen.stage is not Stage.READING else ""
+    share = f"Budget {text.whole_money(budget.monthly)}: "
+    if budget.expected is not None:
+        over = f", **over by {text.whole_money(budget.over)}**" if budget.over else ", not exceeded"
+        return f"{share}**{budget.expected} %** of it{over}"
+    return f"{share}**{budget.spent} %** of it spent" if budget.spent is not None else share.rstrip(": ")
 
 
 def _no_forecast(seen: Overview) -> str:
     return "After 56 days are read" if seen.stage is Stage.READING else "Too few complete days for a fair range"
 
 
-def _billed(seen: Overview) -> None:
+def _billed(seen: Overview) -> DeltaGenerator:
     explained = (
         "What the provider charged, minus our estimate of the same days. The two are never added. "
         "Credits, taxes, contract prices and fees without a token count are only in what is billed."
     )
     billed = seen.billed
     if billed is None:
-        _card(BILLED, text.UNKNOWN, [f"No bill for {seen.cycle.start:%B} yet"], explained=explained)
-        return
+        why = "After costs are read" if seen.stage is Stage.READING else f"No bill for {seen.cycle.start:%B} yet"
+        _not_yet(seen, BILLED, why, explained=explained)
+        return st.empty()
+    st.metric(BILLED, text.dollars(text.money_change(billed.difference)), help=explained)
+    place = st.empty()
+    place.caption(_lines([_of_bill(seen, billed), "Looking for what makes it …"]))
+    return place
+
+
+def _of_bill(seen: Overview, billed: Billed) -> str:
     days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
-    lines = [
-        f"Billed {text.money(billed.amount)}, {days}",
-        f"Estimate of these days {text.money(billed.estimate)}",
-        "Unpriced usage is in the bill only" if seen.month.unpriced_rows else "",
-    ]
-    _card(BILLED, text.money_change(billed.difference), lines, explained=explained)
+    return f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)} estimated, {days}"
 
 
 def _against(seen: Overview) -> None:
@@ -99,14 +148,13 @@ def _against(seen: Overview) -> None:
     )
     label = f"Against {before} {ESTIMATE}"
     if not change.days:
-        _card(label, text.UNKNOWN, [_no_comparison(seen, before)], explained=explained)
+        _not_yet(seen, label, _no_comparison(seen, before), explained=explained)
         return
     days = text.day_range(change.days[0], change.days[-1], today=seen.cycle.today)
-    left_out = f", {text.several(change.left_out, 'day')} left out" if change.left_out else ""
-    lines = [f"{text.percent_change(change.percent[Measure.SPEND])} on {text.money(change.before)}", days + left_out]
-    if change.movers:
-        mover = change.movers[0]
-        lines.append(f"Largest mover: {text.quoted(mover.model)}, {text.money_change(mover.difference)}")
+    which = f"{text.several(change.left_out, 'day')} left out" if change.left_out else days
+    lines = [f"**{text.percent_change(change.percent[Measure.SPEND])}** on {text.money(change.before)}, {which}"]
+    for words, mover in zip(("Largest mover:", "then"), change.movers, strict=False):
+        lines.append(f"{words} **{text.quoted(mover.model)}**, {text.money_change(mover.difference)}")
     _card(label, text.money_change(change.difference), lines, explained=explained)
 
 
@@ -116,7 +164,7 @@ def _no_comparison(seen: Overview, before: str) -> str:
     return f"After {before} is read" if seen.stage is Stage.READING else "No day is complete in both months"
 
 
-CARDS: tuple[Callable[[Overview], None], ...] = (_spend, _forecast, _against, _billed)
+CARDS: tuple[Callable[[Overview], None], ...] = (_spend, _forecast, _against)
 
 
 def unread(seen: Overview) -> list[str]:
@@ -133,16 +181,13 @@ def unpriced(seen: Overview) -> str:
     month = seen.month
     if not month.unpriced_rows:
         return "Every request has a price" if month.spend is not None else ""
-    models = text.several(len(month.unpriced_models), "model")
     what = text.several(month.unpriced_requests, "request") if month.unpriced_requests else ""
     what = what or text.several(month.unpriced_rows, "event")
-    return f"{what} of {models} are unpriced and not in it{_at_most(seen.unpriced)}"
+    return f"{what} unpriced{_at_most(seen.unpriced)}"
 
 
 def _at_most(part: Unpriced) -> str:
-    if part.at_most is None:
-        return ""
-    return f": {text.count(part.tokens)} tokens, {text.money(part.at_most)} at most"
+    return "" if part.at_most is None else f", {text.money(part.at_most)} at most"
 
 
 def unpriced_rule(seen: Overview) -> str:
@@ -164,6 +209,7 @@ def _day(seen: Overview, day: date) -> str:
 
 
 def _as_of(seen: Overview) -> str:
+    """A badge for figures that end in the past."""
     if not seen.stale or seen.read_at is None:
         return ""
-    return f"**As of {text.day(seen.read_at.date(), today=seen.cycle.today)}**"
+    return f" :orange-badge[as of {text.day(seen.read_at.date(), today=seen.cycle.today)}]"

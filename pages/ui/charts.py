@@ -15,7 +15,7 @@ from typing import Any
 
 import altair as alt
 
-from pages.ui import text
+from pages.ui import marks, text
 from pages.ui.palette import Palette, palette
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
@@ -44,17 +44,31 @@ STATES = {
 
 
 def day_chart(
-    bars: Bars, marks: Mapping[date, DayMark], *, dark: bool, outlook: Sequence[Day] = (), rest: Sequence[date] = ()
+    bars: Bars,
+    states: Mapping[date, DayMark],
+    *,
+    dark: bool,
+    outlook: Sequence[Day] = (),
+    rest: Sequence[date] = (),
+    pace: Decimal | None = None,
+    unusual: Mapping[date, str] | None = None,
 ) -> Spec:
     """Stacked bars of consecutive days (x: number of the day, y: US dollars or a count), with its data inside.
 
-    `rest` are days to come, kept free at the right; `outlook` is what is expected of some of them.
+    `rest` are days to come, kept free at the right; `outlook` is what is expected of some of them. `pace` (USD a day)
+    is the budget's, `unusual` the words over days.
     """
     spec = copy.deepcopy(_template(dark=dark))
     days = [*sorted(bars.totals), *rest]
-    colours, top = palette(dark=dark), top_of(bars, outlook)
-    rows = (_bar_rows(bars, marks), _stripe_rows(bars, marks, top), _gap_rows(bars, marks, top))
-    spec["data"] = {"values": [*chain(*rows), *_outlook_rows(outlook, days)]}
+    heights = {day: float(total) for day, total in bars.totals.items() if total}
+    noted = {day: heights[day] for day in unusual or () if day in heights}
+    colours, top = palette(dark=dark), top_of(bars, outlook, pace, noted)
+    rows = (
+        *(_bar_rows(bars, states), _stripe_rows(bars, states, top), _gap_rows(bars, states, top)),
+        *(_outlook_rows(outlook, days), marks.pace_rows(pace, len(days))),
+        marks.unusual_rows(unusual or {}, noted, days),
+    )
+    spec["data"] = {"values": list(chain(*rows))}
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
     first["x"]["axis"] |= {"labelExpr": _day_labels(days), "values": [n + 0.5 for n in range(len(days))]}
     first["x"]["scale"]["domain"] = [0, len(days)]
@@ -68,12 +82,18 @@ def day_chart(
     return spec
 
 
-def top_of(bars: Bars, outlook: Sequence[Day] = ()) -> float:
-    """The height of the chart: a little above the highest day, one unit when there is nothing."""
-    return max(float(bars.highest), *(float(day.high) for day in outlook), 0.0) * 1.06 or 1.0
+def top_of(
+    bars: Bars,
+    outlook: Sequence[Day] = (),
+    pace: Decimal | None = None,
+    noted: Mapping[date, float] | None = None,
+) -> float:
+    """The height of the chart: a little above the highest of all, with room for words; one unit for nothing."""
+    words = [height * marks.ROOM for height in (noted or {}).values()]
+    return max(float(bars.highest), float(pace or 0), *(float(day.high) for day in outlook), *words) * 1.06 or 1.0
 
 
-def _bar_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
+def _bar_rows(bars: Bars, states: Mapping[date, DayMark]) -> Iterator[Row]:
     places = {day: n for n, day in enumerate(sorted(bars.totals))}
     last = {segment.day: segment for segment in bars.segments}
     reached = dict.fromkeys(places, 0.0)
@@ -90,17 +110,17 @@ def _bar_rows(bars: Bars, marks: Mapping[date, DayMark]) -> Iterator[Row]:
             "Day": f"{segment.day:%a %-d %b}",
             "Amount": amount_text(segment.amount, bars.measure),
             "Day in total": amount_text(bars.totals[segment.day], bars.measure),
-            "State": STATES[marks[segment.day]],
-            "solid": marks[segment.day] is DayMark.FINAL,
+            "State": STATES[states[segment.day]],
+            "solid": states[segment.day] is DayMark.FINAL,
         }
 
 
-def _stripe_rows(bars: Bars, marks: Mapping[date, DayMark], top: float) -> Iterator[Row]:
+def _stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """The stripes of provisional days, each cut off at the edges of its bar."""
     rise, gap = top * STRIPE_RISE, top * STRIPE_GAP
     for n, day in enumerate(sorted(bars.totals)):
         height = float(bars.totals[day] or 0)
-        if marks[day] in {DayMark.FINAL, DayMark.MISSING} or not height:
+        if states[day] in {DayMark.FINAL, DayMark.MISSING} or not height:
             continue
         left, width = n + EDGE, 1 - 2 * EDGE
         for step in range(int((height + rise) / gap) + 1):
@@ -111,10 +131,10 @@ def _stripe_rows(bars: Bars, marks: Mapping[date, DayMark], top: float) -> Itera
                 yield {"part": "stripe", "x": x, "x2": x2, "y": low, "y2": high}
 
 
-def _gap_rows(bars: Bars, marks: Mapping[date, DayMark], top: float) -> Iterator[Row]:
+def _gap_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """A dashed outline over what is missing of a day."""
     for n, day in enumerate(sorted(bars.totals)):
-        if marks[day] is DayMark.MISSING:
+        if states[day] is DayMark.MISSING:
             low = float(bars.totals[day] or 0)
             yield {
                 "part": "gap",
@@ -157,6 +177,8 @@ def _template(*, dark: bool) -> Spec:
         _stripes(colours),
         *_gaps(colours),
         *_outlook(colours),
+        *marks.pace(colours),
+        *marks.unusual(colours),
     )
     # The whole chart has a text in its place and a table below: its marks one by one would drown who listens.
     chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)

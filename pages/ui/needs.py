@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import text
-from pages.ui.notices import to_prices, to_settings
+from pages.ui import text, ways
+from pages.ui.ways import Way
 from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
@@ -17,13 +17,13 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Need:
-    """A bold fact, what follows from it, and whether Settings or Prices is where to go on."""
+    """A bold fact, what follows from it, and where to go on: the words on the button, and the way."""
 
     icon: str
     fact: str
     consequence: str
-    settings: bool = False
-    prices: bool = False
+    step: str
+    way: Way
 
 
 def draw(seen: Overview) -> None:
@@ -38,10 +38,7 @@ def draw(seen: Overview) -> None:
                     text.dollars(f":orange[:material/{need.icon}:] **{need.fact}**  \n:gray[{need.consequence}]"),
                     width="stretch",
                 )
-                if need.settings:
-                    to_settings("Open Settings", icon=":material/settings:", key=f"need-{place}")
-                if need.prices:
-                    to_prices("Set a price", key=f"need-{place}")
+                ways.button(need.step, need.way, key=f"need-{place}")
         if len(found) > MOST:
             st.caption(f"{len(found) - MOST} more.")
         if not found:
@@ -73,9 +70,8 @@ def _refused(seen: Overview) -> Iterator[Need]:
     for connection in seen.connections:
         if connection.refused:
             label = text.quoted(connection.label)
-            yield Need(
-                "key_off", f"The key of {label} is not used.", text.quoted(connection.reason or ""), settings=True
-            )
+            fact = f"The key of {label} is not used."
+            yield Need("key_off", fact, text.quoted(connection.reason or ""), "Replace the key", Way.SETTINGS)
 
 
 def _too_powerful(seen: Overview) -> Iterator[Need]:
@@ -83,7 +79,8 @@ def _too_powerful(seen: Overview) -> Iterator[Need]:
         if connection.excess and connection.read_with:
             fact = f"The key of {text.quoted(connection.label)} can do more than it needs."
             also = f"It can also read {' and '.join(connection.excess)}."
-            yield Need("shield", fact, f"{also} Its passport in Settings says how to narrow it.", settings=True)
+            consequence = f"{also} Its passport in Settings says how to narrow it."
+            yield Need("shield", fact, consequence, "How to narrow it", Way.SETTINGS)
 
 
 def _failed(seen: Overview) -> Iterator[Need]:
@@ -94,7 +91,8 @@ def _failed(seen: Overview) -> Iterator[Need]:
     others = f" and {text.several(failure.days - 1, 'other day')}" if failure.days > 1 else ""
     retry = f" Next try {text.instant(failure.retry_at, today=today)}." if failure.retry_at else ""
     fact = f"{text.day(failure.newest, today=today)}{others} could not be read: {what}."
-    yield Need("event_busy", fact, f"{text.quoted(failure.reason or '')}{retry} Nothing to do.")
+    consequence = f"{text.quoted(failure.reason or '')}{retry} It is tried again by itself."
+    yield Need("event_busy", fact, consequence, "See the days", Way.COMPLETENESS)
 
 
 def _set_aside(seen: Overview) -> Iterator[Need]:
@@ -107,7 +105,7 @@ def _set_aside(seen: Overview) -> Iterator[Need]:
     rows = text.several(len(seen.aside), "row")
     fact = f"{rows} that cannot be true {'is' if len(seen.aside) == 1 else 'are'} in no figure: {what}{others}."
     rest = "The rest of the day counts. Completeness names every row; they are read again by themselves."
-    yield Need("rule", fact, f"{text.quoted(newest.reason)} {rest}")
+    yield Need("rule", fact, f"{text.quoted(newest.reason)} {rest}", "See the rows", Way.COMPLETENESS)
 
 
 def _missing(seen: Overview) -> Iterator[Need]:
@@ -115,7 +113,8 @@ def _missing(seen: Overview) -> Iterator[Need]:
     if not missing or seen.failure or seen.stage is Stage.READING:
         return
     days = text.several(len(missing), "day")
-    yield Need("event_busy", f"{days} of the last {LEDGER_DAYS} are not read.", "The worker reads them by itself.")
+    fact = f"{days} of the last {LEDGER_DAYS} are not read."
+    yield Need("event_busy", fact, "The worker reads them by itself.", "See the days", Way.COMPLETENESS)
 
 
 def _unpriced(seen: Overview) -> Iterator[Need]:
@@ -130,22 +129,37 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
         bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
     verb = "has" if len(month.unpriced_models) == 1 else "have"
     consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
-    yield Need("sell", f"{named}{more} {verb} no price.", consequence, prices=True)
+    yield Need("sell", f"{named}{more} {verb} no price.", consequence, "Set a price", Way.PRICES)
 
 
 def _unusual(seen: Overview) -> Iterator[Need]:
     for found in seen.unusual:
         day = f"{found.day:%a} {text.day(found.day, today=seen.cycle.today)}"
         fact = f"{day} was unusual: {text.money(found.spend)}, at most {text.money(found.dearest)} on such days before."
-        yield Need("trending_up", fact, f"{text.quoted(found.model)} made {found.part} % of the rise.")
+        rise = f"{text.quoted(found.model)} made {found.part} % of the rise."
+        yield Need("trending_up", fact, rise, "See the day", Way.COMPLETENESS)
 
 
+def _budget(seen: Overview) -> Iterator[Need]:
+    budget = seen.budget
+    if budget is None or (budget.over is None and (budget.spent or 0) <= 100):
+        return
+    spent = f"{budget.spent} % of {text.whole_money(budget.monthly)} is spent." if budget.spent is not None else ""
+    if (budget.spent or 0) > 100:
+        yield Need("savings", f"The budget of {seen.cycle.start:%B} is used up.", spent, *CHANGE)
+    elif budget.over is not None:
+        fact = f"{seen.cycle.start:%B} is expected to go {text.whole_money(budget.over)} over its budget."
+        yield Need("savings", fact, spent, *CHANGE)
+
+
+CHANGE = ("Change the budget", Way.SETTINGS)
 KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
     _refused,
     _failed,
     _set_aside,
     _missing,
-    _unusual,
+    _budget,
     _unpriced,
+    _unusual,
     _too_powerful,
 )

@@ -9,12 +9,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import text, ways
+from pages.ui.ways import Way
 from tracker.models import KeyStatus
 from tracker.overview import Connection, Measure, Overview, Period, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
-SETTINGS, PRICES = "settings", "prices"
 PROMISE = "We never read prompts or answers, send only GET requests on a fixed list, and never show a key again."
 
 STEPS = (
@@ -49,21 +49,19 @@ def line_of_truth(seen: Overview) -> str:
         f"Billed through **{text.day(seen.billed_through, today=today)} UTC**" if seen.billed_through else "No bill yet"
     )
     read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
-    worker = "worker running" if seen.workers.alive else "**no worker running**"
-    return f"{complete} · {billed} · {read} · {worker}"
+    worker = "" if seen.workers.alive else "**no worker running**"
+    return " · ".join(part for part in (billed, complete, read, worker) if part)
 
 
 def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
     """That unpriced usage of these days is in no bar of money."""
     days = set(seen.cycle.days_of(period))
-    lacking = [cell for cell in seen.cells if cell.day in days and cell.unpriced_rows]
-    models = {cell.model for cell in lacking}
+    models = {cell.model for cell in seen.cells if cell.day in days and cell.unpriced_rows}
     if measure is not Measure.SPEND or not models:
         return ""
     named = ", ".join(text.quoted(model) for model in sorted(models)[:3])
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    requests = text.several(sum(cell.unpriced_requests for cell in lacking), "request")
-    return f"Without a price, and so in no bar: {requests} of {named}{more}."
+    return f"Without a price, and so in no bar: {named}{more}."
 
 
 def _no_key(_seen: Overview) -> None:
@@ -201,18 +199,5 @@ def _set_aside(seen: Overview) -> None:
 
 
 def to_settings(label: str, *, icon: str, key: str | None = None, main: bool = False) -> None:
-    """A button to the settings page. White on the dark theme's primary colour is unreadable, so it is plain there."""
-    bright = main and st.context.theme.type != "dark"
-    if st.button(label, icon=icon, type="primary" if bright else "secondary", key=key):
-        # A page is known by its address; what is drawn there is the registry's.
-        st.switch_page(st.Page(_elsewhere, title="Settings", url_path=SETTINGS))
-
-
-def to_prices(label: str, *, key: str) -> None:
-    """A button to the page of prices."""
-    if st.button(label, icon=":material/sell:", key=key):
-        st.switch_page(st.Page(_elsewhere, title="Prices", url_path=PRICES))
-
-
-def _elsewhere() -> None:
-    """Stands for a page that another module draws."""
+    """A button to the settings page."""
+    ways.button(label, Way.SETTINGS, icon=icon, key=key, main=main)

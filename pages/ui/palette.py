@@ -18,6 +18,7 @@ class Palette:
     text: str
     grey: str
     grid: str
+    note: str
 
 
 LIGHT = Palette(
@@ -30,6 +31,7 @@ LIGHT = Palette(
     text="#11151F",
     grey="#5B6272",
     grid="#E1E4EA",
+    note="#B4510F",
 )
 DARK = Palette(
     slots=(
@@ -41,6 +43,7 @@ DARK = Palette(
     text="#E8EAF0",
     grey="#A1A8B8",
     grid="#2C303A",
+    note="#F2A56D",
 )
 
 

@@ -28,8 +28,10 @@ STATES = {
 }
 
 
-def lines_frame(lines: Sequence[Line], colours: Mapping[str, str], *, what: str, change: str) -> pd.DataFrame:
-    """The chart's names as rows: what each costs, its part of the whole, and its price by the million tokens."""
+def lines_frame(
+    lines: Sequence[Line], colours: Mapping[str, str], prices: Mapping[str, str], *, what: str, change: str
+) -> pd.DataFrame:
+    """The chart's names as rows: what each costs, part of the whole, unit price and price source."""
     return pd.DataFrame(
         [
             {
@@ -42,18 +44,12 @@ def lines_frame(lines: Sequence[Line], colours: Mapping[str, str], *, what: str,
                 "Requests": line.requests,
                 "$ per M tokens": number(line.per_million),
                 "Cached input": number(line.cached),
-                "Price": _price(line),
+                "Price source": prices[line.name],
                 "Each day": [float(amount) for amount in line.by_day],
             }
             for line in lines
         ]
     ).astype({"Requests": "Int64"})
-
-
-def _price(line: Line) -> str:
-    if not line.unpriced_rows:
-        return "list"
-    return "unpriced" if line.estimate is None else "partly unpriced"
 
 
 def swatch(colour: str) -> str:

@@ -10,8 +10,10 @@ from pathlib import Path
 import altair as alt
 import pytest
 
+from pages.registry import PAGES
 from pages.ui import charts, tables
 from pages.ui.palette import Palette, palette
+from pages.ui.ways import Way
 from tracker import colours as colours_of
 from tracker.overview import stacks
 from tracker.overview.cycle import Cycle
@@ -104,3 +106,18 @@ def test_the_themes_palette_is_the_charts() -> None:
             colours.text,
             colours.accent,
         )
+
+
+def test_the_pace_of_the_budget_and_unusual_days_are_drawn_within_the_chart() -> None:
+    bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
+    spec = charts.day_chart(bars, MARKS, dark=False, pace=Decimal(200), unusual={WEEK[0]: "unusual", WEEK[1]: "unread"})
+    rows = {row["part"]: row for row in spec["data"]["values"] if row["part"] in {"pace", "unusual"}}
+
+    alt.LayerChart.from_dict(spec)
+    assert rows["pace"] == {"part": "pace", "x": 0, "x2": 7, "y": 200.0, "Pace": "$200", "Budget": "$200 a day"}
+    assert rows["unusual"] == {"part": "unusual", "x": 0.5, "y": 12.75, "Words": "unusual"}
+    assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][1] > 200
+
+
+def test_every_way_to_another_page_leads_to_one() -> None:
+    assert {way.value for way in Way} <= {page.path for page in PAGES}

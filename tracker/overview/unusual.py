@@ -33,6 +33,11 @@ class Unusual:
     model: str
     part: Decimal
 
+    @property
+    def times(self) -> Decimal:
+        """How many times the dearest like day it cost, one decimal."""
+        return (self.spend / self.dearest).quantize(Decimal("0.1"), ROUND_HALF_EVEN) if self.dearest else Decimal()
+
 
 def unusual(known: Mapping[date, Decimal], days: Iterable[date], cells: Sequence[Cell]) -> list[Unusual]:
     """The unusual ones among `days`, newest first; a day without enough complete days like it is not judged."""

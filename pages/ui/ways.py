@@ -1,0 +1,28 @@
+"""Buttons that lead to another page, where the next step of a message is taken."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import streamlit as st
+
+from pages.ui import brand
+
+
+class Way(StrEnum):
+    """The addresses of pages that other pages lead to; a test holds them against the registry."""
+
+    PRICES = "prices"
+    COMPLETENESS = "completeness"
+    SETTINGS = "settings"
+
+
+def button(label: str, way: Way, *, icon: str | None = None, key: str | None = None, main: bool = False) -> None:
+    """A button to a page; the page's one main button is told apart where that can be read."""
+    if st.button(label, icon=icon, type=brand.main_button() if main else "secondary", key=key):
+        # A page is known by its address; what is drawn there is the registry's.
+        st.switch_page(st.Page(_elsewhere, title=way.value.capitalize(), url_path=way.value))
+
+
+def _elsewhere() -> None:
+    """Stands for a page that another module draws."""
