@@ -49,6 +49,15 @@ def render(ctx: Context) -> None:
             spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
             st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
             st.caption(f"{CAPTION}{_learned(of_key)}")
+            with st.expander("The same days as a table", icon=":material/table:"):
+                st.dataframe(
+                    calendars.day_frame(of_key),
+                    hide_index=True,
+                    height=320,
+                    row_height=34,
+                    column_config={"Day": st.column_config.TextColumn(pinned=True)},
+                    alt="The state of each endpoint, one row a UTC day.",
+                )
     for each in found.undivided:
         st.caption(_undivided(each, seen))
     grid = st.grid(2, border=True, min_column_width=340)

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 import altair as alt
+import pandas as pd
 
 from pages.ui.palette import palette
 from tracker.overview.calendar import DayCell, Face, KeyCalendar, gravest
@@ -62,6 +63,21 @@ def calendar_chart(calendar: KeyCalendar, *, dark: bool) -> Spec:
 def height(calendar: KeyCalendar) -> int:
     """The chart's height in pixels."""
     return HEAD_PX + ROW_PX * len(calendar.endpoints)
+
+
+def day_frame(calendar: KeyCalendar) -> pd.DataFrame:
+    """The calendar's twin: one row a UTC day, the newest first, and the state of each endpoint as a column."""
+    days = sorted({cell.day for cell in calendar.cells}, reverse=True)
+    states = {(cell.day, cell.endpoint): cell.face.value for cell in calendar.cells}
+    return pd.DataFrame(
+        [
+            {
+                "Day": f"{day:%Y-%m-%d}",
+                **{_named(endpoint): states.get((day, endpoint), "") for endpoint in calendar.endpoints},
+            }
+            for day in days
+        ]
+    )
 
 
 def _columns(days: Sequence[date]) -> list[list[date]]:
