@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import cards, charts, kept, live, needs, notices, palette, tables, text
+from pages.ui import cards, charts, demo, kept, live, needs, notices, palette, tables, text
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
@@ -42,6 +42,8 @@ def render(ctx: Context) -> None:
         st.title(TITLE, anchor=False)
         period = _period() if seen.stage not in WITHOUT_FIGURES else Period.MONTH
     notices.draw(seen)
+    if seen.stage is Stage.NO_KEY:
+        demo.button(ctx.product, "Look around with demo data")
     if seen.stage not in WITHOUT_FIGURES:
         st.markdown(" · ".join(part for part in (notices.line_of_truth(seen), needs.count(seen)) if part))
         place = cards.draw(seen)

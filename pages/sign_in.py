@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import streamlit as st
 
-from pages.ui import brand, gate, social, text
+from pages.ui import brand, demo, gate, social, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
-from tracker import access, identities, mail, recovery, second_factor, sign_in
+from tracker import identities, mail, recovery, second_factor, sign_in
 from tracker.clock import utc_now
 from tracker.errors import BadInput
 from tracker.identities import AskPassword, TurnedAway
@@ -45,7 +45,7 @@ def render(product: Product) -> None:
         st.markdown(":gray[Billed and estimated side by side, with every number traceable to its source.]")
         _form(product)
         if product.settings.demo_account:
-            _demo(product, product.settings.demo_account)
+            _demo(product)
 
 
 def _form(product: Product) -> None:
@@ -250,10 +250,8 @@ def _sign_up(product: Product, typed: Typed) -> bool:
     return True
 
 
-def _demo(product: Product, email: str) -> None:
+def _demo(product: Product) -> None:
     st.divider()
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown("**Just looking?** :gray-badge[Demo data]  \n:gray[A year of made-up data.]")
-        if st.button("Try the demo", icon=":material/play_arrow:"):
-            gate.enter(product, access.user_of(product.database, email))
-            st.rerun()
+        demo.button(product, "Try the demo")

@@ -14,6 +14,7 @@ from pages.ui.ways import Way
 from tracker.models import KeyStatus
 from tracker.overview import Connection, Measure, Overview, Period, Stage
 from tracker.overview.cycle import LEDGER_DAYS
+from tracker.overview.onboarding import Step
 
 PROMISE = "We never read prompts or answers, send only GET requests on a fixed list, and never show a key again."
 
@@ -34,11 +35,13 @@ def draw(seen: Overview) -> None:
             _refused(connection, seen)
     if unchecked := [each for each in seen.connections if each.status is KeyStatus.UNCHECKED and each.reason]:
         _unchecked(unchecked[0])
+    _steps(seen)
     _worker(seen)
     if notice := STAGES.get(seen.stage):
         notice(seen)
     _failure(seen)
     _set_aside(seen)
+    _unpriced(seen)
 
 
 def line_of_truth(seen: Overview) -> str:
@@ -62,6 +65,18 @@ def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
     named = ", ".join(text.quoted(model) for model in sorted(models)[:3])
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
     return f"Without a price, and so in no bar: {named}{more}."
+
+
+def _steps(seen: Overview) -> None:
+    """The way from nothing to this month, until it is gone."""
+    if seen.stage in {Stage.NOTHING_USED, Stage.READY} or Step.MONTH in seen.steps_done:
+        return
+    done = seen.steps_done
+    ahead = [step for step in Step if step not in done]
+    marks = [f":green[:material/check_circle:] {step.value}" for step in done]
+    marks.append(f":primary[:material/arrow_circle_right:] **{ahead[0].value}**")
+    marks += [f":gray[:material/radio_button_unchecked: {step.value}]" for step in ahead[1:]]
+    st.markdown(" · ".join(marks))
 
 
 def _no_key(_seen: Overview) -> None:
@@ -130,6 +145,18 @@ def _refused(connection: Connection, seen: Overview) -> None:
         to_settings(
             "Replace the key or check it again", icon=":material/key:", key=f"refused-{connection.provider_key_id}"
         )
+
+
+def _unpriced(seen: Overview) -> None:
+    """That there is usage and no sum, because nothing of it has a price."""
+    if seen.month.spend is None and seen.month.unpriced_rows:
+        st.info(
+            f"{text.several(seen.month.unpriced_requests, 'request')} of this month are counted, but none has a price, "
+            "so there is no estimate to show. What the provider bills is not affected.",
+            icon=":material/sell:",
+            title="Nothing used this month has a price",
+        )
+        ways.button("Set a price", Way.PRICES, icon=":material/sell:", key="all-unpriced")
 
 
 REFUSALS = {

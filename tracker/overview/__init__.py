@@ -17,7 +17,7 @@ from sqlmodel import Session
 from tracker import budgets, clock, colours, passports, queries, set_aside
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
-from tracker.overview import days, events, history, splits
+from tracker.overview import days, events, history, onboarding, splits
 from tracker.overview.cycle import Cycle, Period
 from tracker.overview.days import DayMark, Failure, Progress
 from tracker.overview.events import Event
@@ -166,6 +166,11 @@ class Overview:
     def unread_days(self) -> int:
         """Finished days of the cycle that were not read, or not after they had ended."""
         return sum(not self.marks[day].complete for day in self.cycle.days[:-1])
+
+    @property
+    def steps_done(self) -> tuple[onboarding.Step, ...]:
+        """How far the workspace is on the way from nothing to this month."""
+        return onboarding.done([each.status for each in self.connections], self.marks, self.cycle.days)
 
     @property
     def stale(self) -> bool:
