@@ -18,7 +18,7 @@ BENCHES = {
     "browser": "bench.browser:run",
     "payload": "bench.payload:run",
     "pipeline": "bench.pipeline:run",
-    "picture": "bench.browser:picture",
+    "picture": "bench.pictures:run",
     "writing": "bench.writing:run",
     "curves": "bench.curves:run",
     "files": "bench.files:run",

@@ -62,5 +62,7 @@ BARS = (
     Bar("start", "answers_s", "dev.py up to a page that answers: s", at_most=4),
     Bar("year", "seconds", "365 days of one key at 100 ms latency: s", at_most=60),
     Bar("year", "first_number_s", "first number after the key is saved: s", at_most=3),
+    Bar("browser", "first_content_ratio", "first content, signed in ÷ a hello-world page", at_most=1.4),
+    Bar("browser", "first_number_s", "key saved → first number on the screen, 200 ms away: s", at_most=60),
     Bar("rerun", "server_ms", "rerun after a filter change, server time: ms", at_most=60),
 )

@@ -50,7 +50,7 @@ class Site:
         port = self.base_url.rpartition(":")[2]
         where = ["--server.port", port, "--server.address", "127.0.0.1", "--server.headless", "true"]
         self._start("dashboard", "streamlit", "run", "app.py", *where)
-        _wait_for(f"{self.base_url}/healthz", self._running["dashboard"])
+        wait_for(f"{self.base_url}/healthz", self._running["dashboard"])
         self._answered_at = time.monotonic()
 
     def start_worker(self) -> None:
@@ -130,7 +130,8 @@ def free_port() -> int:
         return port
 
 
-def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    """Until the address answers; AssertionError when the process ends before, or time is up."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the dashboard ended with {process.returncode}"
