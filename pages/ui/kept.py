@@ -41,13 +41,13 @@ def explained(ctx: Context, seen: Overview) -> Explained | None:
     if seen.billed is None:
         return None
     end = seen.billed.through + clock.DAY
-    return _explained(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen))
+    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen))
 
 
 def sources(ctx: Context, seen: Overview, period: Period) -> dict[str, Source]:
     """Where each model's price is from; empty where there is too much to look through in passing."""
     days = seen.cycle.days_of(period)
-    return _sources(ctx.product, ctx.workspace_id, days[0], days[-1] + clock.DAY, _version(seen))
+    return sources_of(ctx.product, ctx.workspace_id, days[0], days[-1] + clock.DAY, _version(seen))
 
 
 def _version(seen: Overview) -> Version:
@@ -55,7 +55,8 @@ def _version(seen: Overview) -> Version:
 
 
 @st.cache_data(ttl=timedelta(hours=1), max_entries=500, show_spinner=False)
-def _sources(_product: Product, workspace_id: int, start: date, end: date, version: Version) -> dict[str, Source]:
+def sources_of(_product: Product, workspace_id: int, start: date, end: date, version: Version) -> dict[str, Source]:
+    """As `sources`, of the UTC days [start, end)."""
     del version
     with _product.database.workspace(workspace_id) as session:
         if queries.count_events(session, workspace_id, start, end) > MOST_EVENTS:
@@ -64,7 +65,8 @@ def _sources(_product: Product, workspace_id: int, start: date, end: date, versi
 
 
 @st.cache_data(ttl=timedelta(hours=1), max_entries=500, show_spinner=False)
-def _explained(_product: Product, workspace_id: int, start: date, end: date, version: Version) -> Explained | None:
+def explained_of(_product: Product, workspace_id: int, start: date, end: date, version: Version) -> Explained | None:
+    """As `explained`, of the UTC days [start, end)."""
     del version
     with _product.database.workspace(workspace_id) as session:
         if queries.count_events(session, workspace_id, start, end) > MOST_EVENTS:
