@@ -95,7 +95,7 @@ async def _rerun(tab: ClientConnection, query: str) -> float:
     await tab.send(asked.SerializeToString())
     while True:
         told = ForwardMsg()
-        told.ParseFromString(bytes(await tab.recv()))
+        told.ParseFromString(await tab.recv(decode=False))
         if told.WhichOneof("type") == "script_finished":
             assert told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY, told.script_finished
             return time.perf_counter() - began

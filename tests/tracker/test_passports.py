@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from pages.ui import needs
+from pages.ui.ways import Way
 from tests.installation import NOW, Installation, installed
 from tracker import calls, clock, connections, overview, passports
 from tracker.models import KeyPassport, table_of
@@ -61,7 +62,7 @@ def test_a_key_that_can_do_more_than_it_needs_is_told(ready: Installation) -> No
     assert [each.name for each in passport.excess] == ["Audit logs"]
     assert count(ready) == 1
     (need,) = needs._too_powerful(overview.read(ready.product, ready.workspace_id, now=NOW))
-    assert (need.fact, need.settings) == ("The key of main can do more than it needs.", True)
+    assert (need.fact, need.way is Way.SETTINGS) == ("The key of main can do more than it needs.", True)
     (card,) = keys.read(ready.product, ready.workspace_id, now=NOW).keys
     assert card.too_powerful
     view = key_views.read(ready.product, ready.workspace_id, KEY)
