@@ -192,25 +192,22 @@ class Overview:
 def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
     """The workspace's overview at `now` (aware UTC)."""
     cycle = Cycle(clock.day_of(now))
-    workers = _workers(product, now)
     with product.database.workspace(workspace_id) as session:
         keys = days.read_keys(session, workspace_id)
         known = passports.every(session, workspace_id)
         ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
-        by_day_and_model = queries.Question(cycle.horizon, cycle.end, ("day", "model"))
-        rows = queries.usage(session, workspace_id, by_day_and_model)
+        rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
         progress = days.progress(session, workspace_id, keys, now=now)
         used = _is_used(session, workspace_id)
         read_at = days.last_read(session, workspace_id)
         failure = days.failure(session, workspace_id, keys, lacking=set_aside.days_lacking(session, workspace_id))
         aside = set_aside.read(session, workspace_id, cycle.horizon, cycle.end)
-        last = events.last_events(session, workspace_id)
+        last = tuple(events.last_events(session, workspace_id))
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
         past = history.read(session, workspace_id, keys, cycle, marks)
-        slots = colours.kept(session, workspace_id, "model")
+        cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
         budget = budgets.monthly(session, workspace_id)
-    cells = tuple(cells_of(rows, slots=slots))
     through = days.billed_through(ledgers, keys)
     connections = tuple(_connection(key, known.get(key.id or 0)) for key in keys)
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
@@ -220,7 +217,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         cycle=cycle,
         stage=stage_of(connections, progress, used=used),
         connections=connections,
-        workers=workers,
+        workers=_workers(product, now),
         progress=progress,
         failure=failure,
         aside=tuple(aside),
@@ -235,7 +232,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         budget=_budget(budget, cycle, month, foretold),
         unusual=tuple(unusual(past.known, cycle.week, cells)),
         cells=cells,
-        events=tuple(last),
+        events=last,
     )
 
 
