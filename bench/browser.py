@@ -20,6 +20,7 @@ from tests.site import Site
 LATENCY_S = 0.2
 LOADS = 9
 WIDTH, HEIGHT = 1440, 900
+PATIENCE_MS = 30_000
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 
 
@@ -84,6 +85,7 @@ def running(*, days: int, latency_s: float = LATENCY_S) -> Iterator[tuple[Page, 
         url = f"sqlite:///{folder / 'tracker.db'}"
         with site.running(url, folder, latency_s=latency_s, days=days, keeps=days) as here:
             page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            page.set_default_timeout(30_000)
+            page.set_default_timeout(PATIENCE_MS)
+            expect.set_options(timeout=PATIENCE_MS)
             yield page, here
         browser.close()
