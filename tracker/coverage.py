@@ -32,6 +32,9 @@ NEWEST_FIRST = timedelta(days=35)
 FAILURES_TO_HOLD = 3
 """Units of an endpoint that failed and wait for their retry, from which on its other days wait with them."""
 
+LONGEST_WAIT = timedelta(days=31)
+"""Nothing is put off for longer; what is was written by a clock that ran ahead."""
+
 COMPLETE = frozenset({DayState.FINAL, DayState.VERIFIED_ZERO})
 
 
@@ -75,6 +78,15 @@ ABSENT = LedgerDay()
 def is_leased(row: LedgerDay, now: datetime) -> bool:
     """Whether somebody holds the day. A lease further ahead than its length was made by a wrong clock and is void."""
     return row.lease_until is not None and now < row.lease_until <= now + LEASE
+
+
+def believed(row: LedgerDay, now: datetime) -> LedgerDay:
+    """The row without what only a clock that ran ahead can have written: it was not read yet, and waits for nothing."""
+    if row.fetched_at and row.fetched_at > now + clock.DAY:
+        return replace(row, fetched_at=None, retry_at=None)
+    if row.retry_at and row.retry_at > now + LONGEST_WAIT:
+        return replace(row, retry_at=None)
+    return row
 
 
 def due_at(day: date, row: LedgerDay, *, fetch_hour: int) -> datetime | None:

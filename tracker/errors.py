@@ -15,6 +15,7 @@ TrackerError
     ProviderDown        no answer, 5xx, cut or slow: try again at a growing distance
     BadRequest          400: the provider refuses these parameters (fewer dimensions may work)
     LookbackExceeded    400: the start lies before `earliest_day`
+    ClockWrong          our clock is far ahead of the provider's: believe nothing, tell the operator
     PayloadChanged      an answer we do not understand: write nothing, tell the operator
 
 A message says what happened, to what, and what to do. It never holds a key.
@@ -100,6 +101,10 @@ class LookbackExceeded(ProviderError):
     def __init__(self, message: str | None = None, *, earliest_day: date) -> None:
         super().__init__(message)
         self.earliest_day = earliest_day
+
+
+class ClockWrong(ProviderError):
+    """Our clock is far ahead of the provider's."""
 
 
 class PayloadChanged(ProviderError):

@@ -37,7 +37,7 @@ from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint, Fetched, Provider, Verdict
 from tracker.providers.http import Limits, ProviderClient
-from tracker.reconcile import KEYS, NAMES_REFRESH, Connection, row_of
+from tracker.reconcile import KEYS, Connection, are_names_fresh, row_of
 from tracker.redact import SecretKey
 
 FETCH_LIMITS = Limits(total_s=60, tries=4, retry_budget_s=20)
@@ -182,7 +182,7 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
     """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened = _open(product, session, connection, wait=wait)
-        if opened.row.names_read_at and opened.row.names_read_at + NAMES_REFRESH > utc_now():
+        if are_names_fresh(opened.row, utc_now()):
             return 0
         opened.row.names_read_at = utc_now()
     try:

@@ -87,7 +87,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
         passport_due = passports.is_due(session, row.workspace_id, connection.provider_key_id, now=now)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
-    waits = [at for at in (row.retry_at, paused_until) if at is not None and at > now]
+    waits = [at for at in (row.retry_at, paused_until) if at is not None and now < at <= now + coverage.LONGEST_WAIT]
     if waits:
         owed = reading.owed and row.status in READ_WITH
         return replace(Plan(owed=owed, next_due_at=max(waits)), uncovered=reading.uncovered, read_at=reading.read_at)
@@ -100,7 +100,10 @@ def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: i
     """What a key that works is to read, from the ledger."""
     provider = provider_named(row.provider)
     period = coverage.horizon(now, history=provider.history, history_from=row.history_from)
-    every = {endpoint.name: ledgers.get(endpoint.name, {}) for endpoint in provider.endpoints}
+    every = {
+        endpoint.name: {day: coverage.believed(each, now) for day, each in ledgers.get(endpoint.name, {}).items()}
+        for endpoint in provider.endpoints
+    }
     units = [
         unit
         for endpoint in provider.endpoints
@@ -110,8 +113,7 @@ def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: i
     owed = [day_row for day, day_row in rows if coverage.is_owed(day, day_row, now=now, fetch_hour=fetch_hour)]
     return Plan(
         units=tuple(coverage.in_order(units, endpoints=list(every), now=now)),
-        names_due=row.names_readable is not False
-        and (row.names_read_at is None or row.names_read_at + NAMES_REFRESH <= now),
+        names_due=row.names_readable is not False and not are_names_fresh(row, now),
         leased=any(coverage.is_leased(day_row, now) for day_row in owed),
         owed=bool(owed),
         next_due_at=min(
@@ -121,6 +123,11 @@ def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: i
         uncovered=min((day for day, day_row in rows if coverage.is_uncovered(day, day_row, now=now)), default=None),
         read_at=max((day_row.fetched_at for _, day_row in rows if day_row.fetched_at), default=None),
     )
+
+
+def are_names_fresh(row: ProviderKey, now: datetime) -> bool:
+    """Whether the names were read within the last day (and not by a clock that ran ahead)."""
+    return row.names_read_at is not None and abs(now - row.names_read_at) < NAMES_REFRESH
 
 
 def set_next_due(product: Product, connection: Connection, found: Plan, *, seen: datetime) -> None:

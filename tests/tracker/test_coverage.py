@@ -301,3 +301,17 @@ def test_a_day_is_recent_for_thirty_five_days(start: date, *, comes_first: bool)
     oldest = Unit("completions", date(2026, 1, 1), date(2026, 1, 2), (0,))
 
     assert (coverage.in_order([oldest, edge], endpoints=["completions"], now=NOW)[0] == edge) is comes_first
+
+
+@pytest.mark.parametrize(
+    ("what", "row", "believed"),
+    [
+        ("read now", read(FINAL, NOW), read(FINAL, NOW)),
+        ("waits a month", LedgerDay(retry_at=NOW + 31 * DAY), LedgerDay(retry_at=NOW + 31 * DAY)),
+        ("waits for a year", LedgerDay(retry_at=NOW + 365 * DAY), LedgerDay()),
+        ("read next year", read(ZERO, NOW + 365 * DAY), LedgerDay(ZERO, 1)),
+    ],
+)
+def test_what_a_clock_that_ran_ahead_wrote_is_not_believed(what: str, row: LedgerDay, believed: LedgerDay) -> None:
+    assert coverage.believed(row, NOW) == believed, what
+    assert coverage.due_at(TODAY, coverage.believed(read(ZERO, NOW + 365 * DAY), NOW), fetch_hour=HOUR) == at(23, 0)

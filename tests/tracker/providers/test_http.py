@@ -31,6 +31,7 @@ from tests.tracker.providers.scripted import (
     stalling,
     trickling,
 )
+from tracker import clock
 from tracker.errors import BadConfiguration, PayloadChanged, ProviderDown
 from tracker.providers.http import ClientPool, Limits
 from tracker.providers.http.client import _trouble
@@ -43,6 +44,7 @@ IMPATIENT = Limits(read_s=0.1)
 
 def test_a_good_answer_comes_with_its_size_time_and_hash(asker: Asker) -> None:
     body = b'{"amount": 0.1}'
+    clock.start_at(NOON)
     asker.provider.script = [answer(body, date=NOON_TEXT, content_type="Application/JSON; charset=utf-8")]
 
     got = asker.client().get(COSTS)

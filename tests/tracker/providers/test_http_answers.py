@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +15,8 @@ from tests.tracker.providers.scripted import (
     GOOD,
     HASTY,
     KEY,
+    NOON,
+    NOON_TEXT,
     Asker,
     ScriptedProvider,
     Step,
@@ -21,7 +24,8 @@ from tests.tracker.providers.scripted import (
     asking,
     trickling,
 )
-from tracker.errors import KeyRejected, PayloadChanged, ProviderError
+from tracker import clock
+from tracker.errors import ClockWrong, KeyRejected, PayloadChanged, ProviderError
 from tracker.providers.http import Limits, Refusal
 
 # --- what is not accepted
@@ -84,6 +88,23 @@ def test_nothing_is_ever_sent_where_a_redirect_points(asker: Asker) -> None:
         asker.fails(PayloadChanged, answer(status="307 Elsewhere", location=f"{elsewhere.provider.base_url}{COSTS}"))
 
         assert elsewhere.provider.asked == []
+
+
+@pytest.mark.parametrize("ours", [NOON + timedelta(hours=23), NOON - timedelta(days=365)])
+def test_a_clock_that_is_a_little_ahead_or_behind_does_no_harm(asker: Asker, ours: datetime) -> None:
+    asker.provider.script = [answer(date=NOON_TEXT)]
+    clock.start_at(ours)
+
+    assert asker.client().get(COSTS).json == {}
+
+
+def test_nothing_is_believed_while_our_clock_is_far_ahead(asker: Asker) -> None:
+    clock.start_at(NOON + timedelta(days=365))
+
+    failed = asker.fails(ClockWrong, answer(date=NOON_TEXT))
+
+    assert "clock is 365 days ahead of OpenAI's" in str(failed)
+    assert len(asker.provider.asked) == 1
 
 
 # --- refusals

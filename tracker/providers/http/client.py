@@ -20,7 +20,7 @@ import httpx
 
 from tracker.clock import utc_now
 from tracker.config import is_loopback
-from tracker.errors import BadConfiguration, PayloadChanged, ProviderDown, ProviderError, RateLimited
+from tracker.errors import BadConfiguration, ClockWrong, PayloadChanged, ProviderDown, ProviderError, RateLimited
 from tracker.providers import strict_json
 from tracker.providers.http.pool import ClientPool, within
 from tracker.providers.http.refusal import MAX_BODY, Refusal, refusal
@@ -37,6 +37,9 @@ MAX_PARAM = 4_096
 
 UNTOLD_WAIT = timedelta(minutes=15)
 """How long a 429 without a usable Retry-After sets the work aside."""
+
+AHEAD = timedelta(days=1)
+"""How far ahead of a provider's our clock may be. Beyond it, days yet to come would be taken for empty ones."""
 
 SECONDS = re.compile(r"\d{1,8}", re.ASCII)
 # The one form that is sent today; far years and offsets overflow the parser. Source: RFC 9110, 5.6.7 (read 2026-11).
@@ -199,10 +202,21 @@ class ProviderClient:
         sha256 = hashlib.sha256(received.body).hexdigest()
         if unusable := _unusable(received, self.limits):
             raise PayloadChanged(f"{self.title} {unusable} ({where}).", body_sha256=sha256)
+        served_at = _date(received.header("date"))
+        self._check_clock(served_at, where)
         value = strict_json.loads(received.body)
         if isinstance(value, dict) and value.get("error") is not None:
             raise PayloadChanged(f"{self.title} answered with an error under status 200 ({where}).", body_sha256=sha256)
-        return Answer(value, len(received.body), _date(received.header("date")), sha256)
+        return Answer(value, len(received.body), served_at, sha256)
+
+    def _check_clock(self, served_at: datetime | None, where: str) -> None:
+        """Believe no answer while our clock runs far ahead, unless it was moved on purpose (TRACKER_NOW)."""
+        if served_at and utc_now() > served_at + AHEAD and not self.connection.loopback_only:
+            ahead = (utc_now() - served_at).days
+            raise ClockWrong(
+                f"This machine's clock is {ahead} days ahead of {self.title}'s. Set it right; "
+                f"until then nothing is stored ({where})."
+            )
 
     def _limited(self, received: _Received, where: str) -> RateLimited:
         now, asked = utc_now(), received.header("retry-after")
