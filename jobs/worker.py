@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.schedule import Turns
-from tracker import fetching, health, passports, reconcile, runs
+from tracker import checking, fetching, health, passports, reconcile, runs
 from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
 from tracker.fetching import Done, Outcome
@@ -179,18 +179,19 @@ class Worker:
 
     def _set_aside(self, task: Task, reason: str) -> Done:
         if task.unit is None:
-            return fetching.postpone(self.product, task.connection, reason=reason)
+            checking.postpone(self.product, task.connection)
+            return Done(Outcome.FAILED, reason=reason)
         return fetching.put_aside(self.product, task.connection, task.unit, owner=self.name, reason=reason)
 
     def _work(self, connection: Connection, unit: Unit) -> Done:
         return fetching.work(self.product, connection, unit, owner=self.name, wait=self._wait)
 
     def _check(self, connection: Connection) -> Done:
-        fetching.check(self.product, connection, wait=self._wait)
+        checking.check(self.product, connection, wait=self._wait)
         return Done(Outcome.TAKEN)
 
     def _names(self, connection: Connection) -> Done:
-        fetching.read_names(self.product, connection, wait=self._wait)
+        checking.read_names(self.product, connection, wait=self._wait)
         return Done(Outcome.TAKEN)
 
     def _passport(self, connection: Connection) -> Done:

@@ -36,6 +36,8 @@ from tracker.reconcile import Connection, Plan
 from tracker.reconciliation import read as reconciling
 from tracker.reconciliation import statement
 
+WORKERS_OWN = "the worker's own, for the place of a connection that it was given by `reconcile`"
+
 OF_NO_TENANT = {
     "colours": {"allot": "works under a claim, which names its tenant"},
     "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
@@ -43,10 +45,8 @@ OF_NO_TENANT = {
         "check_reachable": "tells only whether the database answers",
         "upsert": "names the database's dialect",
     },
-    "fetching": dict.fromkeys(
-        ("check", "give_back", "postpone", "put_aside", "read_names", "work"),
-        "the worker's own, for the place of a connection that it was given by `reconcile`",
-    ),
+    "checking": dict.fromkeys(("check", "postpone", "read_names"), WORKERS_OWN),
+    "fetching": dict.fromkeys(("give_back", "put_aside", "work"), WORKERS_OWN),
     "health": dict.fromkeys(("of_web", "of_worker", "schema_state"), "counts and times of the whole installation"),
     "ingest": {"store": "stores under a claim, which names its tenant"},
     "ledger": dict.fromkeys(
@@ -54,6 +54,7 @@ OF_NO_TENANT = {
         "works under a claim, as above",
     ),
     "mail": {"deliver": "sends each letter to the address of whom it is for"},
+    "opened": dict.fromkeys(("open_key", "present", "set_status", "still_its_key"), WORKERS_OWN),
     "pauses": dict.fromkeys(
         ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"
     ),

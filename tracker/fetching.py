@@ -6,17 +6,14 @@ unit is either whole or due again. Nothing here raises for such things; only a d
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import update
 from sqlmodel import Session
 
-from tracker import connections, coverage, ingest, ledger, metrics, pauses
-from tracker.calls import RecordedCalls
+from tracker import checking, coverage, ingest, ledger, metrics, pauses
 from tracker.clock import utc_now
 from tracker.coverage import Unit
 from tracker.errors import (
@@ -33,20 +30,14 @@ from tracker.errors import (
 from tracker.ingest import Stored
 from tracker.ledger import Claim
 from tracker.models import KeyStatus, ProviderKey
+from tracker.opened import Opened, Wait, ids, open_key, set_status, still_its_key
 from tracker.product import Product
 from tracker.providers import provider as provider_named
-from tracker.providers.base import Endpoint, Fetched, Provider, Verdict
-from tracker.providers.http import Limits, ProviderClient
-from tracker.reconcile import KEYS, Connection, are_names_fresh, row_of
-from tracker.redact import SecretKey
-
-FETCH_LIMITS = Limits(total_s=60, tries=4, retry_budget_s=20)
-"""Longer waits are the ledger's: those hold no thread and survive a restart."""
+from tracker.providers.base import Endpoint, Fetched
+from tracker.reconcile import Connection
 
 FAILURES_TO_PAUSE = 3
 """Failures in a row, over all endpoints, after which the provider is taken to be down for this key."""
-
-Wait = Callable[[float], None]
 
 
 class Outcome(StrEnum):
@@ -72,38 +63,6 @@ class Done:
     reason: str | None = None
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A connection with its key in the clear, for as long as one unit takes."""
-
-    product: Product
-    connection: Connection
-    row: ProviderKey
-    key: SecretKey
-    calls: RecordedCalls
-    wait: Wait
-    scope: bytes
-
-    @property
-    def provider(self) -> Provider:
-        return provider_named(self.row.provider)
-
-    def client(self) -> ProviderClient:
-        return connections.client(
-            self.product,
-            self.row.provider,
-            self.key,
-            calls=self.calls,
-            limits=FETCH_LIMITS,
-            wait=self.wait,
-            limited=self._pause,
-        )
-
-    def _pause(self, until: datetime) -> None:
-        database = self.product.database
-        database.retrying(lambda: pauses.ask(database, self.scope, until=until))
-
-
 def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> Done:
     """Do one planned unit."""
     try:
@@ -113,7 +72,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     except RateLimited as error:
         return Done(Outcome.PAUSED, reason=str(error))
     except VaultError as error:
-        _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
+        set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return Done(Outcome.FAILED, reason=str(error))
     opened.calls.claimed = claimed
     asked_at = utc_now()
@@ -150,55 +109,6 @@ def give_back(product: Product, connection: Connection, unit: Unit, *, owner: st
     return Done(Outcome.TAKEN)
 
 
-def postpone(product: Product, connection: Connection, *, reason: str) -> Done:
-    """Leave a connection alone for a while after its check or its names raised what nobody foresaw."""
-    with product.database.workspace(connection.workspace_id, write=True) as session:
-        row = _present(session, connection)
-        row.failures += 1
-        row.retry_at = utc_now() + coverage.retry_in(row.failures)
-    return Done(Outcome.FAILED, reason=reason)
-
-
-def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | None:
-    """Check a stored key and write down what was found; None when it is not to be used or cannot be opened.
-
-    A key that may not read, or could not be checked, is looked at again at a growing distance.
-    """
-    try:
-        with product.database.workspace(connection.workspace_id) as session:
-            opened = _open(product, session, connection, wait=wait)
-    except NotFound:
-        return None
-    except VaultError as error:
-        _set_status(product, connection, KeyStatus.UNREADABLE, str(error))
-        return None
-    verdict = opened.provider.check(opened.client(), opened.key, now=utc_now())
-    with suppress(LeaseLost):  # another key stands there now, and has been checked by itself
-        product.database.retrying(lambda: _settle(opened, verdict))
-    return verdict
-
-
-def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
-    """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
-    with product.database.workspace(connection.workspace_id, write=True) as session:
-        opened = _open(product, session, connection, wait=wait)
-        if are_names_fresh(opened.row, utc_now()):
-            return 0
-        opened.row.names_read_at = utc_now()
-    try:
-        names = opened.provider.names(opened.client())
-    except ProviderError as error:
-        names, readable = [], not isinstance(error, ScopeMissing)
-    else:
-        readable = True
-    with product.database.workspace(connection.workspace_id, write=True) as session:
-        opened.calls.flush(session)
-        row = _present(session, connection)
-        row.names_readable = readable
-        connections.remember_names(session, row, names)
-    return len(names)
-
-
 def endpoint_of(row: ProviderKey, unit: Unit) -> Endpoint:
     """The endpoint a unit is about."""
     return next(endpoint for endpoint in provider_named(row.provider).endpoints if endpoint.name == unit.endpoint)
@@ -207,20 +117,13 @@ def endpoint_of(row: ProviderKey, unit: Unit) -> Endpoint:
 def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> tuple[Opened, Claim]:
     """Claim the unit and open the key in one transaction, which reads again whether the key may still be used."""
     with product.database.workspace(connection.workspace_id, write=True) as session:
-        opened = _open(product, session, connection, wait=wait)
+        opened = open_key(product, session, connection, wait=wait)
         if opened.row.status != KeyStatus.VALID or opened.row.paused_at:
             raise LeaseLost(f"{opened.row.label} is not to be used now.")
         if until := pauses.ends_at(session, opened.scope, now=utc_now()):
             raise RateLimited(f"{opened.provider.title} asked us to wait.", retry_at=until)
-        claimed = ledger.claim(session, *_ids(connection), unit, owner=owner, now=utc_now())
+        claimed = ledger.claim(session, *ids(connection), unit, owner=owner, now=utc_now())
     return opened, claimed
-
-
-def _open(product: Product, session: Session, connection: Connection, *, wait: Wait) -> Opened:
-    row = _present(session, connection)
-    key = connections.opened(product, session, row)
-    calls = RecordedCalls(product.database, *_ids(connection))
-    return Opened(product, connection, row, key, calls, wait, pauses.scope_of(session, row))
 
 
 def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: datetime) -> Stored:
@@ -230,7 +133,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
     would each sum without the other's rows.
     """
     with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
-        row = _still_its_key(session, opened)
+        row = still_its_key(session, opened)
         stored = ingest.store(
             session,
             claimed,
@@ -244,14 +147,6 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
     return stored
 
 
-def _still_its_key(session: Session, opened: Opened) -> ProviderKey:
-    """The connection's row, locked; LeaseLost when its key was replaced or deleted while it was used."""
-    row = _present(session, opened.connection, lock=True)
-    if row.deleted_at or row.fingerprint != opened.row.fingerprint:
-        raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
-    return row
-
-
 def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
     """Write down why a unit was not read and what follows from it for the key."""
     opened.calls.claimed = None
@@ -260,7 +155,7 @@ def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
     now = utc_now()
     try:
         with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
-            row = _still_its_key(session, opened)
+            row = still_its_key(session, opened)
             _react(session, row, claimed, error, now=now)
             opened.calls.flush(session)
     except LeaseLost:
@@ -296,7 +191,7 @@ def _refused_later(row: ProviderKey) -> str:
 
 def _scope_missing(opened: Opened, claimed: Claim, error: ScopeMissing) -> Done:
     """Either the whole key lost its permission, or this endpoint alone may not be read with it."""
-    verdict = check(opened.product, opened.connection, wait=opened.wait)
+    verdict = checking.check(opened.product, opened.connection, wait=opened.wait)
     try:
         with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
             opened.calls.flush(session)
@@ -307,35 +202,3 @@ def _scope_missing(opened: Opened, claimed: Claim, error: ScopeMissing) -> Done:
     except LeaseLost:
         return Done(Outcome.TAKEN)
     return Done(Outcome.FAILED, reason=str(error))
-
-
-def _settle(opened: Opened, verdict: Verdict) -> None:
-    now = utc_now()
-    with opened.product.database.workspace(opened.connection.workspace_id, write=True) as session:
-        row = _still_its_key(session, opened)
-        opened.calls.flush(session)
-        connections.settle(session, row, verdict, now=now)
-        row.failures = 0 if verdict.status == "valid" else row.failures + 1
-        row.retry_at = None if verdict.status == "valid" else now + _next_check(verdict, row.failures)
-
-
-def _next_check(verdict: Verdict, failures: int) -> timedelta:
-    return coverage.retry_in(failures) if verdict.status == "unchecked" else timedelta(days=1)
-
-
-def _set_status(product: Product, connection: Connection, status: KeyStatus, reason: str) -> None:
-    values = {"status": status, "status_reason": reason, "next_due_at": None}
-    with product.database.workspace(connection.workspace_id, write=True) as session:
-        of = (KEYS.c.workspace_id == connection.workspace_id, KEYS.c.id == connection.provider_key_id)
-        session.execute(update(KEYS).where(*of).values(**values))
-
-
-def _present(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey:
-    row = row_of(session, connection, lock=lock)
-    if row is None:
-        raise NotFound("The provider key was erased.")
-    return row
-
-
-def _ids(connection: Connection) -> tuple[int, int]:
-    return connection.workspace_id, connection.provider_key_id

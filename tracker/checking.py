@@ -1,0 +1,77 @@
+"""What comes before a connection's units and after them: the check of its key, and names of projects and people."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+
+from tracker import connections, coverage
+from tracker.clock import utc_now
+from tracker.errors import LeaseLost, NotFound, ProviderError, ScopeMissing, VaultError
+from tracker.models import KeyStatus
+from tracker.opened import Opened, Wait, open_key, present, set_status, still_its_key
+from tracker.product import Product
+from tracker.providers.base import Verdict
+from tracker.reconcile import Connection, are_names_fresh
+
+
+def postpone(product: Product, connection: Connection) -> None:
+    """Leave a connection alone for a while after its check or its names raised what nobody foresaw."""
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        row = present(session, connection)
+        row.failures += 1
+        row.retry_at = utc_now() + coverage.retry_in(row.failures)
+
+
+def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | None:
+    """Check a stored key and write down what was found; None when it is not to be used or cannot be opened.
+
+    A key that may not read, or could not be checked, is looked at again at a growing distance.
+    """
+    try:
+        with product.database.workspace(connection.workspace_id) as session:
+            opened = open_key(product, session, connection, wait=wait)
+    except NotFound:
+        return None
+    except VaultError as error:
+        set_status(product, connection, KeyStatus.UNREADABLE, str(error))
+        return None
+    verdict = opened.provider.check(opened.client(), opened.key, now=utc_now())
+    with suppress(LeaseLost):  # another key stands there now, and has been checked by itself
+        product.database.retrying(lambda: _settle(opened, verdict))
+    return verdict
+
+
+def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
+    """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        opened = open_key(product, session, connection, wait=wait)
+        if are_names_fresh(opened.row, utc_now()):
+            return 0
+        opened.row.names_read_at = utc_now()
+    try:
+        names = opened.provider.names(opened.client())
+    except ProviderError as error:
+        names, readable = [], not isinstance(error, ScopeMissing)
+    else:
+        readable = True
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        opened.calls.flush(session)
+        row = present(session, connection)
+        row.names_readable = readable
+        connections.remember_names(session, row, names)
+    return len(names)
+
+
+def _settle(opened: Opened, verdict: Verdict) -> None:
+    now = utc_now()
+    with opened.product.database.workspace(opened.connection.workspace_id, write=True) as session:
+        row = still_its_key(session, opened)
+        opened.calls.flush(session)
+        connections.settle(session, row, verdict, now=now)
+        row.failures = 0 if verdict.status == "valid" else row.failures + 1
+        row.retry_at = None if verdict.status == "valid" else now + _next_check(verdict, row.failures)
+
+
+def _next_check(verdict: Verdict, failures: int) -> timedelta:
+    return coverage.retry_in(failures) if verdict.status == "unchecked" else timedelta(days=1)

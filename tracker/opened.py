@@ -1,0 +1,95 @@
+"""A connection's key in the clear: opened for one task, and void once another stands in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session
+
+from tracker import connections, pauses
+from tracker.calls import RecordedCalls
+from tracker.errors import LeaseLost, NotFound
+from tracker.models import KeyStatus, ProviderKey
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.providers.base import Provider
+from tracker.providers.http import Limits, ProviderClient
+from tracker.reconcile import KEYS, Connection, row_of
+from tracker.redact import SecretKey
+
+FETCH_LIMITS = Limits(total_s=60, tries=4, retry_budget_s=20)
+"""Longer waits are the ledger's: those hold no thread and survive a restart."""
+
+Wait = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A connection with its key in the clear, for as long as one unit takes."""
+
+    product: Product
+    connection: Connection
+    row: ProviderKey
+    key: SecretKey
+    calls: RecordedCalls
+    wait: Wait
+    scope: bytes
+
+    @property
+    def provider(self) -> Provider:
+        return provider_named(self.row.provider)
+
+    def client(self) -> ProviderClient:
+        return connections.client(
+            self.product,
+            self.row.provider,
+            self.key,
+            calls=self.calls,
+            limits=FETCH_LIMITS,
+            wait=self.wait,
+            limited=self._pause,
+        )
+
+    def _pause(self, until: datetime) -> None:
+        database = self.product.database
+        database.retrying(lambda: pauses.ask(database, self.scope, until=until))
+
+
+def open_key(product: Product, session: Session, connection: Connection, *, wait: Wait) -> Opened:
+    """The connection with its key. NotFound when it must not be opened, VaultError when it cannot be."""
+    row = present(session, connection)
+    key = connections.opened(product, session, row)
+    calls = RecordedCalls(product.database, *ids(connection))
+    return Opened(product, connection, row, key, calls, wait, pauses.scope_of(session, row))
+
+
+def still_its_key(session: Session, opened: Opened) -> ProviderKey:
+    """The connection's row, locked; LeaseLost when its key was replaced or deleted while it was used."""
+    row = present(session, opened.connection, lock=True)
+    if row.deleted_at or row.fingerprint != opened.row.fingerprint:
+        raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
+    return row
+
+
+def set_status(product: Product, connection: Connection, status: KeyStatus, reason: str) -> None:
+    """Set the key aside for this reason, until somebody does something about it."""
+    values = {"status": status, "status_reason": reason, "next_due_at": None}
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        of = (KEYS.c.workspace_id == connection.workspace_id, KEYS.c.id == connection.provider_key_id)
+        session.execute(update(KEYS).where(*of).values(**values))
+
+
+def present(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey:
+    """The connection's row; NotFound when it was erased."""
+    row = row_of(session, connection, lock=lock)
+    if row is None:
+        raise NotFound("The provider key was erased.")
+    return row
+
+
+def ids(connection: Connection) -> tuple[int, int]:
+    """Workspace and provider key, as most functions want them."""
+    return connection.workspace_id, connection.provider_key_id
