@@ -1,7 +1,8 @@
-"""What a provider asked of everybody: to leave an organisation alone for a while. In the database, for all workers.
+"""What a provider asked of everybody: to leave an organisation alone for a moment. In the database, for all workers.
 
-A limit holds for the organisation, whichever of its keys meets it and in whichever workspace. The table belongs to no
-tenant and tells nothing of one: a hash, and until when whoever has that organisation's key waits.
+While one of its keys waits out a limit, no other is used, in whichever worker and workspace. A longer limit is kept
+with the key that met it (`retry_at`): another finds out by one question, and no key can hold up the others for long.
+The table belongs to no tenant and tells nothing of one: a hash, and until when whoever has such a key waits.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from tracker.models import Name, Pause, ProviderKey, table_of
 
 PAUSES, NAMES = table_of(Pause), table_of(Name)
 
-LONGEST = timedelta(hours=27)
-"""Longer than any wait that is taken from a provider; what ends later was written by a wrong clock and is void."""
+LONGEST = timedelta(minutes=5)
+"""Longer than any limit that is waited out; what ends later was written by a wrong clock and is void."""
 
 
 def scope_of(session: Session, row: ProviderKey) -> bytes:

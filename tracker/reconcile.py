@@ -38,7 +38,8 @@ class Connection:
 class Plan:
     """What a connection owes now: a check of its key first, or units in order and names; and when to look again.
 
-    `leased` = another worker holds some of what is due. `owed` = something is due, be it leased or waiting for a retry.
+    `leased` = another worker holds some of what is due, or waits out a limit of its organisation.
+    `owed` = something is due, be it leased or waiting for a retry.
     `uncovered` is the oldest finished day that was not read since it ended, `read_at` the last committed reading.
     """
 
@@ -90,7 +91,8 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
     waits = [at for at in (row.retry_at, paused_until) if at is not None and now < at <= now + coverage.LONGEST_WAIT]
     if waits:
         owed = reading.owed and row.status in READ_WITH
-        return replace(Plan(owed=owed, next_due_at=max(waits)), uncovered=reading.uncovered, read_at=reading.read_at)
+        waiting = Plan(owed=owed, leased=owed and max(waits) == paused_until, next_due_at=max(waits))
+        return replace(waiting, uncovered=reading.uncovered, read_at=reading.read_at)
     if row.status != KeyStatus.VALID:
         return Plan(needs_check=True, owed=row.status in READ_WITH, next_due_at=now)
     return replace(reading, passport_due=passport_due)

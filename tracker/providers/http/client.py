@@ -107,8 +107,8 @@ class ProviderClient:
         """The answer to GET `path`, asked again within the limits; a ProviderError of the right kind otherwise.
 
         ValueError for a path that is not allowed, BadConfiguration for a foreign host while only this machine may
-        be called; both before a connection is made. Each 429 is told to `limited`, with the instant until which
-        nobody should ask.
+        be called; both before a connection is made. `limited` is told of each 429 that is
+        waited out, with the instant until which nobody else should ask either.
         """
         self._check(path)
         if any(len(value) > MAX_PARAM for _, value in params):
@@ -120,10 +120,10 @@ class ProviderClient:
             except (ProviderDown, RateLimited) as error:
                 told = error.told_s if isinstance(error, RateLimited) else None
                 wait_s = next_wait_s(attempt, told_s=told, waited_s=waited_s, limits=self.limits, part=self.part())
-                if isinstance(error, RateLimited):
-                    self.limited(error.retry_at if wait_s is None else utc_now() + timedelta(seconds=wait_s))
                 if wait_s is None:
                     raise
+                if isinstance(error, RateLimited):
+                    self.limited(utc_now() + timedelta(seconds=wait_s))
             self.wait(wait_s)
             attempt, waited_s = attempt + 1, waited_s + wait_s
 
