@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import islice
 
 from jobs.schedule import Turns
 from tracker.coverage import Unit
@@ -30,7 +32,29 @@ def test_connections_take_turns_each_in_its_own_order() -> None:
     turns.plan(BO, units(1))
     turns.plan(CY, units(2))
 
-    assert list(taken(turns)) == [(ADA, 1), (BO, 1), (CY, 1), (ADA, 2), (CY, 2), (ADA, 3), (ADA, 4)]
+    assert list(taken(turns)) == [(ADA, 1), (BO, 1), (ADA, 2), (CY, 1), (ADA, 3), (CY, 2), (ADA, 4)]
+
+
+def test_a_workspace_with_a_hundred_keys_makes_one_with_a_single_key_wait_one_turn() -> None:
+    turns, many = Turns(), [Connection(1, number) for number in range(100, 200)]
+    for connection in many:
+        turns.plan(connection, units(50))
+    turns.plan(BO, units(3))
+
+    order = [connection for connection, _ in taken(turns)]
+
+    assert [order.index(BO), len(order) - order[::-1].index(BO)] == [1, 6]
+    assert order[6:106] == many[3:] + many[:3]
+
+
+def test_of_ten_thousand_keys_every_workspace_has_had_a_turn_before_any_has_a_third() -> None:
+    turns = Turns()
+    for number in range(10_000):
+        turns.plan(Connection(number % 100, number), units(2))
+
+    first = [connection.workspace_id for connection, _ in islice(taken(turns), 200)]
+
+    assert sorted(Counter(first).values()) == [2] * 100
 
 
 def test_a_newcomer_waits_one_turn_of_the_others_however_much_they_owe() -> None:
