@@ -19,6 +19,7 @@ from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
 from tracker.errors import BadConfiguration
 from tracker.ping import Ping
+from tracker.points import reached
 from tracker.reconcile import Plan
 from tracker.redact import fields, setup_logging
 
@@ -82,8 +83,10 @@ def forever(worker: Worker) -> int:
 def once(worker: Worker) -> int:
     """Do everything due, waiting for other workers' leases; 1 when a key that works still owes something."""
     worker.sign_of_life()
+    reached("sign of life given")
     _deliver(worker)
     _look_everywhere(worker)
+    reached("every connection due for a look")
     while not worker.stopping.is_set():
         worker.wake()
         worker.pump(POLL_S)

@@ -21,6 +21,7 @@ from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
 from tracker.fetching import Done, Outcome
 from tracker.health import Health
+from tracker.points import reached
 from tracker.product import Product
 from tracker.reconcile import Connection
 from tracker.redact import fields
@@ -121,6 +122,7 @@ class Worker:
     def _plan(self, connection: Connection, now: datetime) -> None:
         """Look at what a connection owes; with nothing left, close its run and note when to look next."""
         plan = reconcile.plan(self.product, connection, now=now)
+        reached("connection planned")
         if plan.needs_check:
             self._start(connection, lambda: self._check(connection), None)
         elif plan.units:
@@ -132,8 +134,10 @@ class Worker:
             self._start(connection, lambda: self._passport(connection), None)
         else:
             reconcile.set_next_due(self.product, connection, plan, seen=now)
+            reached("next look noted")
             if run := self._runs.pop(connection, None):
                 runs.close_run(self.product.database, run)
+                reached("run closed")
 
     def _submit(self, connection: Connection, unit: Unit) -> None:
         self._start(connection, lambda: self._work(connection, unit), unit)
@@ -141,10 +145,12 @@ class Worker:
     def _start(self, connection: Connection, work: Callable[[], Done], unit: Unit | None) -> None:
         self._run_of(connection)
         self._busy[self._pool.submit(work)] = Task(connection, unit)
+        reached("unit handed to a thread")
 
     def _run_of(self, connection: Connection) -> Run:
         if connection not in self._runs:
             self._runs[connection] = runs.open_run(self.product.database, connection, worker=self.name)
+            reached("run opened")
         return self._runs[connection]
 
     def _gather(self, future: Future[Done]) -> None:
@@ -152,6 +158,7 @@ class Worker:
         task = self._busy.pop(future)
         done = self._result(future, task)
         self._runs[task.connection].count(done)
+        reached("end of a unit counted")
         if done.outcome is Outcome.FAILED:
             log.warning("%s of connection %d: %s", *_about(task), done.reason, extra=_fields(task))
         if done.outcome in {Outcome.FAILED, Outcome.EDGE, Outcome.PAUSED}:

@@ -22,6 +22,7 @@ from tracker.db import Database
 from tracker.export import cell
 from tracker.ledger import Claim
 from tracker.models import ProviderCall, ProviderKey, table_of
+from tracker.points import reached
 
 CALLS, KEYS = table_of(ProviderCall), table_of(ProviderKey)
 ANSWER = ("status", "received_bytes", "duration_ms")
@@ -86,8 +87,10 @@ class RecordedCalls:
             self.flush(session)
             if self.claimed:
                 ledger.renew(session, self.claimed, now=at)
+                reached("lease renewed")
             call_id = int(session.execute(insert(CALLS).values(**row).returning(CALLS.c.id)).scalar_one())
         self._answers.clear()
+        reached("call on record")
         return call_id
 
 

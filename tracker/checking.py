@@ -10,6 +10,7 @@ from tracker.clock import utc_now
 from tracker.errors import LeaseLost, NotFound, ProviderError, ScopeMissing, VaultError
 from tracker.models import KeyStatus
 from tracker.opened import Opened, Wait, open_key, present, set_status, still_its_key
+from tracker.points import reached
 from tracker.product import Product
 from tracker.providers.base import Verdict
 from tracker.reconcile import Connection, are_names_fresh
@@ -37,8 +38,10 @@ def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | 
         set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return None
     verdict = opened.provider.check(opened.client(), opened.key, now=utc_now())
+    reached("check answered")
     with suppress(LeaseLost):  # another key stands there now, and has been checked by itself
         product.database.retrying(lambda: _settle(opened, verdict))
+    reached("verdict committed")
     return verdict
 
 
@@ -49,17 +52,20 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
         if are_names_fresh(opened.row, utc_now()):
             return 0
         opened.row.names_read_at = utc_now()
+    reached("reading of names begun")
     try:
         names = opened.provider.names(opened.client())
     except ProviderError as error:
         names, readable = [], not isinstance(error, ScopeMissing)
     else:
         readable = True
+    reached("names read")
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened.calls.flush(session)
         row = present(session, connection)
         row.names_readable = readable
         connections.remember_names(session, row, names)
+        reached("names written")
     return len(names)
 
 
@@ -69,6 +75,7 @@ def _settle(opened: Opened, verdict: Verdict) -> None:
         row = still_its_key(session, opened)
         opened.calls.flush(session)
         connections.settle(session, row, verdict, now=now)
+        reached("verdict written")
         row.failures = 0 if verdict.status == "valid" else row.failures + 1
         row.retry_at = None if verdict.status == "valid" else now + _next_check(verdict, row.failures)
 

@@ -29,6 +29,11 @@ def start_at(instant: datetime | None) -> None:
     _offset = as_utc(instant) - datetime.now(UTC) if instant else timedelta()
 
 
+def is_moved() -> bool:
+    """Whether the clock was put to another time, for a test or a replay."""
+    return bool(_offset)
+
+
 def as_utc(instant: datetime) -> datetime:
     """The same instant in UTC; a naive one is refused with ValueError."""
     if instant.tzinfo is None:

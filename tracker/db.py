@@ -23,6 +23,7 @@ from sqlmodel import Session
 
 from tracker.errors import BadConfiguration, TenancyError
 from tracker.models import TENANT_TABLES
+from tracker.points import reached
 from tracker.tenancy import check_statement
 
 T = TypeVar("T")
@@ -88,7 +89,11 @@ class Database:
             event.listen(session, "before_flush", _check_flush)
             event.listen(session, "after_begin", _enter_tenant)
             yield session
+            if write:
+                reached("about to commit")
             session.commit()
+            if write:
+                reached("committed")
 
 
 def upsert(session: Session, table: Table) -> Any:

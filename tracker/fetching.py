@@ -31,6 +31,7 @@ from tracker.ingest import Stored
 from tracker.ledger import Claim
 from tracker.models import KeyStatus, ProviderKey
 from tracker.opened import Opened, Wait, ids, open_key, set_status, still_its_key
+from tracker.points import reached
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint, Fetched
@@ -65,6 +66,7 @@ class Done:
 
 def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> Done:
     """Do one planned unit."""
+    reached("unit begun")
     try:
         opened, claimed = product.database.retrying(lambda: _begin(product, connection, unit, owner=owner, wait=wait))
     except (LeaseLost, NotFound):
@@ -74,11 +76,13 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     except VaultError as error:
         set_status(product, connection, KeyStatus.UNREADABLE, str(error))
         return Done(Outcome.FAILED, reason=str(error))
+    reached("claim committed")
     opened.calls.claimed = claimed
     asked_at = utc_now()
     try:
         endpoint = endpoint_of(opened.row, unit)
         fetched = opened.provider.fetch(opened.client(), endpoint, unit.start, unit.end, now=asked_at)
+        reached("answer complete")
         metrics.UNKNOWN_FIELDS.labels(endpoint.name).inc(sum(fetched.unknown_fields.values()))
         # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored.
         stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
@@ -86,6 +90,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         return Done(Outcome.TAKEN)
     except ProviderError as error:
         return _failed(opened, claimed, error)
+    reached("unit committed")
     return Done(Outcome.STORED, days=len(unit.days), rows=stored.rows)
 
 
@@ -118,11 +123,13 @@ def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, 
     """Claim the unit and open the key in one transaction, which reads again whether the key may still be used."""
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened = open_key(product, session, connection, wait=wait)
+        reached("key opened")
         if opened.row.status != KeyStatus.VALID or opened.row.paused_at:
             raise LeaseLost(f"{opened.row.label} is not to be used now.")
         if until := pauses.ends_at(session, opened.scope, now=utc_now()):
             raise RateLimited(f"{opened.provider.title} asked us to wait.", retry_at=until)
         claimed = ledger.claim(session, *ids(connection), unit, owner=owner, now=utc_now())
+        reached("days claimed")
     return opened, claimed
 
 
@@ -134,6 +141,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
     """
     with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
         row = still_its_key(session, opened)
+        reached("connection locked for storing")
         stored = ingest.store(
             session,
             claimed,
@@ -143,6 +151,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
             now=asked_at,
         )
         row.failures, row.retry_at = 0, None
+        reached("unit stored")
         opened.calls.flush(session)
     return stored
 
@@ -157,9 +166,11 @@ def _failed(opened: Opened, claimed: Claim, error: ProviderError) -> Done:
         with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
             row = still_its_key(session, opened)
             _react(session, row, claimed, error, now=now)
+            reached("failure noted")
             opened.calls.flush(session)
     except LeaseLost:
         return Done(Outcome.TAKEN)
+    reached("failure committed")
     return Done(Outcome.EDGE if _is_edge(claimed, error) else Outcome.FAILED, reason=str(error))
 
 
@@ -192,6 +203,7 @@ def _refused_later(row: ProviderKey) -> str:
 def _scope_missing(opened: Opened, claimed: Claim, error: ScopeMissing) -> Done:
     """Either the whole key lost its permission, or this endpoint alone may not be read with it."""
     verdict = checking.check(opened.product, opened.connection, wait=opened.wait)
+    reached("permission asked for again")
     try:
         with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
             opened.calls.flush(session)

@@ -21,6 +21,7 @@ from tracker import clock, colours, coverage, ledger, restatements, rollup, set_
 from tracker.coverage import LedgerDay, was_read_whole
 from tracker.ledger import Claim, DayResult
 from tracker.models import BilledCostRow, DayState, Restatement, UsageEvent, table_of
+from tracker.points import reached
 from tracker.pricing import price
 from tracker.providers.base import Endpoint, Fetched
 from tracker.series import price_version_ids, series_ids
@@ -170,6 +171,7 @@ def _replace_usage(
     new = {(record.bucket_start, ids[record.dimensions]): record for record in records}
     old = _stored_events(session, claimed, changes)
     _remove(session, claimed, [key for key in old if key not in new or _measures(new[key]) != old[key][0]])
+    reached("old rows removed")
     unpriced = {key: record for key, record in new.items() if key not in old or old[key][0] != _measures(record)}
     costs = _insert(session, claimed, unpriced, provider=provider, now=now)
     colours.allot(session, claimed, [(record, costs.get(key)) for key, record in new.items()])
@@ -258,6 +260,7 @@ def _insert(
         for key, p in priced.items()
     ]
     session.execute(insert(EVENTS), rows)
+    reached("new rows inserted")
     return {key: p.cost for key, p in priced.items()}
 
 
@@ -279,6 +282,7 @@ def _replace_costs(
         )
         before = list(session.execute(select(BILLED.c.amount).where(*of_day)).scalars()) if change.before.rows else []
         session.execute(delete(BILLED).where(*of_day))
+        reached("old bill removed")
         lines = told.get(change.day, ())
         if lines:
             session.execute(insert(BILLED), [_billed_row(claimed, line, dropped, provider) for line in lines])
@@ -333,6 +337,7 @@ def _note_restatement(
             cost_after=total(after),
         ),
     )
+    reached("restatement noted")
 
 
 def total(amounts: Iterable[Decimal | None]) -> Decimal | None:

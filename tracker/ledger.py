@@ -15,6 +15,7 @@ from tracker.coverage import LEASE, LedgerDay, Unit, retry_in
 from tracker.db import upsert
 from tracker.errors import LeaseLost
 from tracker.models import Coverage, DayState, table_of
+from tracker.points import reached
 
 COVERAGE = table_of(Coverage)
 LEFT_ALONE = timedelta(days=30)
@@ -106,6 +107,7 @@ def hold(session: Session, claimed: Claim) -> dict[date, LedgerDay]:
     held = {day: LedgerDay(DayState(state), *rest) for day, state, *rest in session.execute(statement)}
     if [held[day].fence if day in held else None for day in unit.days] != list(unit.fences):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} was taken over by another worker.")
+    reached("days held")
     return held
 
 
@@ -132,6 +134,7 @@ def finish(session: Session, claimed: Claim, results: Iterable[DayResult], *, no
     ]
     if told:
         session.execute(FINISH, told)
+    reached("ledger written")
 
 
 def _lacking(result: DayResult, now: datetime) -> dict[str, Any]:
@@ -208,6 +211,7 @@ def give_back(session: Session, claimed: Claim) -> None:
     """Release the lease as if the unit had never been taken (on shutdown)."""
     hold(session, claimed)
     session.execute(update(COVERAGE).where(*_of_unit(claimed)).values(lease_owner=None, lease_until=None))
+    reached("lease given back")
 
 
 def set_unavailable(

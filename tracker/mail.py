@@ -25,6 +25,7 @@ from tracker import tickets
 from tracker.config import Settings
 from tracker.db import Database
 from tracker.models import Mail, User, table_of
+from tracker.points import reached
 from tracker.tickets import Purpose
 
 log = logging.getLogger(__name__)
@@ -118,12 +119,14 @@ def _send(database: Database, settings: Settings, number: int, now: datetime) ->
         if taken is None:
             return False
         message = _message(session, settings, taken.user_id, Kind(taken.kind), now)
+    reached("message taken")
     try:
         way_out(settings)(message)
     except (OSError, smtplib.SMTPException) as error:
         log.warning("message %d could not be sent, try %d: %s", number, taken.attempts, type(error).__name__)
         _postpone(database, number, taken.attempts, now)
         return False
+    reached("message sent")
     with database.exempt(write=True) as session:
         session.execute(update(MAILS).where(MAILS.c.id == number).values(sent_at=now, retry_at=None))
     return True

@@ -13,6 +13,7 @@ from tracker.audit import Action, Actor
 from tracker.clock import utc_now
 from tracker.mail import Kind
 from tracker.models import Member, ProviderKey, User, table_of
+from tracker.points import reached
 
 MEMBERS, USERS = table_of(Member), table_of(User)
 
@@ -25,6 +26,7 @@ def of_key(session: Session, row: ProviderKey, action: Action, by: Actor) -> Non
     if action in MAILED:
         for user_id in _people(session, row.workspace_id):
             mail.ask(session, user_id, Kind.KEY_CHANGED, now=utc_now())
+    reached("change of a key noted")
 
 
 def _people(session: Session, workspace_id: int) -> list[int]:

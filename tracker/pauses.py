@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from tracker.db import Database, upsert
 from tracker.models import Name, Pause, ProviderKey, table_of
+from tracker.points import reached
 
 PAUSES, NAMES = table_of(Pause), table_of(Name)
 
@@ -42,6 +43,7 @@ def ask(database: Database, scope: bytes, *, until: datetime) -> None:
         is_stale = or_(PAUSES.c.until < told, PAUSES.c.until > until + LONGEST)
         later = case((is_stale, told), else_=PAUSES.c.until)
         session.execute(statement.on_conflict_do_update(index_elements=["scope"], set_={"until": later}))
+        reached("pause asked for")
 
 
 def ends_at(session: Session, scope: bytes, *, now: datetime) -> datetime | None:

@@ -21,6 +21,7 @@ from tracker.db import Database
 from tracker.errors import BadInput, NotFound
 from tracker.models import ProviderKey, RepricedEvent, Repricing, table_of
 from tracker.own_prices import OwnPrices
+from tracker.points import reached
 from tracker.pricing import Priced, price
 from tracker.series import price_version_ids
 from tracker.stored import EVENTS, Price, StoredRow
@@ -205,6 +206,7 @@ def _begin(session: Session, workspace_id: int, period: tuple[date, date], by: A
     row = {"start": start, "end": end, "rows": 0, "days": 0, "created_by": by.user_id, "created_at": clock.utc_now()}
     statement = insert(REPRICINGS).values(workspace_id=workspace_id, **row).returning(REPRICINGS.c.id)
     number = int(session.execute(statement).scalar_one())
+    reached("repricing begun")
     audit.record(session, workspace_id, Action.REPRICED, by, subject=f"repricing {number}, {start} to {end}")
     return number
 
@@ -234,6 +236,7 @@ def _write(session: Session, workspace_id: int, number: int, changes: Sequence[_
         for change, new in zip(changes, after, strict=True)
     ]
     session.execute(insert(REPRICED), told)
+    reached("old prices kept")
     _set(session, workspace_id, [(change.row, new) for change, new in zip(changes, after, strict=True)])
 
 
@@ -264,6 +267,7 @@ def _set(session: Session, workspace_id: int, prices: Iterable[tuple[StoredRow, 
     ]
     if rows:
         session.execute(SET_PRICE, rows)
+    reached("prices set")
 
 
 def _recompute(session: Session, workspace_id: int, rows: Iterable[StoredRow]) -> None:

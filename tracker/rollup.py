@@ -14,6 +14,7 @@ from sqlmodel import Session
 from tracker import clock
 from tracker.columns import UtcDay
 from tracker.models import NONE_MODEL, DailyUsage, UsageEvent, UsageSeries, table_of
+from tracker.points import reached
 from tracker.usage import CostBasis
 
 EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
@@ -106,4 +107,6 @@ def recompute(session: Session, workspace_id: int, provider_key_id: int, start: 
     """Make the rollup of a connection's days [start, end) again from its events."""
     of = {"of_workspace": workspace_id, "of_key": provider_key_id}
     session.execute(CLEAR, {**of, "first_day": start, "end_day": end})
+    reached("rollup cleared")
     session.execute(FILL, {**of, "start": clock.day_start(start), "end": clock.day_start(end)})
+    reached("rollup filled")

@@ -22,6 +22,7 @@ from tracker import connections, second_factor, vault
 from tracker.errors import BadConfiguration, Conflict, VaultError
 from tracker.keyring import KeyRing
 from tracker.models import ProviderKey, SecondFactor, table_of
+from tracker.points import reached
 from tracker.product import Product, plant_canaries
 
 KEYS, FACTORS = table_of(ProviderKey), table_of(SecondFactor)
@@ -65,7 +66,9 @@ def rotate(product: Product) -> Receipt:
         if receipt.rewrapped:
             return receipt
         ring = KeyRing.add_key(path)
+        reached("key added to the ring")
         plant_canaries(product.database, ring, {ring.active})
+        reached("canary planted")
         receipt = _move_all(product, ring)
         receipt.new_key = True
         return receipt
@@ -150,6 +153,7 @@ def _rewrap(product: Product, ring: KeyRing, workspace_id: int, key_ids: list[in
                 unreadable.append(connections.id_of(row))
                 continue
             row.kek_id, row.wrapped_dek = sealed.kek_id, sealed.wrapped_dek
+            reached("envelope sealed anew")
             moved += 1
     return moved, unreadable
 
@@ -173,4 +177,5 @@ def _rewrap_factor(product: Product, ring: KeyRing, user_id: int) -> int:
     with product.database.exempt(write=True) as session:
         session.execute(select(FACTORS.c.user_id).where(FACTORS.c.user_id == user_id).with_for_update()).one()
         second_factor.rewrap(session, ring, user_id)
+        reached("second factor sealed anew")
     return 1

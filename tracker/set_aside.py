@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from tracker.ledger import Claim
 from tracker.models import ProviderKey, SetAside, table_of
+from tracker.points import reached
 from tracker.usage import RowSetAside
 
 SET_ASIDE, KEYS = table_of(SetAside), table_of(ProviderKey)
@@ -62,6 +63,7 @@ def replace(session: Session, claimed: Claim, rows: Mapping[date, Sequence[RowSe
     ]
     if told:
         session.execute(insert(SET_ASIDE), told)
+        reached("rows set aside")
 
 
 def read(session: Session, workspace_id: int, start: date, end: date) -> list[Aside]:

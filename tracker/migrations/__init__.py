@@ -15,12 +15,15 @@ from sqlalchemy import Engine
 
 from tracker.db import open_database
 from tracker.errors import BadConfiguration
+from tracker.points import reached
 
 
 def upgrade(url: str) -> None:
     """Bring the database at `url` to this version's schema. Safe to run by several processes at once."""
     with_copy(url)
+    reached("file copied before its migration")
     command.upgrade(config(url), "head")
+    reached("migration committed")
 
 
 def check(engine: Engine) -> None:

@@ -10,6 +10,7 @@ from sqlmodel import SQLModel
 
 import tracker.models  # noqa: F401  fills the metadata
 from tracker.db import open_database
+from tracker.points import reached
 
 LOCK = 4_851_207_733
 """Any constant: the number under which PostgreSQL keeps a second migrator waiting."""
@@ -36,6 +37,7 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+            reached("migration steps done")
     engine.dispose()
 
 

@@ -20,6 +20,7 @@ from tracker.errors import (
     ProviderError,
     ScopeMissing,
 )
+from tracker.points import reached
 from tracker.providers import openai_lists as lists
 from tracker.providers import openai_passport as passport
 from tracker.providers import openai_payload as payload
@@ -245,6 +246,7 @@ def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]
         page = _page(client, path, params, cursor)
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise PayloadChanged(f"OpenAI answered {path} without a list of buckets.")
+        reached("page read")
         yield from page["data"]
         if page.get("has_more") is not True or not page["data"]:
             return

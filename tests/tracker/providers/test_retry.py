@@ -66,6 +66,7 @@ def test_the_wait_grows_or_is_the_providers_and_fits_tries_and_budget(
         ("Fri, 20 Nov 2026 11:59:59 GMT", None),
         ("Sat, 21 Nov 2026 12:00:00 GMT", 86_400),
         ("Sat, 21 Nov 2026 12:00:01 GMT", None),
+        ("Fri, 20 Nov 2026 23:59:60 GMT", None),
     ],
 )
 def test_retry_after_is_told_by_the_answers_own_clock(retry_after: str | None, seconds: float | None) -> None:

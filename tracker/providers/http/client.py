@@ -21,6 +21,7 @@ import httpx
 from tracker.clock import utc_now
 from tracker.config import is_loopback
 from tracker.errors import BadConfiguration, ClockWrong, PayloadChanged, ProviderDown, ProviderError, RateLimited
+from tracker.points import reached
 from tracker.providers import strict_json
 from tracker.providers.http.pool import ClientPool, within
 from tracker.providers.http.refusal import MAX_BODY, Refusal, refusal
@@ -146,6 +147,7 @@ class ProviderClient:
                 received_bytes=len(received.body),
                 duration_ms=int((time.monotonic() - began) * 1000),
             )
+        reached("answer received")
         where = f"GET {path}"
         if trouble:
             raise ProviderDown(f"{self.title} {trouble} ({where}).")
