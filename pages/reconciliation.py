@@ -19,9 +19,11 @@ from tracker.reconciliation.statement import Row, Statement, statement
 TITLE = "Reconciliation"
 ICON = ":material/balance:"
 
-EQUAL = Decimal("0.01")
-"""US dollars below which a difference is none."""
+EQUAL, LEAST = Decimal("0.01"), Decimal("0.0001")
+"""US dollars below which a difference is none, and of a single day."""
 
+WHOLE, DAILY = "The period", "Each day"
+MOST = 16
 THIS, LAST, ALL = "This month", "Last month", "Last 12 months"
 CARD_PX = 230
 
@@ -48,7 +50,7 @@ def render(ctx: Context) -> None:
     if told.causes:
         _causes(told)
     implied.draw(ctx, told.end)
-    _rows(told)
+    _rows(told, seen.cycle.today)
     st.caption(text.DISCLAIMER)
 
 
@@ -132,24 +134,27 @@ def _causes(told: Statement) -> None:
         st.caption(text.dollars(f"{words} {unpriced.in_words(told.unpriced)}".strip()))
 
 
-def _rows(told: Statement) -> None:
+def _rows(told: Statement, today: date) -> None:
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.header("By model and service line", anchor=False)
+            daily = _each_day()
         if not told.rows:
             st.caption("Nothing was used or billed in these days.")
             return
+        rows = [_day_fields(row, today) for row in told.daily] if daily else [_fields(row) for row in told.rows]
+        places = 4 if daily else 2
         st.dataframe(
-            [_fields(row) for row in told.rows],
+            rows,
             hide_index=True,
-            height="content",
+            height=560 if daily and len(rows) > MOST else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
             column_config={
                 "Model or line": st.column_config.TextColumn(pinned=True, width=240),
-                "Estimate": st.column_config.NumberColumn(format="dollar"),
-                "Billed": st.column_config.NumberColumn(format="dollar"),
-                "Difference, $": st.column_config.NumberColumn(format="%+.2f"),
+                "Estimate": st.column_config.NumberColumn(format=f"$%,.{places}f"),
+                "Billed": st.column_config.NumberColumn(format=f"$%,.{places}f"),
+                "Difference, $": st.column_config.NumberColumn(format=f"%+.{places}f"),
                 "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
                 "Cause": st.column_config.TextColumn(width=240),
                 "State": st.column_config.TextColumn(width=150),
@@ -159,6 +164,27 @@ def _rows(told: Statement) -> None:
             },
             alt="One row a model or service line: estimate, billed, difference and its causes.",
         )
+
+
+def _each_day() -> bool:
+    """Whether the rows are told day by day; kept in the address."""
+    chosen = st.segmented_control(
+        "Rows",
+        [WHOLE, DAILY],
+        default=WHOLE,
+        required=True,
+        label_visibility="collapsed",
+        key="rows",
+        bind="query-params",
+    )
+    return chosen == DAILY
+
+
+def _day_fields(row: Row, today: date) -> dict[str, object]:
+    """A day's row: smaller sums, so more of their digits."""
+    shown = [f"{cause.value} {amount:+.4f}" for cause, amount in row.causes if abs(amount) >= LEAST]
+    when = {"Day": text.day(row.day, today=today)} if row.day else {}
+    return {**when, **_fields(row), "Cause": ", ".join(shown) or text.UNKNOWN, "State": _state(row, LEAST)}
 
 
 def _fields(row: Row) -> dict[str, object]:
@@ -175,16 +201,16 @@ def _fields(row: Row) -> dict[str, object]:
     }
 
 
-def _state(row: Row) -> str:
+def _state(row: Row, least: Decimal = EQUAL) -> str:
     """How it ends; and that part of its usage has no price, where the estimate does not say so by itself."""
     partly = ", partly unpriced" if row.unpriced and row.estimated is not None else ""
-    return _ending(row) + partly
+    return _ending(row, least) + partly
 
 
-def _ending(row: Row) -> str:
+def _ending(row: Row, least: Decimal) -> str:
     causes = dict(row.causes)
-    if abs(causes.get(Cause.UNEXPLAINED, Decimal())) >= EQUAL:
+    if abs(causes.get(Cause.UNEXPLAINED, Decimal())) >= least:
         return "unexplained"
     if row.estimated is None and row.billed is None:
         return "unpriced, not billed"
-    return "equal" if abs(row.difference) < EQUAL else "explained"
+    return "equal" if abs(row.difference) < least else "explained"

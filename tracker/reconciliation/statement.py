@@ -18,7 +18,7 @@ NOTHING = Decimal()
 
 @dataclass(frozen=True)
 class Row:
-    """One model or service over the period, in USD; None where nothing is known. `causes` add up to `difference`.
+    """One model or service over the period or on a `day`, in USD; None: unknown. `causes` add up to `difference`.
 
     `unpriced` tells that some of its usage is in no estimate; `dearest` is the day of its largest estimate, which
     `model` and that day explain. A service has no `model`.
@@ -32,6 +32,7 @@ class Row:
     unpriced: bool = False
     model: str = ""
     dearest: date | None = None
+    day: date | None = None
 
     @property
     def percent(self) -> Decimal | None:
@@ -45,6 +46,7 @@ class Row:
 class Statement:
     """The UTC days [start, end) in USD. `causes` add up to `difference` exactly, the largest first.
 
+    `rows` are the models and services over the period, `daily` the same day by day, the newest first.
     `foreign` are the other currencies on the bill, in no figure here; `unpriced` is what is in no estimate.
     """
 
@@ -55,6 +57,7 @@ class Statement:
     difference: Decimal
     causes: tuple[tuple[Cause, Decimal], ...]
     rows: tuple[Row, ...]
+    daily: tuple[Row, ...]
     headline: Headline
     foreign: tuple[str, ...]
     unpriced: Unpriced = field(default_factory=Unpriced)
@@ -72,9 +75,13 @@ def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:
     """The statement of reconciled lines."""
     usd = [each for each in found if each.line.currency == "usd"]
     by_name: dict[str, list[Reconciled]] = {}
+    by_day: dict[tuple[date, str], list[Reconciled]] = {}
     for each in usd:
-        by_name.setdefault(each.line.item.model or each.line.line_item, []).append(each)
+        name = each.line.item.model or each.line.line_item
+        by_name.setdefault(name, []).append(each)
+        by_day.setdefault((each.line.day, name), []).append(each)
     rows = [_row(name, lines) for name, lines in by_name.items()]
+    daily = [replace(_row(name, lines), day=day) for (day, name), lines in by_day.items()]
     return Statement(
         start=start,
         end=end,
@@ -82,10 +89,15 @@ def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:
         billed=_sum(each.line.billed for each in usd),
         difference=sum((each.line.difference or NOTHING for each in usd), NOTHING),
         causes=causes_of(usd),
-        rows=tuple(sorted(rows, key=lambda row: (-abs(row.difference), row.name))),
+        rows=tuple(sorted(rows, key=_largest)),
+        daily=tuple(sorted(daily, key=lambda row: (-(row.day or start).toordinal(), *_largest(row)))),
         headline=headline(usd, start, end),
         foreign=tuple(sorted({each.line.currency for each in found} - {"usd"})),
     )
+
+
+def _largest(row: Row) -> tuple[Decimal, str]:
+    return -abs(row.difference), row.name
 
 
 def causes_of(found: Iterable[Reconciled]) -> tuple[tuple[Cause, Decimal], ...]:

@@ -45,6 +45,7 @@ def test_rows_causes_and_totals_add_up() -> None:
         ("gpt-a", Decimal(2), Decimal("20.0")),
         ("credit", Decimal(-1), None),
     ]
+    assert {row.day for row in found.daily} == {DAY}
     assert [(row.model, row.dearest) for row in found.rows] == [("", None), ("gpt-a", DAY), ("", None)]
     assert found.headline.largest is not None and found.headline.largest.line_item == "gpt-a"
 
@@ -80,7 +81,11 @@ def test_a_month_of_the_sandbox_adds_up(migrated_url: str, tmp_path: Path) -> No
 
     assert found.billed == sum(Decimal(row["billed_cost"]) for row in billed)
     assert found.difference == sum((amount for _, amount in found.causes), Decimal())
-    assert found.difference == sum((row.difference for row in found.rows), Decimal())
+    for rows in (found.rows, found.daily):
+        assert found.difference == sum((row.difference for row in rows), Decimal())
+    newest, oldest = found.daily[0].day, found.daily[-1].day
+    assert newest and oldest and newest > oldest
+    assert len({(row.day, row.name) for row in found.daily}) == len(found.daily)
     assert Cause.FEE in dict(found.causes)
     assert {row.name for row in found.rows if row.unpriced} > {"tts-1", "Web search tool calls"}
     assert found.unpriced.requests > 0 and found.unpriced.at_most
