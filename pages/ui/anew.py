@@ -32,7 +32,9 @@ def draw(ctx: Context) -> None:
     today = clock.day_of(ctx.now)
     with st.container(border=True, gap="small"):
         first, last, asked = _range(today)
-        if st.session_state.pop(LOOK, False) or asked:
+        if last < first:
+            st.error("The last day lies before the first.", icon=":material/error:")
+        elif st.session_state.pop(LOOK, False) or asked:
             _look(ctx, first, last)
         plan = st.session_state.get(PLAN)
         if isinstance(plan, Plan) and (plan.start, plan.end) == (first, last + clock.DAY):

@@ -43,8 +43,18 @@ def faults(page: Page) -> list[str]:
 
 
 def prices(page: Page, told: dict[str, list[str]]) -> None:
-    """Agree a price, ask why, price this month anew and take it back, each step looked at."""
-    page.get_by_role("link", name="Prices").click()
+    """From the bill's price to a repricing taken back; then agree a price by hand and ask why, each step looked at."""
+    page.get_by_role("button", name="Use this price …").first.click()
+    page.get_by_role("button", name="Make it ours").click()
+    expect(page.get_by_text("Below is what repricing would change")).to_be_visible()
+    page.get_by_role("button", name="Apply …").click()
+    page.get_by_role("button", name="Apply", exact=True).click()
+    page.get_by_role("button", name="Undo …").first.click()
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_text("is taken back")).to_be_visible()
+    told["repricing"] = faults(page)
+    page.get_by_role("link", name="Dashboard").click()
+    page.get_by_role("button", name="Set a price").click()
     expect(page.get_by_text("List prices in use")).to_be_visible()
     page.get_by_role("button", name="Add a price").click()
     page.get_by_label("Model", exact=True).fill("gpt-5.4")
@@ -56,13 +66,6 @@ def prices(page: Page, told: dict[str, list[str]]) -> None:
     page.get_by_role("button", name="Add this price").click()
     expect(page.get_by_text("50 % off").first).to_be_visible()
     told["prices"] = faults(page)
-    page.get_by_role("button", name="Show what repricing would change").click()
-    page.get_by_role("button", name="Apply …").click()
-    page.get_by_role("button", name="Apply", exact=True).click()
-    page.get_by_role("button", name="Undo …").click()
-    page.get_by_role("button", name="Take it back").click()
-    expect(page.get_by_text("is taken back")).to_be_visible()
-    told["repricing"] = faults(page)
     page.goto(page.url.split("?")[0] + "?view=Why+this+number%3F&day=2026-11-20&model=gpt-5.4")
     expect(page.get_by_text("each priced by itself and added up")).to_be_visible()
     told["why"] = faults(page)
