@@ -136,8 +136,8 @@ def _causes(told: Statement) -> None:
 
 def _rows(told: Statement, today: date) -> None:
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.header("By model and service line", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.header("By model and service line", anchor=False, width="content")
             daily = _each_day()
         if not told.rows:
             st.caption("Nothing was used or billed in these days.")

@@ -100,10 +100,10 @@ def _plan(ctx: Context, plan: Plan, today: date) -> None:
         looked = text.several(plan.rows, "row")
         st.markdown(f"**Nothing would change in {days}.** Each of {looked} costs what it would cost if priced today.")
         return
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(text.dollars(_sentence(plan, days)), width="stretch")
-        if st.button("Apply …", icon=":material/published_with_changes:", key="apply"):
-            _ask_apply(ctx, plan, days)
+    st.markdown(text.dollars(_sentence(plan, days)))
+    # At the left: the tools of the table below would lie over it at the right.
+    if st.button("Apply …", icon=":material/published_with_changes:", key="apply"):
+        _ask_apply(ctx, plan, days)
     st.dataframe(
         [_day_fields(each, today) for each in plan.days],
         hide_index=True,

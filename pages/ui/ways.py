@@ -20,6 +20,8 @@ class Way(StrEnum):
 def button(label: str, way: Way, *, icon: str | None = None, key: str | None = None, main: bool = False) -> None:
     """A button to a page; the page's one main button is told apart where that can be read."""
     if st.button(label, icon=icon, type=brand.main_button() if main else "secondary", key=key):
+        if way is Way.PRICES:
+            st.session_state["view"] = "Prices"  # or it would open on the view it was left at
         # A page is known by its address; what is drawn there is the registry's.
         st.switch_page(st.Page(_elsewhere, title=way.value.capitalize(), url_path=way.value))
 
