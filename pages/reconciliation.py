@@ -156,10 +156,10 @@ def _rows(told: Statement, today: date) -> None:
                 "Billed": st.column_config.NumberColumn(format=f"$%,.{places}f"),
                 "Difference, $": st.column_config.NumberColumn(format=f"%+.{places}f"),
                 "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
-                "Cause": st.column_config.TextColumn(width=240),
+                "Cause": st.column_config.TextColumn(width=220),
                 "State": st.column_config.TextColumn(width=150),
                 "Why": st.column_config.LinkColumn(
-                    display_text="arithmetic", width=90, help="How the estimate of its dearest day is made."
+                    display_text="why?", width=64, help="How the estimate of its dearest day is made."
                 ),
             },
             alt="One row a model or service line: estimate, billed, difference and its causes.",

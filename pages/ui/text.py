@@ -20,7 +20,7 @@ MILLION = Decimal(1_000_000)
 PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
 DISCLAIMER = (
-    "Estimates are tokens × list price and may differ from the invoice: credits, taxes, contract prices and fees "
+    "Estimates are tokens × price, the list's or your own, and may differ from the invoice: credits, taxes and fees "
     "without a token count are only in billed amounts."
 )
 START_WORKER = "Start it with `python -m jobs`; the page then goes on by itself."
