@@ -206,6 +206,8 @@ def _left(ctx: Context, done: Done, today: date) -> None:
             placeholder=text.UNKNOWN,
             alt="Rows that taking the repricing back did not touch, and why.",
         )
+        if gone := (done.left_as_is or 0) - len(rows):
+            st.caption(f"{text.several(gone, 'row')} more changed again since, so that nothing is left of it.")
 
 
 def _left_fields(row: Left, today: date) -> dict[str, object]:
