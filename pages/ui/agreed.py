@@ -139,6 +139,7 @@ def _listed(book: Book, today: date) -> None:
         column_config={
             "Model on the list": st.column_config.TextColumn(pinned=True, width=170),
             "Tier": st.column_config.TextColumn(width=150),
+            "Content (SHA-256)": st.column_config.TextColumn(width=130),
             **dict.fromkeys(("Input", "Cached", "Output"), right),
         },
         alt="The versions of the price list that priced usage of the last days, one row each.",
@@ -162,6 +163,6 @@ def _version(each: Listed, today: date) -> dict[str, object]:
         "For": cell(", ".join(each.models)),
         "Rows": each.rows,
         "Source": each.source,
-        "Content": each.content_sha256[:12],
+        "Content (SHA-256)": each.content_sha256,
         "Note": each.note or "",
     }
