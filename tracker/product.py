@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlmodel import Session
 
-from tracker import clock, migrations, vault
+from tracker import clock, migrations, storage, vault
 from tracker.config import Settings, load
 from tracker.db import Database, ProcessRole, check_reachable, open_database
 from tracker.errors import BadConfiguration
@@ -70,6 +70,7 @@ def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     database = open_database(settings.database_url, role=role)
     if not _exists(settings):
         raise BadConfiguration(f"There is no database at {settings.data_dir}. Run: python -m tracker migrate")
+    storage.check(settings.database_url)
     check_reachable(database)
     migrations.check(database.engine)
     ring = _ring(settings.keyring_file, database)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from tracker import storage
 from tracker.db import open_database
 from tracker.errors import BadConfiguration
 from tracker.points import reached
@@ -70,14 +70,7 @@ def with_copy(url: str) -> None:
         return
     if found(engine) == steps()[0]:
         return
-    _copy(path, path.with_name(path.name + ".before-migration"))
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.unlink(missing_ok=True)
-    with sqlite3.connect(source) as old, sqlite3.connect(target) as new:
-        old.backup(new)
-    target.chmod(0o600)
+    storage.copy(path, path.with_name(path.name + ".before-migration"))
 
 
 def config(url: str) -> Config:

@@ -1,0 +1,158 @@
+"""What becomes of a SQLite file that is damaged, full, on a network share, or left by a migration that was killed."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from tests.installation import NOW, ROOT, Installation, assert_equal_until, installed
+from tests.tracker.test_migrations import revision, tables
+from tracker import backup, clock, migrations, product, storage
+from tracker.db import open_database
+from tracker.errors import BadConfiguration
+from tracker.sandbox import World
+
+MOUNTINFO = """22 1 8:1 / / rw - ext4 /dev/sda1 rw
+40 22 0:40 / /srv rw - nfs4 files:/srv rw
+41 40 8:2 / /srv/disk rw - xfs /dev/sdb1 rw
+42 22 0:42 / /mnt/with\\040blank rw shared:1 - cifs //files/share rw
+43 22 0:43 / /run rw - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/var/lib/tracker/tracker.db", None),
+        ("/srv/tracker.db", "nfs4"),
+        ("/srv/disk/tracker.db", None),
+        ("/srvx/tracker.db", None),
+        ("/mnt/with blank/tracker.db", "cifs"),
+        ("/run/tracker.db", None),
+    ],
+)
+def test_a_network_share_is_told_from_a_disk(path: str, kind: str | None) -> None:
+    assert storage.network_share(Path(path), MOUNTINFO.splitlines()) == kind
+
+
+def test_a_file_on_a_network_share_stops_the_start(migrated_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "mountinfo").write_text(f"9 1 0:9 / {migrated_file.parent} rw - nfs4 files:/srv rw\n")
+
+    with pytest.raises(BadConfiguration, match=r"network share \(nfs4\).*or use PostgreSQL"):
+        storage.check(f"sqlite:///{migrated_file}", mountinfo=tmp_path / "mountinfo")
+
+    storage.check(f"sqlite:///{migrated_file}", mountinfo=tmp_path / "none")
+    storage.check("postgresql+psycopg:///usage", mountinfo=tmp_path / "mountinfo")
+
+
+@pytest.mark.parametrize("kind", ["a page", "the head", "the end"])
+def test_a_damaged_file_stops_the_start_and_the_way_back_is_shown(tmp_path: Path, kind: str) -> None:
+    environ = {"TRACKER_DATA_DIR": str(tmp_path)}
+    product.prepare(environ)
+    url, file = f"sqlite:///{tmp_path}/tracker.db", tmp_path / "tracker.db"
+    backup.make(url, tmp_path / "night", replace=False)
+    whole = file.read_bytes()
+    spoilt = {"a page": whole[:8192] + bytes(4096) + whole[12288:], "the head": b"x" * 100 + whole[100:]}
+    file.write_bytes(spoilt.get(kind, whole[: len(whole) // 2]))
+
+    with pytest.raises(BadConfiguration, match=r"is damaged .*python -m tracker restore FILE --replace"):
+        product.start(environ, role="worker")
+
+    backup.restore(url, tmp_path / "night", replace=True)
+    product.start(environ, role="worker").close()
+
+
+@pytest.fixture
+def fetched(tmp_path: Path) -> Iterator[Installation]:
+    """Three days read at NOW, on SQLite."""
+    clock.start_at(NOW)
+    with installed(World(days=3, keeps=3), f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path) as installation:
+        assert installation.fetch() == 0
+        yield installation
+
+
+def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
+    fetched: Installation, tmp_path: Path
+) -> None:
+    engine, file = fetched.product.database.engine, tmp_path / "tracker.db"
+    with closing(sqlite3.connect(file)) as connection:
+        pages = connection.execute("pragma page_count").fetchone()[0]
+
+    def no_more(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    before = fetched.csv_text(clock.day_of(NOW) - timedelta(days=9), clock.day_of(NOW))
+    event.listen(engine, "connect", no_more)
+    engine.dispose()
+    fetched.later(NOW + timedelta(days=1))
+    assert outcome(fetched) == 1
+    assert fetched.csv_text(clock.day_of(NOW) - timedelta(days=9), clock.day_of(NOW)) == before
+    assert storage.damage(file) is None
+
+    event.remove(engine, "connect", no_more)
+    engine.dispose()
+    fetched.later(NOW + timedelta(days=1, minutes=10))
+    assert fetched.fetch() == 0
+    assert_equal_until(fetched, NOW + timedelta(days=1))
+
+
+def outcome(installation: Installation) -> int:
+    """The exit code of a run; one that ends with the database's own error would give 1 as well."""
+    try:
+        return installation.fetch()
+    except OperationalError as error:
+        return 1 if "full" in str(error) else 2
+
+
+KILLED = """
+import os, signal, sys
+from sqlalchemy import Engine, event
+from tracker import migrations
+
+left = int(sys.argv[2])
+
+@event.listens_for(Engine, "after_cursor_execute")
+def count(_connection, _cursor, statement, *_):
+    global left
+    left -= statement.lstrip().upper().startswith(("CREATE", "ALTER"))
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+migrations.upgrade(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("steps", [1, 12])
+def test_a_migration_killed_half_way_leaves_the_former_schema_and_a_copy(database_url: str, steps: int) -> None:
+    migrations.upgrade(database_url)
+    command.downgrade(migrations.config(database_url), "0001")
+    before = tables(database_url)
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, database_url, str(steps)], cwd=ROOT, check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    engine = open_database(database_url, role="owner").engine
+    assert (migrations.state(engine), tables(database_url)) == ("behind", before)
+    engine.dispose()
+    if (file := storage.file_of(database_url)) is not None:
+        copy = file.with_name("tracker.db.before-migration")
+        assert storage.damage(file) is None
+        revision(database_url, "9999")  # as if the kill had left anything at all
+        backup.restore(database_url, copy, replace=True)
+        assert tables(database_url) == before
+    migrations.upgrade(database_url)
+    engine = open_database(database_url, role="owner").engine
+    assert migrations.state(engine) == "current"
+    engine.dispose()

@@ -1,0 +1,103 @@
+"""The SQLite file as a file: where it lies, whether it is whole, and how it is copied while it is used."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from tracker.errors import BadConfiguration
+
+MOUNTS = Path("/proc/self/mountinfo")
+NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "ocfs2", "fuse.sshfs", "fuse.glusterfs"}
+)
+"""File systems of other machines: their locks do not keep two writers apart (sqlite.org/faq.html, 5, read 2026-11)."""
+
+SIDE_FILES = ("-journal", "-wal", "-shm")
+PRIVATE = 0o600
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def file_of(url: str) -> Path | None:
+    """The SQLite file at a SQLAlchemy address; None for another database or one in memory."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(parsed.database))
+
+
+def check(url: str, *, mountinfo: Path = MOUNTS) -> None:
+    """Raise BadConfiguration when the SQLite file is damaged or lies on a network share; other databases pass."""
+    path = file_of(url)
+    if path is None or not path.exists():
+        return
+    if kind := network_share(path.resolve(), _mounts(mountinfo)):
+        raise BadConfiguration(
+            f"The database {path} lies on a network share ({kind}), where SQLite loses data when two processes write. "
+            "Put TRACKER_DATA_DIR on a disk of this machine, or use PostgreSQL."
+        )
+    if complaint := damage(path):
+        raise BadConfiguration(
+            f"The database {path} is damaged ({complaint}). Stop every process, then put a back-up in its place: "
+            "python -m tracker restore FILE --replace"
+        )
+
+
+def damage(path: Path) -> str | None:
+    """What SQLite's own check of every page and index finds first; None when the file is whole.
+
+    Opened for writing, since what a killed process left half-written is rolled back by whoever opens it next.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=10)) as connection:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error) if error.sqlite_errorcode & 0xFF in DAMAGED else None
+    return None if found == "ok" else str(found).splitlines()[-1]
+
+
+def network_share(path: Path, mounts: Iterable[str]) -> str | None:
+    """The network file system on which an absolute path lies, by the lines of mountinfo (proc(5)); None for a disk."""
+    best, kind = -1, ""
+    for line in mounts:
+        place, _, source = line.partition(" - ")
+        fields = place.split()
+        if len(fields) > 4 and source and len(fields[4]) >= best and path.is_relative_to(_unescaped(fields[4])):
+            best, kind = len(fields[4]), source.split()[0]
+    return kind if kind in NETWORK else None
+
+
+def copy(source: Path, target: Path) -> None:
+    """A whole copy of a SQLite file that others may be using, there at once or not at all, for this account only."""
+    part = target.with_name(f"{target.name}.part")
+    part.unlink(missing_ok=True)
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+    with closing(sqlite3.connect(source, timeout=10)) as old, closing(sqlite3.connect(part)) as new:
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=delete")
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+    part.replace(target)
+
+
+def move_aside(path: Path, suffix: str) -> Path | None:
+    """Put a database file out of the way, with what SQLite keeps beside it; where it lies now, None without one."""
+    aside = path.with_name(path.name + suffix)
+    for side in SIDE_FILES:
+        Path(f"{aside}{side}").unlink(missing_ok=True)
+        if Path(f"{path}{side}").exists():
+            Path(f"{path}{side}").replace(f"{aside}{side}")
+    return path.replace(aside) if path.exists() else None
+
+
+def _unescaped(place: str) -> str:
+    return place.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\")
+
+
+def _mounts(mountinfo: Path) -> list[str]:
+    return mountinfo.read_text(encoding="utf-8", errors="replace").splitlines() if mountinfo.exists() else []
