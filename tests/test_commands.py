@@ -172,6 +172,10 @@ def test_status_tells_the_success_figures(ready: Installation) -> None:
 
     assert told["users_with_valid_key"] >= 1
     assert told["job_success_over_7_days"] == 1.0
+    assert (told["schema"], told["late"], told["uncovered_day"]) == ("current", False, None)
+    shown = run(ready, "status")[1].splitlines()
+    assert len(shown) == len(told)
+    assert [line.split("  ")[0] for line in shown] == [name.replace("_", " ") for name in told]
 
 
 def test_coverage_tells_every_day_of_every_endpoint(ready: Installation) -> None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 
-from tracker import coverage, runs
+from tracker import coverage, health, runs, standing
 from tracker.coverage import LedgerDay
 from tracker.models import Coverage, FetchRun, KeyStatus, Member, ProviderKey, table_of
 from tracker.product import Product
@@ -34,7 +34,7 @@ def coverage_fields(days: Mapping[date, LedgerDay]) -> Iterator[dict[str, object
 
 
 def status_fields(product: Product, *, now: datetime) -> dict[str, object]:
-    """The product's success figures: users with a valid key, keys with fresh data, and runs that succeeded."""
+    """How the installation stands, then the product's success figures: users with a valid key, fresh data, and runs."""
     in_use = (KEYS.c.deleted_at.is_(None), KEYS.c.paused_at.is_(None))
     valid = (*in_use, KEYS.c.status == KeyStatus.VALID)
     fresh = select(LEDGER.c.provider_key_id).where(LEDGER.c.fetched_at > now - FRESH).distinct()
@@ -56,8 +56,13 @@ def status_fields(product: Product, *, now: datetime) -> dict[str, object]:
             ).scalar_one(),
             "workers": runs.living_workers(session, now=now),
         }
+    seen = standing.look(product.database, now=now)
     return {
         "at": now,
+        "schema": health.schema_state(product.database),
+        "connections_due": seen.due,
+        "connections_behind": seen.behind,
+        **health.words(seen, now=now),
         **figures,
         "share_of_keys_with_data_within_24_h": share(figures["fresh_keys"], figures["keys"]),
         "job_success_over_7_days": share(figures["runs_done"], figures["runs"]),

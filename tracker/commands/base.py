@@ -99,6 +99,14 @@ def _amount(usd: Decimal | None) -> str:
     return "unknown" if usd is None else f"{usd_text(usd)} USD"
 
 
+def print_fields(fields: Mapping[str, object]) -> None:
+    """One line a field, its name in words; a dash for what is unknown."""
+    width = max(map(len, fields)) + 2
+    for name, value in fields.items():
+        text = ("no", "yes")[value] if isinstance(value, bool) else "—" if value is None else _shown(value)
+        print(f"{name.replace('_', ' ').ljust(width)}{text}")
+
+
 def _shown(value: object) -> str:
     text = str(_text(value)) if not isinstance(value, str) else value
     return "".join(char if char.isprintable() else " " for char in text)

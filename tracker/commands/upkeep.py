@@ -9,7 +9,7 @@ from argparse import Namespace
 from tracker import access, connections, product, report, rotation
 from tracker.calls import RecordedCalls
 from tracker.clock import DAY, utc_now
-from tracker.commands.base import Command, Environ, as_json, connection, nothing, print_rows, started
+from tracker.commands.base import Command, Environ, as_json, connection, nothing, print_fields, print_rows, started
 from tracker.providers import provider as provider_named
 
 
@@ -51,7 +51,10 @@ def rotate_keys(_options: Namespace, environ: Environ) -> int:
 def status(options: Namespace, environ: Environ) -> int:
     with started(environ, "owner") as ready:
         fields = report.status_fields(ready, now=utc_now())
-    print_rows([fields], as_json=options.json, single=True)
+    if options.json:
+        print_rows([fields], as_json=True, single=True)
+    else:
+        print_fields(fields)
     return 0
 
 
