@@ -49,6 +49,7 @@ AREAS: Mapping[str, Area] = {
         ("tracker/coverage.py", "tracker/ledger.py"),
         (
             "tests/tracker/test_coverage.py",
+            "tests/tracker/test_due_edges.py",
             "tests/tracker/test_finality.py",
             "tests/tracker/test_ledger.py",
             "tests/tracker/test_set_aside.py",
