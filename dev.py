@@ -155,7 +155,8 @@ def browser_note(*, fast: bool, chromium: str | None) -> str | None:
 
 def soak(_options: argparse.Namespace, rest: list[str]) -> int:
     env = clean_environment(os.environ, TRACKER_TEST_SEEDS="large")
-    return 0 if passes("soak", ["pytest", "-s", "-m", "soak", *rest], env) else 1
+    steps = {"soak": ["pytest", "-s", "-m", "soak", *rest], **({} if rest else {"mutation": ["bench.mutation"]})}
+    return 0 if all(passes(name, module, env) for name, module in steps.items()) else 1
 
 
 def bench(_options: argparse.Namespace, rest: list[str]) -> int:
@@ -310,10 +311,9 @@ TASKS: dict[str, tuple[str, Callable[[argparse.Namespace, list[str]], int]]] = {
     "up": ("set up, then run the worker and the dashboard until Ctrl-C", up),
     "demo": ("the same against a pretended provider with invented data, kept in data/demo", demo),
     "test": ("check format, lint and types, then run the tests; takes pytest's arguments", test),
-    "soak": ("run the tests over random cases, with very many of them; takes pytest's arguments", soak),
+    "soak": ("run very many random cases, then see which changed lines tests notice; takes pytest's arguments", soak),
     "bench": ("measure everything, or what is named", bench),
 }
-TAKE_ARGUMENTS = {"test", "soak", "bench"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -331,7 +331,7 @@ def main(arguments: Sequence[str]) -> int:
     if refusal := refusal_of(sys.version_info[:3]):
         raise Refused(refusal)
     options, rest = parser().parse_known_args(arguments)
-    if rest and options.task not in TAKE_ARGUMENTS:
+    if rest and options.task not in {"test", "soak", "bench"}:
         parser().error(f"{options.task} takes no further arguments: {' '.join(rest)}")
     os.chdir(HOME)
     ensure_environment()

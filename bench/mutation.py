@@ -52,6 +52,7 @@ AREAS: Mapping[str, Area] = {
             "tests/tracker/test_due_edges.py",
             "tests/tracker/test_finality.py",
             "tests/tracker/test_ledger.py",
+            "tests/tracker/test_ledger_rows.py",
             "tests/tracker/test_set_aside.py",
             "tests/tracker/test_standing.py",
         ),
@@ -64,6 +65,10 @@ AREAS: Mapping[str, Area] = {
         ),
     ),
 }
+
+
+AT_IMPORT = ("tracker.ledger.x__finishing__",)
+"""What is called once as its module is imported, before any change is in force, and so cannot be tried this way."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def _results(mutants: Path) -> Iterator[tuple[str, int]]:
     """Each change that was tried, by name, with the exit code of the tests."""
     for file in sorted(mutants.rglob("*.meta")):
         for name, code in json.loads(file.read_text())["exit_code_by_key"].items():
-            if code is not None:
+            if code is not None and not name.startswith(AT_IMPORT):
                 yield name, code
 
 
