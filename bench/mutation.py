@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from tracker import migrations
 
@@ -39,7 +41,7 @@ class Area:
 AREAS: Mapping[str, Area] = {
     "pricing": Area(
         ("tracker/pricing.py", "tracker/ratecards.py", "tracker/own_rates.py", "tracker/own_prices.py"),
-        ("tests/tracker/test_pricing.py", "tests/tracker/test_own_prices.py", "tests/tracker/test_agreed_prices.py"),
+        tuple(f"tests/tracker/test_{name}.py" for name in ("ratecards", "pricing", "own_prices", "agreed_prices")),
     ),
     "ingest": Area(
         ("tracker/ingest.py", "tracker/rollup.py", "tracker/set_aside.py"),
@@ -91,17 +93,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 when at least nine in ten changes were noticed."""
     options = _parser().parse_args(arguments)
     names = "*" if options.all else f"*__mutmut_*{options.seed % 10}"
-    found = []
-    for area in options.areas or AREAS:
-        found.append(measure(area, names, children=options.children, show=options.show))
-        print(found[-1].line, flush=True)
+    found = [measure(area, names, options) for area in options.areas or AREAS]
     tried, survived = sum(each.tried for each in found), sum(len(each.survived) for each in found)
     print(Figures("all", tried, ("",) * survived, sum(each.seconds for each in found)).line)
     return 0 if tried and (tried - survived) / tried >= LEAST_KILLED else 1
 
 
-def measure(area: str, names: str, *, children: int, show: bool = False) -> Figures:
-    """Try the changes of an area whose names are like these, so many at once; print the unnoticed ones if asked to."""
+def measure(area: str, names: str, options: argparse.Namespace) -> Figures:
+    """Try the changes of an area whose names are like these; print how many were noticed, and those that were not."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
@@ -110,23 +109,28 @@ def measure(area: str, names: str, *, children: int, show: bool = False) -> Figu
         migrated = Path(folder) / "migrated.db"
         migrations.upgrade(f"sqlite:///{migrated}")
         log = Path(folder) / "log"
+        command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(options.children), names]
         with log.open("wb") as out:
-            done = subprocess.run(
-                [sys.executable, "-m", "mutmut", "run", "--max-children", str(children), names],
-                cwd=checkout,
-                env=_environment(migrated),
-                stdout=out,
-                stderr=out,
-                check=False,
-            )
+            _run_for(options.minutes, command, cwd=checkout, env=_environment(migrated), stdout=out, stderr=out)
         results = dict(_results(checkout / "mutants"))
         if not results:
             print(log.read_text(errors="replace")[-3_000:], file=sys.stderr)
-            raise SystemExit(f"mutmut ended with {done.returncode} and tried nothing of {area}.")
+            raise SystemExit(f"mutmut tried nothing of {area}.")
         survived = tuple(name for name, code in results.items() if code in {SURVIVED, NO_TEST})
-        for name in survived if show else ():
+        figures = Figures(area, len(results), survived, time.monotonic() - began)
+        print(figures.line, flush=True)
+        for name in survived if options.show else ():
             subprocess.run([sys.executable, "-m", "mutmut", "show", name], cwd=checkout, check=False)
-    return Figures(area, len(results), survived, time.monotonic() - began)
+    return figures
+
+
+def _run_for(minutes: float, command: Sequence[str], **how: Any) -> None:
+    """Run it to its end or for so long; what it has found until then counts."""
+    with subprocess.Popen(command, start_new_session=True, **how) as process:
+        try:
+            process.wait(minutes * 60)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _environment(migrated: Path) -> dict[str, str]:
@@ -160,6 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="every change, not a tenth of them")
     parser.add_argument("--seed", type=int, default=datetime.now(UTC).timetuple().tm_yday, help="which tenth")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="how many to try at once")
+    parser.add_argument("--minutes", type=float, default=10, help="how long to try an area at most")
     parser.add_argument("--show", action="store_true", help="print the changes that went unnoticed")
     return parser
 

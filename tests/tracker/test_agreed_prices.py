@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tracker import own_rates
 from tracker.own_prices import OwnPrice, OwnPrices
 from tracker.pricing import Priced, price
+from tracker.ratecards import CLASSES, RateCard, Region
 from tracker.usage import CostBasis, Dimensions, Measures, UsageRecord
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -75,8 +78,10 @@ def test_an_agreement_that_does_not_reach_leaves_the_row_unpriced(said: dict[str
 def test_a_family_without_tokens_is_priced_by_its_unit(family: str, unit: str, rate: str) -> None:
     agreed = own("*", **{rate: "0.03"})
 
-    assert at(agreed, model=None, family=family, **{unit: 4}).cost == Decimal("0.12")
-    assert at(agreed, model=None, family=family, input_tokens=0).cost is None
+    found = at(agreed, model=None, family=family, **{unit: 4})
+    assert (found.cost, found.basis, found.own) == (Decimal("0.12"), CostBasis.ESTIMATED, agreed)
+    untold = at(agreed, model=None, family=family, input_tokens=0)
+    assert (untold.cost, untold.note) == (None, f"Unpriced: the row tells no number of {unit}.")
     assert at(own("*", factor="0.5"), model=None, family=family, **{unit: 4}).cost is None
 
 
@@ -93,3 +98,38 @@ def test_searches_of_two_kinds_have_a_rate_each() -> None:
 
     assert at(web, model=None, family="web_search_calls", requests=4).cost == Decimal("0.04")
     assert at(web, model=None, family="file_search_calls", requests=4).cost is None
+
+
+def test_a_price_of_one_tier_is_of_that_tier_alone() -> None:
+    batch = replace(own(factor="0.5"), variant="batch")
+    row = UsageRecord(AT, Dimensions("completions", 3_600, model="gpt-5.4", batch=True), Measures(**TOKENS))
+    listed = price(row, provider="openai")
+
+    agreed = price(row, provider="openai", prices=OwnPrices((batch,)))
+    assert listed.cost is not None and agreed.cost == listed.cost / 2
+    assert (agreed.own, at(batch).own) == (batch, None)
+
+
+def test_agreed_rates_make_a_card_of_their_own_where_the_list_has_none() -> None:
+    rates = own("house-*", input_tokens="1", output_tokens="2")
+
+    card = own_rates.agreed("not listed", rates, model="house-1", variant="flex")
+
+    assert isinstance(card, RateCard)
+    assert (card.model, card.variant, card.effective_from) == ("house-1", "flex", date(2026, 11, 1))
+    assert card.content_sha256 == rates.content_sha256
+    (region,) = card.regions
+    told = dict(zip(CLASSES, region.rates, strict=True))
+    assert {name for name, step in told.items() if step} == {"input_tokens", "output_tokens"}
+    assert (told["input_tokens"], told["input_cached_tokens"]) == (Decimal("0.000001"), Decimal())
+    assert region.priced == {"input_tokens", "output_tokens"}
+
+
+def test_a_factor_multiplies_what_a_request_costs_too() -> None:
+    region = Region(0, tuple(Decimal(2) for _ in CLASSES), Decimal("0.01"), frozenset({"input_tokens"}))
+    card = RateCard("m", "standard", None, "", (region,))
+
+    halved = own_rates.agreed(card, own(factor="0.5"), model="m", variant="standard")
+
+    assert isinstance(halved, RateCard)
+    assert (halved.regions[0].per_request, {*halved.regions[0].rates}) == (Decimal("0.005"), {Decimal(1)})

@@ -36,9 +36,23 @@ def test_a_rate_is_kept_as_written() -> None:
     assert checked_factor("0.85") == Decimal("0.85")
 
 
+def test_the_largest_and_the_longest_that_are_taken() -> None:
+    assert checked_rate("input_tokens", "1000000") == 1_000_000
+    assert checked_factor("100") == 100
+    assert checked_rate("input_tokens", "1." + "0" * 38) == 1
+    with pytest.raises(BadInput, match=f"not '1.{'0' * 38}'\\.$"):
+        checked_rate("input_tokens", "1." + "0" * 39)
+
+
 def test_a_rate_of_an_unknown_name_is_refused() -> None:
-    with pytest.raises(BadInput, match="There is no rate called 'tokens'"):
+    with pytest.raises(BadInput, match=r"rate called 'tokens'\. Known: input_tokens, input_cached_tokens, "):
         checked_rate("tokens", "1")
+
+
+def test_a_price_of_one_model_is_of_no_longer_name() -> None:
+    assert own(model="gpt-5").fits("openai", "gpt-5", DAY)
+    assert not own(model="gpt-5").fits("openai", "gpt-5.4", DAY)
+    assert own(model="gpt-5*").fits("openai", "gpt-5.4", DAY)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,14 @@ def test_long_context_is_decided_by_the_average_request(tokens: int, rate: str, 
 
 def test_long_context_without_a_number_of_requests_is_unpriced() -> None:
     assert priced("gpt-5.4", input_tokens=300_000, output_tokens=1).basis is CostBasis.UNPRICED
-    assert priced("gpt-5.4", input_tokens=200_000, output_tokens=0).cost == usd((200_000, "2.5"))
+    assert priced("gpt-5.4", input_tokens=272_000, output_tokens=0).cost == usd((272_000, "2.5"))
+    reason = "the row tells no number of requests, on which its long-context rates depend"
+    assert priced("gpt-5.4", input_tokens=272_001, output_tokens=0).note == f"Unpriced: {reason}."
+
+
+def test_tokens_of_a_class_without_a_rate_leave_the_row_unpriced() -> None:
+    found = priced("text-embedding-3-small", requests=1, input_tokens=5, output_tokens=3)
+    assert found.note == "Unpriced: text-embedding-3-small has no rate for output_tokens."
 
 
 def test_audio_and_images_have_their_own_rates_and_include_their_cached_part() -> None:
@@ -133,6 +140,21 @@ def test_what_the_list_does_not_know_is_unpriced_and_never_zero(
     assert (found.cost, found.basis, found.version) == (None, CostBasis.UNPRICED, None)
     assert found.note is not None
     assert found.note.startswith("Unpriced: ")
+
+
+@pytest.mark.parametrize(
+    ("model", "family", "dims", "reason"),
+    [
+        ("never-heard-of-it", "completions", {}, "the model never-heard-of-it is not in the price list"),
+        (None, "completions", {}, "the row names no model"),
+        ("gpt-5.4", "completions", {"service_tier": "scale"}, "the tier scale is not in the price list"),
+        ("tts-1", "audio_speeches", {}, "the price list has no rates for audio_speeches"),
+        (None, "vector_stores", {}, "the price list has no rates for vector_stores"),
+        ("gpt-5.4", "a family of tomorrow", {}, "no rates for a family of tomorrow"),
+    ],
+)
+def test_why_a_row_has_no_price_is_said(model: str | None, family: str, dims: dict[str, Any], reason: str) -> None:
+    assert priced(model, family=family, **dims, **SAMPLE).note == f"Unpriced: {reason}."
 
 
 def test_complimentary_and_free_rows_cost_nothing_and_say_so() -> None:
