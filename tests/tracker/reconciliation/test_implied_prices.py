@@ -77,3 +77,19 @@ def test_connections_and_units_are_read_apart() -> None:
 
     assert implied_prices([replace(observed[0], provider_key_id=2), *observed[1:]]) == []
     assert implied_prices([replace(observed[0], unit="requests"), *observed[1:]]) == []
+
+
+def test_a_single_unit_for_less_than_a_dollar_tells_a_price_too() -> None:
+    observed = [replace(each, quantity=Decimal(1), amount=Decimal("0.503")) for each in days("1", "1", "1", listed=())]
+
+    (price,) = implied_prices(observed)
+    assert (price.rate, price.finding) == (Decimal("0.503"), Finding.NEW)
+
+
+def test_the_newest_day_decides_what_is_listed() -> None:
+    *first, last = days("0.00003", "0.00003", "0.00003", "0.00003")
+    newly_listed = replace(last, listed=(Decimal("0.00003"),))
+
+    assert implied_prices([*first, newly_listed]) == []
+    (price,) = implied_prices([*first, replace(last, listed=(Decimal("0.000029"),))])
+    assert price.listed == Decimal("0.000029")

@@ -10,9 +10,11 @@ from decimal import Decimal
 import pytest
 
 from tests.tracker.builders import AFTER, DAY, record, store, two_workspaces
+from tracker import clock
 from tracker.db import Database
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Reconciled, reconcile
+from tracker.reconciliation.lines import Item
 from tracker.usage import BilledCost
 
 END = DAY + timedelta(days=1)
@@ -125,6 +127,42 @@ def test_an_observation_holds_the_bill_beside_the_catalogue(database: Database) 
     assert (seen.amount, seen.quantity, seen.unit) == (INPUT, Decimal(1_000), "tokens")
     assert seen.implied == Decimal("0.0000025")
     assert seen.listed == (Decimal("0.0000025"),)
+    assert (seen.day, seen.provider_key_id, seen.item) == (DAY, 1, Item("gpt-5.4", "input"))
+    assert (seen.bill_rows, seen.rows, seen.estimated, seen.agreed) == (1, 2, INPUT, False)
+
+
+def test_an_observation_leaves_credits_out_and_needs_no_estimate(database: Database) -> None:
+    back = replace(BILL, amount=Decimal("-0.001"), project_id="q", quantity=Decimal())
+    store(database, BILL, back, endpoint="costs")
+
+    with database.workspace(1) as session:
+        (seen,) = read.observations(session, 1, DAY, END)
+    assert (seen.amount, seen.quantity, seen.listed) == (INPUT, Decimal(1_000), ())
+    assert (seen.bill_rows, seen.rows, seen.estimated) == (2, 0, None)
+
+
+def test_a_line_says_of_whom_it_is_how_it_was_rounded_and_how_else_it_reads(database: Database) -> None:
+    store(database, record(), record(1, service_tier="priority"), record(2, model="unheard-of"))
+    store(database, BILL, endpoint="costs")
+
+    with database.workspace(1) as session:
+        found = {line.line_item: line for line in read.lines(session, 1, DAY, END)}
+    line = found["gpt-5.4, input"]
+    assert (line.day, line.provider_key_id, line.estimated) == (DAY, 1, 3 * INPUT)
+    assert (line.rows, line.bill_rows, line.unpriced) == (4, 1, False)
+    assert (Cause.TIER_OR_BATCH, 2 * INPUT) in line.otherwise
+    assert [(name, each.rows, each.bill_rows) for name, each in found.items() if each.unpriced] == [
+        ("unheard-of, input", 0, 0),
+        ("unheard-of, output", 0, 0),
+    ]
+
+
+def test_a_day_read_as_it_ended_accounts_for_its_bill(database: Database) -> None:
+    store(database, endpoint="embeddings")
+    store(database, record(), now=clock.day_start(END))
+    store(database, replace(BILL, amount=Decimal("0.0031")), endpoint="costs")
+
+    assert set(figures(database)["gpt-5.4, input"][2]) == {Cause.UNEXPLAINED}
 
 
 def test_another_workspace_is_in_no_line(database: Database) -> None:

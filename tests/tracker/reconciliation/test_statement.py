@@ -46,6 +46,13 @@ def test_rows_causes_and_totals_add_up() -> None:
         ("credit", Decimal(-1), None),
     ]
     assert {row.day for row in found.daily} == {DAY}
+    assert [(row.estimated, row.billed, row.causes) for row in found.rows] == [
+        (None, Decimal(3), ((Cause.FEE, Decimal(3)),)),
+        (Decimal(10), Decimal(12), ((Cause.UNEXPLAINED, Decimal(2)),)),
+        (None, Decimal(-1), ((Cause.CREDIT, Decimal(-1)),)),
+    ]
+    period = (DAY, DAY + timedelta(days=1))
+    assert (found.start, found.end) == (found.headline.start, found.headline.end) == period
     assert [(row.model, row.dearest) for row in found.rows] == [("", None), ("gpt-a", DAY), ("", None)]
     assert found.headline.largest is not None and found.headline.largest.line_item == "gpt-a"
 
