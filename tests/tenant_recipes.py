@@ -159,6 +159,7 @@ QUERIES = {
         aimed=True,
     ),
     "billed_cost": within(lambda s, w, _: queries.billed_cost(s, w, Question(DAY, NEXT, ("model", "project_id")))),
+    "other_currencies": within(lambda s, w, _: queries.other_currencies(s, w, DAY, NEXT), "counts"),
     "totals": within(lambda s, w, _: queries.totals(s, w, DAY, NEXT)),
     "key_labels": within(lambda s, w, _: queries.key_labels(s, w)),
     "count_events": within(lambda s, w, _: queries.count_events(s, w, DAY, NEXT), "counts"),

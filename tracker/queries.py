@@ -134,6 +134,18 @@ def billed_cost(session: Session, workspace_id: int, question: Question) -> dict
     return {key: amount for key, amount in found if amount is not None}
 
 
+def other_currencies(session: Session, workspace_id: int, start: date, end: date) -> list[str]:
+    """The currencies beside US dollars on the bill of the UTC days [start, end): their lines are in no figure."""
+    billed = BILLED_TABLE.c
+    statement = (
+        select(billed.currency)
+        .where(billed.workspace_id == workspace_id, billed.day >= start, billed.day < end, billed.currency != "usd")
+        .distinct()
+        .order_by(billed.currency)
+    )
+    return list(session.execute(statement).scalars())
+
+
 def totals(session: Session, workspace_id: int, start: date, end: date) -> UsageRow:
     """The sums over everything in the period; all unknown when nothing was stored."""
     rows = usage(session, workspace_id, Question(start, end))

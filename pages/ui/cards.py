@@ -136,7 +136,8 @@ def _billed(seen: Overview) -> DeltaGenerator:
 
 def _of_bill(seen: Overview, billed: Billed) -> str:
     days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
-    return f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)} estimated, {days}"
+    foreign = f"; {', '.join(map(text.quoted, seen.foreign)).upper()} lines are in no figure" if seen.foreign else ""
+    return f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)} estimated, {days}{foreign}"
 
 
 def _against(seen: Overview) -> None:

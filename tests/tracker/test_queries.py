@@ -240,6 +240,9 @@ def test_a_bill_in_another_currency_is_not_taken_for_dollars(database: Database)
     store(database, BilledCost(DAY, Decimal(9), "eur", line_item="o3, input"), endpoint="costs")
 
     assert usage(database) == []
+    with database.workspace(1) as session:
+        assert queries.other_currencies(session, 1, DAY, DAY + timedelta(days=1)) == ["eur"]
+        assert queries.other_currencies(session, 1, DAY + timedelta(days=1), DAY + timedelta(days=2)) == []
 
 
 def test_a_line_without_an_amount_is_unknown_and_not_zero(database: Database) -> None:

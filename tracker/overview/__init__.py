@@ -150,6 +150,9 @@ class Overview:
     month: Sums
     unpriced: Unpriced
     billed: Billed | None
+    foreign: tuple[str, ...]
+    """Currencies beside US dollars on the cycle's bill, whose lines are in no figure."""
+
     change: Change
     forecast: Forecast | None
     budget: budgets.Standing | None
@@ -204,6 +207,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         aside = set_aside.read(session, workspace_id, cycle.horizon, cycle.end)
         last = tuple(events.last_events(session, workspace_id))
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
+        foreign = queries.other_currencies(session, workspace_id, cycle.start, cycle.end)
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
         past = history.read(session, workspace_id, keys, cycle, marks)
         cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
@@ -227,6 +231,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         month=month,
         unpriced=without_price,
         billed=_billed(rows, cells, cycle, through),
+        foreign=tuple(foreign),
         change=change(cells, cycle, marks),
         forecast=foretold,
         budget=_budget(budget, cycle, month, foretold),

@@ -78,6 +78,7 @@ def test_the_bill_stands_beside_the_estimate_of_the_same_days(read: Installation
     rows = read.csv(MONTH, told.billed.through + timedelta(days=1))
     assert told.billed.amount == sum(Decimal(line["billed_cost"]) for line in lines)
     assert told.billed.estimate == sum(Decimal(row["estimated_cost_usd"] or 0) for row in rows)
+    assert told.foreign == ()
 
 
 def test_the_last_events_are_the_newest_with_their_names(read: Installation) -> None:
