@@ -89,16 +89,18 @@ def is_due(session: Session, workspace_id: int, provider_key_id: int, *, now: da
 def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Callable[[float], None]) -> bool:
     """Ask by GETs what the connection's key may do and keep what was found; whether anything was.
 
-    The try is noted first, so that a provider that does not answer is asked once a day and no more.
+    The try is noted first, so that neither a provider that does not answer nor a key that cannot be opened is tried
+    more than once a day.
     """
     try:
         with product.database.workspace(workspace_id, write=True) as session:
             row = connections.present(session, workspace_id, provider_key_id)
-            key = connections.opened(product, session, row)
             if not is_due(session, workspace_id, provider_key_id, now=clock.utc_now()):
                 return False
             _note_try(session, row)
-    except (NotFound, VaultError):
+        with product.database.workspace(workspace_id) as session:
+            key = connections.opened(product, session, row)
+    except (NotFound, VaultError):  # what follows from it for the key, the next reading of a day finds out
         return False
     provider = provider_named(row.provider)
     calls = RecordedCalls(product.database, workspace_id, provider_key_id)

@@ -7,13 +7,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from pages.ui import needs
 from pages.ui.ways import Way
 from tests.installation import NOW, Installation, installed
 from tracker import calls, clock, connections, overview, passports
-from tracker.models import KeyPassport, table_of
+from tracker.models import KeyPassport, ProviderKey, table_of
 from tracker.overview import keys
 from tracker.overview import passport as key_views
 from tracker.passports import Passport
@@ -111,6 +111,20 @@ def test_a_deleted_key_has_no_passport_and_is_not_asked_for(ready: Installation)
 
     assert found(ready) is None
     assert len(ready.server.requests) == seen
+
+
+def test_a_key_that_cannot_be_opened_is_tried_once_a_day_all_the_same(ready: Installation) -> None:
+    assert ready.fetch() == 0
+    keys_table = table_of(ProviderKey)
+    elsewhere = update(keys_table).where(keys_table.c.workspace_id == ready.workspace_id)
+    ready.later(NOW + timedelta(days=2))
+    with ready.product.database.workspace(ready.workspace_id, write=True) as session:
+        session.execute(elsewhere.values(origin="https://elsewhere.example"))
+
+    assert not asks(ready)
+
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        assert not passports.is_due(session, ready.workspace_id, KEY, now=clock.utc_now())
 
 
 def test_the_calls_of_a_key_are_counted_and_paged_newest_first(ready: Installation) -> None:
