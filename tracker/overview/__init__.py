@@ -203,8 +203,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         progress = days.progress(session, workspace_id, keys, now=now)
         used = _is_used(session, workspace_id)
         read_at = days.last_read(session, workspace_id)
-        failure = days.failure(session, workspace_id, keys, lacking=set_aside.days_lacking(session, workspace_id))
-        aside = set_aside.read(session, workspace_id, cycle.horizon, cycle.end)
+        failure, aside = _troubles(session, workspace_id, keys, cycle)
         last = tuple(events.last_events(session, workspace_id))
         without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
         foreign = queries.other_currencies(session, workspace_id, cycle.start, cycle.end)
@@ -224,7 +223,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         workers=_workers(product, now),
         progress=progress,
         failure=failure,
-        aside=tuple(aside),
+        aside=aside,
         marks=marks,
         read_at=read_at,
         billed_through=through,
@@ -281,6 +280,15 @@ def _workers(product: Product, now: datetime) -> Workers:
     with product.database.exempt() as session:
         seen = session.execute(select(WORKERS.c.seen_at).order_by(WORKERS.c.seen_at.desc()).limit(1)).scalar()
         return Workers(living_workers(session, now=now), seen)
+
+
+def _troubles(
+    session: Session, workspace_id: int, keys: Sequence[ProviderKey], cycle: Cycle
+) -> tuple[Failure | None, tuple[Aside, ...]]:
+    """What could not be read, and the rows that were read but cannot be true."""
+    lacking = set_aside.days_lacking(session, workspace_id)
+    failure = days.failure(session, workspace_id, keys, lacking=lacking)
+    return failure, tuple(set_aside.read(session, workspace_id, cycle.horizon, cycle.end))
 
 
 def _is_used(session: Session, workspace_id: int) -> bool:
