@@ -197,7 +197,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
     cycle = Cycle(clock.day_of(now))
     with product.database.workspace(workspace_id) as session:
         keys = days.read_keys(session, workspace_id)
-        known = passports.every(session, workspace_id)
+        connections = _connections(keys, passports.every(session, workspace_id))
         ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
         rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
         progress = days.progress(session, workspace_id, keys, now=now)
@@ -212,7 +212,6 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
         budget = budgets.monthly(session, workspace_id)
     through = days.billed_through(ledgers, keys)
-    connections = tuple(_connection(key, known.get(key.id or 0)) for key in keys)
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
     foretold = forecast(past.known, past.seen, cycle.today)
     return Overview(
@@ -260,6 +259,10 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     if progress.read == progress.total:
         return Stage.NOTHING_USED
     return Stage.READING if progress.read or progress.reading or progress.failed else Stage.WAITING
+
+
+def _connections(keys: Sequence[ProviderKey], known: Mapping[int, Passport]) -> tuple[Connection, ...]:
+    return tuple(_connection(key, known.get(key.id or 0)) for key in keys)
 
 
 def _connection(row: ProviderKey, passport: Passport | None) -> Connection:
