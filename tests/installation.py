@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +20,7 @@ from sqlmodel import SQLModel
 from jobs.__main__ import once
 from jobs.worker import Worker
 from tracker import access, clock, connections, export, money, product
+from tracker.db import ProcessRole
 from tracker.models import table_of
 from tracker.product import Product
 from tracker.sandbox import SandboxServer, World
@@ -60,7 +61,7 @@ Told = dict[str, str]
 
 @dataclass
 class Installation:
-    """`environ` is what its processes are started with."""
+    """`environ` is what its processes are started with; `product` is the operator's, who may do everything."""
 
     environ: dict[str, str]
     server: SandboxServer
@@ -73,10 +74,14 @@ class Installation:
 
     def fetch(self) -> int:
         """The worker's `--once` in this process; its exit code."""
-        worker = Worker(self.product)
+        worker = Worker(self.as_("worker"))
         code = once(worker)
         worker.stop()
         return code
+
+    def as_(self, role: ProcessRole) -> Product:
+        """The product with the rights of one of its processes."""
+        return replace(self.product, database=replace(self.product.database, role=role))
 
     def later(self, now: datetime) -> None:
         """Let the clock, also that of processes started from now on, read `now`."""
@@ -114,7 +119,7 @@ def installed(world: World, url: str, folder: Path, *, now: datetime = NOW) -> I
             "TRACKER_OPENAI_BASE_URL": server.base_url,
         }
         product.prepare(environ)
-        ready = product.start(environ, role="worker")
+        ready = product.start(environ, role="owner")
         workspace_id = access.add_user(ready.database, EMAIL, PASSWORD)
         connections.add(ready, workspace_id, provider="openai", label="main", text=world.keys["good"])
         yield Installation(environ, server, ready, workspace_id)

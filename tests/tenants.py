@@ -129,14 +129,16 @@ class Stage:
         self.begun += 1  # no two sessions begin at once: the oldest of too many is ended
         now = NOW + timedelta(milliseconds=self.begun)
         agent = f"{tenant.word} browser"
-        begun = sessions.begin(ready.database, tenant.user_id, now=now, address=tenant.address, agent=agent)
-        token = sessions.redeem(ready.database, begun.ticket, now=now) or ""
+        database = self.product("owner").database
+        begun = sessions.begin(database, tenant.user_id, now=now, address=tenant.address, agent=agent)
+        token = sessions.redeem(database, begun.ticket, now=now) or ""
         by = OPERATOR if name == "operator" else Actor(tenant.user_id, tenant.address, proven=True)
         return Caller(name, ready, tenant.workspace_id, tenant.user_id, begun.session_id, token, tenant.email, by)
 
     def row_of(self, tenant: Tenant) -> ProviderKey:
         """The tenant's connection, read in its own workspace and held on to."""
-        return connections.find(self.product("owner"), tenant.workspace_id, tenant.key_id)
+        with self.product("owner").database.workspace(tenant.workspace_id) as session:
+            return connections.present(session, tenant.workspace_id, tenant.key_id, sealed=True)
 
     def rows_of(self, tenant: Tenant) -> dict[str, str]:
         """A hash of every row of the tenant's, by table."""
@@ -211,7 +213,8 @@ def _settled(ready: Product, email: str, key: str) -> Tenant:
 def _marked(ready: Product, email: str, number: int, key: str) -> Tenant:
     """The account's tenant, with its word in every text that a tenant has; connection and workspace are alike."""
     word = {1: "qzxalpha", 2: "qzxbeta", 3: "qzxgamma"}[number]
-    row = connections.find(ready, number, number)
+    with ready.database.workspace(number) as session:
+        row = connections.present(session, number, number, sealed=True)
     tenant = Tenant(
         word=word,
         email=email,

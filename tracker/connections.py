@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
 from tracker import access, ledger, notices, vault
@@ -20,7 +21,7 @@ from tracker.calls import KeptCalls
 from tracker.clock import utc_now
 from tracker.db import upsert
 from tracker.errors import BadInput, Conflict, NotFound, VaultError
-from tracker.models import KeyStatus, Name, ProviderKey, UsageSeries, table_of
+from tracker.models import SEALED, KeyStatus, Name, ProviderKey, UsageSeries, table_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import KnownName, Verdict
@@ -267,13 +268,19 @@ def sealed_of(row: ProviderKey) -> Sealed:
     return Sealed(row.fmt or 0, row.kek_id or "", row.wrapped_dek or b"", row.ciphertext or b"")
 
 
-def present(session: Session, workspace_id: int, provider_key_id: int, *, lock: bool = False) -> ProviderKey:
-    """The connection's row in the caller's transaction; NotFound when there is none or its key was deleted."""
+def present(
+    session: Session, workspace_id: int, provider_key_id: int, *, lock: bool = False, sealed: bool = False
+) -> ProviderKey:
+    """The connection's row in the caller's transaction; NotFound when there is none or its key was deleted.
+
+    Its sealed parts are with it only when asked for, which on PostgreSQL the web's role may not.
+    """
     statement = select(ProviderKey).where(
         col(ProviderKey.workspace_id) == workspace_id,
         col(ProviderKey.id) == provider_key_id,
         col(ProviderKey.deleted_at).is_(None),
     )
+    statement = statement.options(undefer_group(SEALED)) if sealed else statement
     found = session.execute(statement.with_for_update() if lock else statement)
     row: ProviderKey | None = found.scalar_one_or_none()
     if row is None:
@@ -294,12 +301,7 @@ def _refuse_known(
 
 
 def _refuse_same_organisation(
-    session: Session,
-    workspace_id: int,
-    provider: str,
-    verdict: Verdict,
-    *,
-    but: int | None = None,
+    session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None = None
 ) -> None:
     if same := _same_organisation(session, workspace_id, provider, verdict, but=but):
         raise Conflict(same)
@@ -327,12 +329,7 @@ def _foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> s
 
 
 def _same_organisation(
-    session: Session,
-    workspace_id: int,
-    provider: str,
-    verdict: Verdict,
-    *,
-    but: int | None,
+    session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None
 ) -> str | None:
     """That another connection leads to the organisation the verdict recognised, and what to do; None if none does."""
     columns = (KEYS.c.id, KEYS.c.label, KEYS.c.deleted_at)

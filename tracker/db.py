@@ -17,7 +17,8 @@ from typing import Any, Literal, TypeVar
 from sqlalchemy import Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlmodel import Session
 
@@ -28,17 +29,25 @@ from tracker.tenancy import check_statement
 
 T = TypeVar("T")
 
-ProcessRole = Literal["owner", "web", "worker"]
+ProcessRole = Literal["owner", "web", "worker", "operator"]
+"""Who a process is. The owner changes the schema and rotates keys; the operator reads figures across workspaces."""
 
 Crossing = Literal["membership", "claim", "operator"]
 """Why a session looks across workspaces: sign-in's membership look-up, the worker's claim, an operator's command."""
 
-BUSY_TIMEOUT_MS = 10_000
-TRANSACTION_TRIES = 6
+BUSY_TIMEOUT_MS = LOCK_TIMEOUT_MS = 10_000
+"""For so long a statement waits for another's lock, on SQLite and on PostgreSQL."""
 
-# Serialization failure, deadlock, and a connection or server that went away: the whole transaction may be repeated.
+TRANSACTION_TRIES = 6
+POOL_WAIT_S = 10
+READ_ONLY = "25006"
+
+# Serialization failure, deadlock, a lock waited for too long, and a connection or server that went away: the whole
+# transaction may be repeated.
 # Source: postgresql.org/docs/18/errcodes-appendix.html, read 2026-11.
-RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"})
+RETRYABLE_SQLSTATES = frozenset(
+    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"}
+)
 
 # The WAL-reset corruption bug lives in every version before these (sqlite.org/changes.html, read 2026-11).
 WAL_SAFE_FROM = (3, 51, 3)
@@ -109,10 +118,29 @@ def is_retryable(error: DBAPIError) -> bool:
     return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
 
 
-def open_database(url: str, *, role: ProcessRole, pool_size: int = 10) -> Database:
+def is_read_only(error: Exception) -> bool:
+    """Whether the database refused to be written: a standby, a read-only transaction, a file nobody may write."""
+    orig = getattr(error, "orig", None)
+    return getattr(orig, "sqlstate", None) == READ_ONLY or (
+        isinstance(orig, sqlite3.OperationalError) and "readonly" in str(orig)
+    )
+
+
+def sentence_for(error: Exception) -> str | None:
+    """What to tell a person whom the database cannot serve now, and what to do; None for any other error."""
+    if isinstance(error, PoolTimeout):
+        return "The database is busy with others. Nothing was changed; load the page again in a few seconds."
+    if is_read_only(error):
+        return "The database can only be read at the moment. Nothing was changed; try again later."
+    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and is_retryable(error)):
+        return "The database does not answer at the moment. Nothing is lost; load the page again in a minute."
+    return None
+
+
+def open_database(url: str, *, role: ProcessRole, pool_size: int = 10, pool_wait_s: float = POOL_WAIT_S) -> Database:
     """The database at a SQLAlchemy address (sqlite or postgresql+psycopg), its connections set up by our rules."""
-    engine = _open_sqlite(url) if make_url(url).get_backend_name() == "sqlite" else _open_postgres(url, pool_size)
-    return Database(engine, role)
+    sqlite_ = make_url(url).get_backend_name() == "sqlite"
+    return Database(_open_sqlite(url) if sqlite_ else _open_postgres(url, pool_size, pool_wait_s), role)
 
 
 def _open_sqlite(url: str) -> Engine:
@@ -122,9 +150,9 @@ def _open_sqlite(url: str) -> Engine:
     return engine
 
 
-def _open_postgres(url: str, pool_size: int) -> Engine:
+def _open_postgres(url: str, pool_size: int, pool_wait_s: float) -> Engine:
     # A pooled connection that the server closed meanwhile is replaced before use.
-    return create_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=10, pool_pre_ping=True)
+    return create_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=pool_wait_s, pool_pre_ping=True)
 
 
 def journal_mode(version: tuple[int, int, int]) -> str:
@@ -159,6 +187,7 @@ def _enter_tenant(session: Session, _transaction: SessionTransaction, connection
     settings = {
         "app.workspace_id": str(session.info.get("workspace_id", "")),
         "app.crossing": session.info.get("crossing", ""),
+        "lock_timeout": f"{LOCK_TIMEOUT_MS}ms",
     }
     if session.info["role"] != "owner":
         settings["role"] = f"tracker_{session.info['role']}"

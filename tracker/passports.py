@@ -94,7 +94,7 @@ def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Cal
     """
     try:
         with product.database.workspace(workspace_id, write=True) as session:
-            row = connections.present(session, workspace_id, provider_key_id)
+            row = connections.present(session, workspace_id, provider_key_id, sealed=True)
             if not is_due(session, workspace_id, provider_key_id, now=clock.utc_now()):
                 return False
             _note_try(session, row)

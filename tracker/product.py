@@ -108,11 +108,11 @@ def _holds_sealed_keys(database: Database) -> bool:
         if session.execute(select(FACTORS.c.user_id).limit(1)).first():
             return True
     with database.crossing("claim") as session:
-        return session.execute(select(KEYS.c.id).where(KEYS.c.ciphertext.is_not(None)).limit(1)).first() is not None
+        return session.execute(select(KEYS.c.id).where(KEYS.c.kek_id.is_not(None)).limit(1)).first() is not None
 
 
 def plant_canaries(database: Database, ring: KeyRing, kek_ids: set[str]) -> None:
-    if not kek_ids:
+    if not kek_ids or database.role == "operator":  # who only reads
         return
     with database.exempt(write=True) as session:
         for kek_id in sorted(kek_ids):

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
 from tracker import access, clock, coverage, ledger, passports, pauses
 from tracker.coverage import LedgerDay, Unit
-from tracker.models import KeyStatus, ProviderKey, table_of
+from tracker.models import SEALED, KeyStatus, ProviderKey, table_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 
@@ -155,9 +156,13 @@ def look_everywhere(product: Product, *, now: datetime) -> None:
 
 def row_of(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey | None:
     """The connection's row, None when it is gone; with `lock`, nobody else changes it until the transaction ends."""
-    statement = select(ProviderKey).where(
-        col(ProviderKey.workspace_id) == connection.workspace_id,
-        col(ProviderKey.id) == connection.provider_key_id,
+    statement = (
+        select(ProviderKey)
+        .where(
+            col(ProviderKey.workspace_id) == connection.workspace_id,
+            col(ProviderKey.id) == connection.provider_key_id,
+        )
+        .options(undefer_group(SEALED))
     )
     if lock:
         statement = statement.with_for_update(key_share=True)

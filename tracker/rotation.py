@@ -16,12 +16,13 @@ from pathlib import Path
 
 from sqlalchemy import Select, select
 from sqlalchemy.exc import NoResultFound
+from sqlalchemy.orm import undefer_group
 from sqlmodel import col
 
 from tracker import connections, second_factor, vault
 from tracker.errors import BadConfiguration, Conflict, VaultError
 from tracker.keyring import KeyRing
-from tracker.models import ProviderKey, SecondFactor, table_of
+from tracker.models import SEALED, ProviderKey, SecondFactor, table_of
 from tracker.points import reached
 from tracker.product import Product, plant_canaries
 
@@ -161,7 +162,8 @@ def _rewrap(product: Product, ring: KeyRing, workspace_id: int, key_ids: list[in
 def _locked(workspace_id: int, key_ids: list[int]) -> Select[ProviderKey]:
     """Rows that nobody replaces before their envelope is: another key's would not fit."""
     keys = (col(ProviderKey.workspace_id) == workspace_id, col(ProviderKey.id).in_(key_ids))
-    return select(ProviderKey).where(*keys, col(ProviderKey.ciphertext).is_not(None)).with_for_update()
+    sealed = select(ProviderKey).where(*keys, col(ProviderKey.ciphertext).is_not(None))
+    return sealed.options(undefer_group(SEALED)).with_for_update()
 
 
 def _move_factor(product: Product, ring: KeyRing, receipt: Receipt, user_id: int) -> None:

@@ -29,12 +29,17 @@ def two_workspaces(url: str, *, role: ProcessRole = "worker") -> Iterator[Databa
     """Workspaces 1 and 2, each with a connection of the same number."""
     opened = open_database(url, role=role)
     for number in (1, 2):
-        with opened.exempt(write=True) as session:
+        with owned(opened).exempt(write=True) as session:
             session.add(Workspace(name=f"workspace {number}", created_at=AFTER))
-        with opened.workspace(number, write=True) as session:
+        with owned(opened).workspace(number, write=True) as session:
             session.add(connection_of(number))
     yield opened
     opened.engine.dispose()
+
+
+def owned(database: Database) -> Database:
+    """The same database with its owner's rights, for what no process of the product does."""
+    return replace(database, role="owner")
 
 
 def connection_of(workspace: int, label: str = "k") -> ProviderKey:
@@ -86,7 +91,7 @@ def claim(
     """The unit, claimed in a transaction of its own."""
     wanted = unit(database, endpoint, days=days, key=key)
     workspace = workspace_of(key)
-    with database.workspace(workspace, write=True) as session:
+    with replace(database, role="worker").workspace(workspace, write=True) as session:
         return ledger.claim(session, workspace, key, wanted, owner=owner, now=now)
 
 
@@ -99,13 +104,13 @@ def store(
     key: int = 1,
     dropped: tuple[str, ...] = (),
 ) -> Stored:
-    """Claim the days from DAY on and store these rows as all that the provider told of them."""
+    """Claim the days from DAY on and store, as the worker does, these rows as all that the provider told of them."""
     usage = tuple(row for row in rows if isinstance(row, UsageRecord))
     costs = tuple(row for row in rows if isinstance(row, BilledCost))
     aside = tuple(row for row in rows if isinstance(row, RowSetAside))
     if database.role == "web":  # only a worker stores usage, whoever looks at it then
         database = replace(database, role="worker")
     claimed = claim(database, ENDPOINTS[endpoint], now=now, days=days, key=key)
-    with database.workspace(claimed.workspace_id, write=True) as session:
+    with replace(database, role="worker").workspace(claimed.workspace_id, write=True) as session:
         fetched = Fetched(usage, costs, dropped, set_aside=aside)
         return ingest.store(session, claimed, fetched, endpoint=ENDPOINTS[endpoint], provider="openai", now=now)

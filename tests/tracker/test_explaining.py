@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select, update
 
 from tests.installation import NOW, TODAY, TOMORROW, installed
-from tests.tracker.builders import DAY, record, store, two_workspaces
+from tests.tracker.builders import DAY, owned, record, store, two_workspaces
 from tracker import clock, explaining, stored, workspace_prices
 from tracker.audit import OPERATOR
 from tracker.db import Database
@@ -180,7 +180,7 @@ def test_rates_not_kept_are_the_lists_while_it_says_the_same_and_else_said_to_be
     database: Database, changed: dict[str, str], notes: tuple[str, ...], known: bool
 ) -> None:
     store(database, record())
-    with database.exempt(write=True) as session:
+    with owned(database).exempt(write=True) as session:
         session.execute(update(VERSIONS).values(rates=None, **changed))
 
     (group,) = explain(database)
@@ -194,7 +194,7 @@ def test_rates_not_kept_are_the_lists_while_it_says_the_same_and_else_said_to_be
 def test_an_update_of_the_list_changes_no_explanation(database: Database) -> None:
     store(database, record())
     before = explain(database)
-    with database.exempt(write=True) as session:
+    with owned(database).exempt(write=True) as session:
         session.execute(update(VERSIONS).values(source="genai-prices 0.0.1", content_sha256="of another time"))
 
     (after,) = explain(database)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from tests.seeds import examples
-from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, connection_of, record, store, two_workspaces
+from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, connection_of, owned, record, store, two_workspaces
 from tracker import ingest, ledger, queries
 from tracker import restatements as restatements_of
 from tracker.coverage import LEASE, LedgerDay
@@ -155,7 +155,7 @@ def test_the_same_answer_twice_makes_no_other_record_of_any_kind(database: Datab
 
 
 def test_a_day_replaced_leaves_other_days_families_and_connections_alone(database: Database) -> None:
-    with database.workspace(1, write=True) as session:
+    with owned(database).workspace(1, write=True) as session:
         session.add(connection_of(1, "third"))
     embedded = record(usage_type="embeddings", model="text-embedding-3-small")
     store(database, embedded, endpoint="embeddings")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.tracker.builders import DAY, connection_of, record, store, two_workspaces
+from tests.tracker.builders import DAY, connection_of, owned, record, store, two_workspaces
 from tracker import queries
 from tracker.db import Database
 from tracker.errors import BadInput
@@ -253,7 +253,7 @@ def test_a_line_without_an_amount_is_unknown_and_not_zero(database: Database) ->
 
 
 def test_connections_are_told_apart_and_other_workspaces_are_not_seen(database: Database) -> None:
-    with database.workspace(1, write=True) as session:
+    with owned(database).workspace(1, write=True) as session:
         session.add(connection_of(1, "third"))
     for key, tokens in ((1, 1), (2, 2), (3, 4)):
         store(database, record(0, tokens=tokens), key=key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from pathlib import Path
@@ -16,6 +17,8 @@ from tests import smtp_server
 from tests.installation import EMAIL, PASSWORD
 from tracker import access, audit, mail, product, recovery, sessions, sign_in
 from tracker.audit import Action
+from tracker.config import Settings
+from tracker.db import Database
 from tracker.errors import BadInput
 from tracker.mail import Kind
 from tracker.models import Mail, Ticket, table_of
@@ -38,15 +41,20 @@ def ready(migrated_url: str, tmp_path: Path) -> Iterator[Product]:
         "TRACKER_NOW": "2026-11-23T15:30:00Z",
     }
     product.prepare(environ)
-    opened = product.start(environ, role="worker")
+    opened = product.start(environ, role="web")
     access.add_user(opened.database, EMAIL, PASSWORD)
     yield opened
     opened.close()
 
 
+def deliver(database: Database, settings: Settings, *, now: datetime) -> int:
+    """As the worker does."""
+    return mail.deliver(replace(database, role="worker"), settings, now=now)
+
+
 def letters(ready: Product, *, now: datetime = NOW) -> list[email.message.EmailMessage]:
     """What lies in the folder after the worker has delivered."""
-    mail.deliver(ready.database, ready.settings, now=now)
+    deliver(ready.database, ready.settings, now=now)
     files = sorted(mail.folder(ready.settings).glob("*.eml"))
     return [email.message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
@@ -185,15 +193,15 @@ def test_a_message_leaves_by_smtp_and_is_tried_again_while_the_server_refuses(
             "TRACKER_MAIL_FROM": "tracker@acme.example",
         }
         product.prepare(environ)
-        opened = product.start(environ, role="worker")
+        opened = product.start(environ, role="web")
         access.add_user(opened.database, EMAIL, PASSWORD)
         recovery.ask_reset(opened.database, EMAIL, now=NOW)
         server.refusal = "451 not now"
-        assert mail.deliver(opened.database, opened.settings, now=NOW) == 0
-        assert mail.deliver(opened.database, opened.settings, now=NOW + timedelta(seconds=59)) == 0
+        assert deliver(opened.database, opened.settings, now=NOW) == 0
+        assert deliver(opened.database, opened.settings, now=NOW + timedelta(seconds=59)) == 0
         server.refusal = ""
-        assert mail.deliver(opened.database, opened.settings, now=NOW + timedelta(seconds=60)) == 1
-        assert mail.deliver(opened.database, opened.settings, now=NOW + timedelta(days=1)) == 0
+        assert deliver(opened.database, opened.settings, now=NOW + timedelta(seconds=60)) == 1
+        assert deliver(opened.database, opened.settings, now=NOW + timedelta(days=1)) == 0
         opened.close()
 
     (text,) = server.texts
@@ -203,11 +211,11 @@ def test_a_message_leaves_by_smtp_and_is_tried_again_while_the_server_refuses(
 def test_a_server_that_never_answers_is_given_up_in_the_end(migrated_url: str, tmp_path: Path) -> None:
     environ = {"TRACKER_DATABASE_URL": migrated_url, "TRACKER_DATA_DIR": str(tmp_path)}
     product.prepare(environ)
-    opened = product.start({**environ, "TRACKER_SMTP_URL": "smtp://127.0.0.1:1"}, role="worker")
+    opened = product.start({**environ, "TRACKER_SMTP_URL": "smtp://127.0.0.1:1"}, role="web")
     access.add_user(opened.database, EMAIL, PASSWORD)
     recovery.ask_reset(opened.database, EMAIL, now=NOW)
     for days in range(20):
-        assert mail.deliver(opened.database, opened.settings, now=NOW + timedelta(days=days)) == 0
+        assert deliver(opened.database, opened.settings, now=NOW + timedelta(days=days)) == 0
     with opened.database.exempt() as session:
         (row,) = session.execute(select(MAILS.c.attempts, MAILS.c.retry_at, func.count()).group_by(MAILS.c.id)).all()
     opened.close()

@@ -18,7 +18,7 @@ from sqlalchemy import func, select, update
 from sqlmodel import SQLModel
 
 from tests.seeds import examples
-from tests.tracker.builders import DAY, record, store, two_workspaces
+from tests.tracker.builders import DAY, owned, record, store, two_workspaces
 from tracker import audit, repriced, repricing, workspace_prices
 from tracker.audit import OPERATOR
 from tracker.db import Database, open_database
@@ -87,7 +87,7 @@ def costs(database: Database) -> list[Decimal | None]:
 def digest(database: Database, *tables: str) -> str:
     """Over every row of workspace 1, of the tables named or of all."""
     found = hashlib.sha256()
-    with database.workspace(1) as session:
+    with owned(database).workspace(1) as session:
         for name, table in sorted(SQLModel.metadata.tables.items()):
             if "workspace_id" in table.c and (not tables or name in tables):
                 rows = session.execute(select(table).where(table.c.workspace_id == 1))
@@ -222,7 +222,7 @@ def test_a_price_that_no_longer_fits_is_taken_off_again(database: Database) -> N
 
 def test_an_update_of_the_price_list_changes_no_number_by_itself(database: Database) -> None:
     store(database, record())
-    with database.exempt(write=True) as session:
+    with owned(database).exempt(write=True) as session:
         session.execute(update(VERSIONS).values(source="genai-prices 0.0.1", content_sha256="older", rates=None))
     before = numbers(database)
 

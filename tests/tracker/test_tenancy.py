@@ -138,6 +138,10 @@ ADD_KEY = text(
     "insert into provider_keys (workspace_id, provider, label, origin, last4, status, created_at, failures)"
     " values (:workspace, 'openai', 'k', 'o', '1234', 'valid', now(), 0)",
 )
+ADD_NAME = text(
+    "insert into names (workspace_id, provider_key_id, kind, ref, name)"
+    " values (:workspace, :workspace, 'project', 'p', 'n')"
+)
 ADD_WORKSPACE = text("insert into workspaces (name, created_at) values ('w', now())")
 
 
@@ -174,7 +178,7 @@ def test_postgresql_shows_a_role_its_workspace_and_nothing_without_one(postgres:
         assert connection.execute(text("select workspace_id from provider_keys")).scalars().all() == [1]
         assert connection.execute(text("update provider_keys set label = 'x'")).rowcount == 1
         with pytest.raises(DBAPIError, match="row-level security"):
-            connection.execute(text("insert into members (workspace_id, user_id, role) values (2, 1, 'owner')"))
+            connection.execute(ADD_NAME, {"workspace": 2})
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def unknown_fields(options: Namespace, environ: Environ) -> int:
     with started(environ, "worker") as ready:
         workspace_id = access.workspace_of(ready.database, options.email)
         with ready.database.workspace(workspace_id, write=True) as session:
-            row = connections.present(session, workspace_id, options.key)
+            row = connections.present(session, workspace_id, options.key, sealed=True)
             key = connections.opened(ready, session, row)
         calls = RecordedCalls(ready.database, workspace_id, options.key)
         provider = provider_named(row.provider)
@@ -49,7 +49,7 @@ def rotate_keys(_options: Namespace, environ: Environ) -> int:
 
 
 def status(options: Namespace, environ: Environ) -> int:
-    with started(environ, "owner") as ready:
+    with started(environ, "operator") as ready:
         fields = report.status_fields(ready, now=utc_now())
     if options.json:
         print_rows([fields], as_json=True, single=True)

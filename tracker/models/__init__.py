@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlmodel import SQLModel
 
 from tracker.models.accounts import (
+    SEALED,
     AuthSession,
     Identity,
     KekCanary,
@@ -50,6 +51,7 @@ from tracker.models.work import (
 __all__ = [
     "EXEMPT",
     "NONE_MODEL",
+    "SEALED",
     "TENANT_TABLES",
     "AuditEvent",
     "AuthSession",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.orm import deferred
 from sqlmodel import Field, SQLModel
 
 import tracker.models.base  # noqa: F401  names of constraints come first
@@ -99,8 +101,18 @@ class Ticket(SQLModel, table=True):
     used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+SEALED = "sealed"
+"""The parts of a row that hold the key: loaded only where they are asked for, and never by the web's role."""
+
+_WRAPPED_DEK = Column("wrapped_dek", LargeBinary, nullable=True)
+_CIPHERTEXT = Column("ciphertext", LargeBinary, nullable=True)
+
+
 class ProviderKey(SQLModel, table=True):
-    """A connection to a provider's organisation. Deleting it destroys the sealed parts and keeps the row."""
+    """A connection to a provider's organisation. Deleting it destroys the sealed parts and keeps the row.
+
+    On PostgreSQL the web's role reads columns by name: a new one is granted to it in the step that adds it.
+    """
 
     __tablename__ = "provider_keys"
     __table_args__ = (
@@ -110,6 +122,12 @@ class ProviderKey(SQLModel, table=True):
         # A connection's id is bound into its sealed key and must never be given out twice.
         {"sqlite_autoincrement": True},
     )
+    __mapper_args__: ClassVar[dict[str, Any]] = {
+        "properties": {
+            "wrapped_dek": deferred(_WRAPPED_DEK, group=SEALED),
+            "ciphertext": deferred(_CIPHERTEXT, group=SEALED),
+        }
+    }
 
     id: int | None = Field(default=None, primary_key=True, sa_type=ROW_ID)
     workspace_id: int = Field(foreign_key="workspaces.id", sa_type=BigInteger)
@@ -120,8 +138,8 @@ class ProviderKey(SQLModel, table=True):
     fingerprint: bytes | None = Field(default=None, sa_type=LargeBinary)
     fmt: int | None = None
     kek_id: str | None = None
-    wrapped_dek: bytes | None = Field(default=None, sa_type=LargeBinary)
-    ciphertext: bytes | None = Field(default=None, sa_type=LargeBinary)
+    wrapped_dek: bytes | None = Field(default=None, sa_column=_WRAPPED_DEK)
+    ciphertext: bytes | None = Field(default=None, sa_column=_CIPHERTEXT)
     status: str = KeyStatus.UNCHECKED
     status_reason: str | None = None
     names_readable: bool | None = None
