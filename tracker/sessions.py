@@ -6,18 +6,22 @@ after OWASP ASVS 5.0, 7.3 (idle and absolute time-out), read 2026-11.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from tracker import tickets
-from tracker.db import Database
+from tracker.db import Database, is_read_only
 from tracker.models import AuthSession, User, table_of
 from tracker.tickets import TOKEN_BYTES, Purpose, digest
+
+log = logging.getLogger(__name__)
 
 SESSIONS, USERS = table_of(AuthSession), table_of(User)
 
@@ -113,9 +117,19 @@ def check(database: Database, session_id: int, *, now: datetime) -> SignedIn | N
     with database.exempt() as session:
         row = session.execute(_living(now).where(SESSIONS.c.id == session_id)).first()
     if row is not None and now - row.last_used_at >= NOTED_EVERY:
+        _note_use(database, session_id, now)
+    return _signed_in(row)
+
+
+def _note_use(database: Database, session_id: int, now: datetime) -> None:
+    """Where nothing can be written people still read, until the session counts as unused for too long."""
+    try:
         with database.exempt(write=True) as session:
             session.execute(update(SESSIONS).where(SESSIONS.c.id == session_id).values(last_used_at=now))
-    return _signed_in(row)
+    except DBAPIError as error:
+        if not is_read_only(error):
+            raise
+        log.warning("the use of a session cannot be noted: the database can only be read")
 
 
 def end(database: Database, session_id: int, *, now: datetime) -> None:

@@ -7,6 +7,8 @@ import secrets
 
 import streamlit as st
 
+from tracker import db
+
 log = logging.getLogger("pages")
 
 
@@ -14,8 +16,9 @@ def show_failure(error: Exception) -> bool:
     """Write the error to the log under a reference and show that; True, because it was shown."""
     reference = secrets.token_hex(4)
     log.error("a page could not be built, reference %s", reference, exc_info=error)
+    again = f"If it happens again, give the operator this reference: `{reference}`."
     st.error(
-        f"Your data is safe. If it happens again, give the operator this reference: `{reference}`.",
+        f"{db.sentence_for(error) or 'Your data is safe.'} {again}",
         icon=":material/error:",
         title="This page could not be built",
     )
