@@ -19,6 +19,7 @@ BENCHES = {
     "payload": "bench.payload:run",
     "pipeline": "bench.pipeline:run",
     "picture": "bench.pictures:run",
+    "workers": "bench.workers:run",
     "writing": "bench.writing:run",
     "curves": "bench.curves:run",
     "files": "bench.files:run",

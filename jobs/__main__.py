@@ -1,8 +1,9 @@
-"""`python -m jobs`: the worker as a process. `--once` does everything due and exits."""
+"""`python -m jobs`: the worker as a process. `--once` does what is due and exits; `--engine`: who hands it out."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import logging
 import os
 import signal
@@ -14,12 +15,15 @@ from http.server import ThreadingHTTPServer
 from schedule import Scheduler
 
 from jobs import health
+from jobs.queue import QueueWorker, run, run_once
 from jobs.worker import Worker
 from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
 from tracker.errors import BadConfiguration
+from tracker.migrations import queue
 from tracker.ping import Ping
 from tracker.points import reached
+from tracker.product import Product
 from tracker.reconcile import Plan
 from tracker.redact import fields, setup_logging
 
@@ -30,6 +34,7 @@ WAKE_S, LIFE_S, LOOK_EVERYWHERE_MIN = 1, 5, 10
 minutes between looks at every connection whatever its note says."""
 
 POLL_S = 0.25
+OWN, PROCRASTINATE = "own", "procrastinate"
 CONFIGURATION_EXIT = 78  # EX_CONFIG of sysexits.h
 
 
@@ -38,10 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     setup_logging(logging.INFO)
     try:
         ready = product.start(os.environ, role="worker")
+        worker = _worker(ready, options.engine)
     except BadConfiguration as error:
         print(error, file=sys.stderr)
         return CONFIGURATION_EXIT
-    worker = Worker(ready)
     server = _serve(worker)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: worker.stopping.set())
@@ -56,7 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.info("worker %s stopped", worker.name, extra=fields(worker=worker.name))
 
 
-def _serve(worker: Worker) -> ThreadingHTTPServer | None:
+def _worker(ready: Product, engine: str) -> Worker | QueueWorker:
+    if engine == OWN:
+        return Worker(ready)
+    queue.check(ready.database.engine)
+    return QueueWorker(ready)
+
+
+def _serve(worker: Worker | QueueWorker) -> ThreadingHTTPServer | None:
     """The worker's health, where a port is set for it."""
     settings = worker.product.settings
     if settings.worker_port is None:
@@ -64,59 +76,87 @@ def _serve(worker: Worker) -> ThreadingHTTPServer | None:
     return health.serve(settings.worker_host, settings.worker_port, worker.health, token=settings.metrics_token)
 
 
-def forever(worker: Worker) -> int:
+def forever(worker: Worker | QueueWorker) -> int:
     """Wake, work and sleep until asked to stop."""
     # A mail server or a monitor that hangs must not keep a reading waiting.
     threading.Thread(target=_deliver_until_stopped, args=(worker,), name="mail", daemon=True).start()
     threading.Thread(target=_ping_until_stopped, args=(worker,), name="ping", daemon=True).start()
     clock = Scheduler()
+    if isinstance(worker, QueueWorker):
+        clock.every(LIFE_S).seconds.do(_guarded("close_runs", worker.close_runs))
+        threading.Thread(target=_keep_time, args=(_upkeep(clock, worker), worker), name="upkeep", daemon=True).start()
+        asyncio.run(run(worker))
+        return 0
     clock.every(WAKE_S).seconds.do(_guarded("wake", worker.wake))
-    clock.every(LIFE_S).seconds.do(_guarded("sign_of_life", worker.sign_of_life))
-    clock.every(LOOK_EVERYWHERE_MIN).minutes.do(_guarded("look_everywhere", lambda: _look_everywhere(worker)))
-    clock.run_all()
+    _upkeep(clock, worker)
     while not worker.stopping.is_set():
         clock.run_pending()
         _guarded("pump", lambda: worker.pump(POLL_S))()
     return 0
 
 
-def once(worker: Worker) -> int:
+def _upkeep(clock: Scheduler, worker: Worker | QueueWorker) -> Scheduler:
+    """The clock with what every worker does now and then; done once at once."""
+    clock.every(LIFE_S).seconds.do(_guarded("sign_of_life", worker.sign_of_life))
+    clock.every(LOOK_EVERYWHERE_MIN).minutes.do(_guarded("look_everywhere", lambda: _look_everywhere(worker)))
+    clock.run_all()
+    return clock
+
+
+def _keep_time(clock: Scheduler, worker: QueueWorker) -> None:
+    while not worker.stopping.wait(POLL_S):
+        clock.run_pending()
+
+
+def once(worker: Worker | QueueWorker) -> int:
     """Do everything due, waiting for other workers' leases; 1 when a key that works still owes something."""
     worker.sign_of_life()
     reached("sign of life given")
     _deliver(worker)
     _look_everywhere(worker)
     reached("every connection due for a look")
-    while not worker.stopping.is_set():
-        worker.wake()
-        worker.pump(POLL_S)
-        if worker.is_idle and not any(plan.units or plan.leased or plan.needs_check for plan in _plans(worker)):
-            break
+    if isinstance(worker, QueueWorker):
+        asyncio.run(run_once(worker, owes=lambda: _owes(worker), poll_s=POLL_S))
+    else:
+        _to_the_end(worker)
     _guarded("ping", Ping(worker.product).look)()
     return 1 if any(plan.owed for plan in _plans(worker)) else 0
 
 
-def _deliver_until_stopped(worker: Worker) -> None:
+def _to_the_end(worker: Worker) -> None:
+    while not worker.stopping.is_set():
+        worker.wake()
+        worker.pump(POLL_S)
+        if worker.is_idle and not _owes(worker):
+            break
+
+
+def _owes(worker: Worker | QueueWorker) -> bool:
+    """Whether anything is left that this run may do, or wait for."""
+    return any(plan.units or plan.leased or plan.needs_check for plan in _plans(worker))
+
+
+def _deliver_until_stopped(worker: Worker | QueueWorker) -> None:
     while not worker.stopping.wait(WAKE_S):
         _guarded("mail", lambda: _deliver(worker))()
 
 
-def _ping_until_stopped(worker: Worker) -> None:
+def _ping_until_stopped(worker: Worker | QueueWorker) -> None:
     ping = Ping(worker.product)
     while not worker.stopping.wait(LIFE_S):
         _guarded("ping", ping.look)()
 
 
-def _deliver(worker: Worker) -> None:
+def _deliver(worker: Worker | QueueWorker) -> None:
     mail.deliver(worker.product.database, worker.product.settings, now=utc_now())
 
 
-def _plans(worker: Worker) -> list[Plan]:
+def _plans(worker: Worker | QueueWorker) -> list[Plan]:
     now = utc_now()
     return [reconcile.plan(worker.product, each, now=now) for each in reconcile.all_connections(worker.product)]
 
 
-def _look_everywhere(worker: Worker) -> None:
+def _look_everywhere(worker: Worker | QueueWorker) -> None:
     reconcile.look_everywhere(worker.product, now=utc_now())
 
 
@@ -137,6 +177,12 @@ def _guarded(name: str, job: Callable[[], object]) -> Callable[[], None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m jobs", description="Read every connection's usage, day by day.")
     parser.add_argument("--once", action="store_true", help="do everything due now, then exit")
+    parser.add_argument(
+        "--engine",
+        choices=[OWN, PROCRASTINATE],
+        default=OWN,
+        help="who hands out the work: this process itself, or Procrastinate to many machines (PostgreSQL)",
+    )
     return parser
 
 

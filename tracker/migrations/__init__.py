@@ -15,7 +15,11 @@ from sqlalchemy import Engine
 from tracker import storage
 from tracker.db import open_database
 from tracker.errors import BadConfiguration
+from tracker.migrations import queue
 from tracker.points import reached
+
+LOCK = 4_851_207_733
+"""Any constant: the number under which PostgreSQL keeps a second migrator waiting."""
 
 
 def upgrade(url: str) -> None:
@@ -24,6 +28,9 @@ def upgrade(url: str) -> None:
     reached("file copied before its migration")
     command.upgrade(config(url), "head")
     reached("migration committed")
+    engine = open_database(url, role="owner").engine
+    queue.upgrade(engine, lock=LOCK)
+    engine.dispose()
 
 
 def check(engine: Engine) -> None:

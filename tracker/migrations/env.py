@@ -10,10 +10,8 @@ from sqlmodel import SQLModel
 
 import tracker.models  # noqa: F401  fills the metadata
 from tracker.db import open_database
+from tracker.migrations import LOCK
 from tracker.points import reached
-
-LOCK = 4_851_207_733
-"""Any constant: the number under which PostgreSQL keeps a second migrator waiting."""
 
 
 def include_object(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:  # noqa: FBT001 Alembic's signature

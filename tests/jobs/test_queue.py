@@ -1,0 +1,239 @@
+"""Procrastinate hands out what the ledger says is due, and nothing is lost with its tables, its workers or itself."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from procrastinate import exceptions
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from jobs import queue
+from jobs.__main__ import once
+from jobs.queue import QueueWorker, retry_in_s
+from tests.conftest import fresh_name
+from tests.installation import NOW, Installation, assert_equal_until, installed
+from tests.postgres import PostgresServer
+from tracker import access, connections, reconcile
+from tracker.clock import utc_now
+from tracker.reconcile import Connection
+from tracker.sandbox import World
+
+PATIENCE_S = 60.0
+
+
+@pytest.fixture
+def installation(postgres_server: PostgresServer, migrated_template: str, tmp_path: Path) -> Iterator[Installation]:
+    """Four days of one key, on PostgreSQL, not read yet."""
+    with (
+        postgres_server.database(fresh_name(), template=migrated_template) as url,
+        installed(World(days=4, keeps=4), url, tmp_path) as made,
+    ):
+        yield made
+
+
+def worker_of(installation: Installation) -> QueueWorker:
+    return QueueWorker(installation.as_("worker"))
+
+
+def read_by_queue(installation: Installation) -> int:
+    worker = worker_of(installation)
+    code = once(worker)
+    worker.stop()
+    return code
+
+
+def tell_queue(installation: Installation, statement: str) -> None:
+    """Do something to the queue's tables, as their owner."""
+    url = installation.environ["TRACKER_DATABASE_URL"].replace("+psycopg", "")
+    with psycopg.connect(url, options="-c search_path=procrastinate") as connection:
+        connection.execute(statement.encode())
+
+
+def until(process: subprocess.Popen[bytes], seen: Callable[[], bool]) -> None:
+    """Wait until `seen` is true while the process runs."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not seen():
+        assert process.poll() is None, process.communicate()[1].decode()[-2_000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_everything_due_is_read_once(installation: Installation) -> None:
+    assert read_by_queue(installation) == 0
+
+    assert_equal_until(installation, NOW)
+    told = [(request.path, request.query) for request in installation.server.requests if "/usage/" in request.path]
+    assert len(told) == len(set(told))
+
+
+def test_jobs_that_are_lost_doubled_or_late_change_nothing(installation: Installation) -> None:
+    worker = worker_of(installation)
+    reconcile.look_everywhere(installation.product, now=utc_now())
+
+    async def twice_and_lost() -> int:
+        app = queue.app_of(worker)
+        async with app.open_async():
+            made = await queue.look(app, worker)
+            assert await queue.look(app, worker) == 0  # each has its job already
+            for item in worker.owed()[:3]:
+                await app.configure_task("unit", queue=queue.UNITS).defer_async(**item.arguments)
+            tell_queue(installation, "delete from procrastinate_jobs where id % 2 = 0")
+            return made
+
+    assert asyncio.run(twice_and_lost()) > 10
+    worker.stop()
+
+    assert read_by_queue(installation) == 0
+    assert_equal_until(installation, NOW)
+
+
+def test_without_its_tables_the_worker_does_not_start_and_migrate_makes_them_again(installation: Installation) -> None:
+    tell_queue(installation, "drop schema procrastinate cascade")
+    process = installation.process("jobs", "--once", "--engine", "procrastinate")
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, b"python -m tracker migrate" in told) == (78, True)
+
+    migrated = installation.process("tracker", "migrate")
+    migrated.communicate(timeout=PATIENCE_S)
+
+    assert migrated.returncode == 0
+    assert read_by_queue(installation) == 0
+    assert_equal_until(installation, NOW)
+
+
+def test_of_two_workers_of_both_engines_one_killed_and_switched_back_nothing_is_lost(
+    installation: Installation,
+) -> None:
+    """The worker of the queue is killed in the middle of its units; the other engine takes over."""
+    killed = installation.process("jobs", "--engine", "procrastinate")
+    until(killed, lambda: len(installation.server.requests) >= 12)
+    other = installation.process("jobs")
+    until(other, lambda: len(installation.server.requests) >= 20)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    other.send_signal(signal.SIGTERM)
+    other.communicate(timeout=PATIENCE_S)
+    assert other.returncode == 0
+
+    installation.later(NOW + timedelta(minutes=6))  # the leases of the dead are over
+    assert installation.fetch() == 0
+
+    assert_equal_until(installation, NOW)
+
+
+def test_the_jobs_of_a_worker_that_is_gone_are_dropped_and_done_by_another(installation: Installation) -> None:
+    worker = worker_of(installation)
+    reconcile.look_everywhere(installation.product, now=utc_now())
+
+    async def taken_by_the_dead() -> tuple[int, int]:
+        app = queue.app_of(worker)
+        async with app.open_async():
+            await queue.look(app, worker)
+            dead = await app.job_manager.register_worker()
+            taken = await app.job_manager.fetch_job(queues=[queue.UNITS], worker_id=dead)
+            assert taken is not None
+            # Its lock keeps every other job of the key from being taken, for as long as nobody drops it.
+            assert await app.job_manager.fetch_job(queues=[queue.UNITS], worker_id=dead) is None
+            alive = await queue.drop_stalled(app, dead_after_s=60)
+            tell_queue(
+                installation,
+                "update procrastinate_workers set last_heartbeat = now() - interval '2 minutes'",
+            )
+            return alive, await queue.drop_stalled(app, dead_after_s=60)
+
+    assert asyncio.run(taken_by_the_dead()) == (0, 1)
+    worker.stop()
+
+    assert read_by_queue(installation) == 0
+    assert_equal_until(installation, NOW)
+
+
+def test_sigterm_ends_the_worker_in_order(installation: Installation) -> None:
+    process = installation.process("jobs", "--engine", "procrastinate")
+    until(process, lambda: len(installation.server.requests) >= 6)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 0, told.decode()[-2_000:]
+    leased = "select count(*) from coverage where lease_owner is not null"
+    with psycopg.connect(installation.environ["TRACKER_DATABASE_URL"].replace("+psycopg", "")) as connection:
+        assert connection.execute(leased.encode()).fetchone() == (0,)
+
+
+def test_on_sqlite_the_engine_is_refused_with_a_sentence(tmp_path: Path, migrated_file: Path) -> None:
+    shutil.copyfile(migrated_file, tmp_path / "tracker.db")
+    with installed(World(days=1, keeps=1), f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path) as made:
+        process = made.process("jobs", "--once", "--engine", "procrastinate")
+        _, told = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, told) == (
+        78,
+        b"The engine procrastinate needs PostgreSQL. Run the worker without --engine: it does the same work.\n",
+    )
+
+
+def test_first_units_of_every_connection_come_before_the_second_of_any(installation: Installation) -> None:
+    workspace_id = access.add_user(installation.product.database, "bo@acme.example", "a long enough password")
+    key = installation.world.another_key("bo")
+    connections.add(installation.product, workspace_id, provider="openai", label="bo", text=key)
+    reconcile.look_everywhere(installation.product, now=utc_now())
+
+    owed = worker_of(installation).owed()
+
+    assert {item.connection for item in owed[:2]} == {Connection(1, 1), Connection(2, 2)}
+    assert len(owed) == len(set(owed))
+
+
+class Lost(psycopg.OperationalError):
+    sqlstate = "57P01"
+
+
+@pytest.mark.parametrize(
+    ("raised", "attempts", "again_in"),
+    [
+        (OperationalError("", {}, Lost()), 0, 1),
+        (OperationalError("", {}, Lost()), 4, 16),
+        (OperationalError("", {}, Lost()), 5, None),
+        (OperationalError("", {}, psycopg.errors.UndefinedTable()), 0, None),
+        (ValueError("a defect"), 0, None),
+        (exceptions.TaskNotFound(), 0, None),
+    ],
+)
+def test_only_what_the_database_failed_is_tried_again_and_not_for_ever(
+    raised: Exception, attempts: int, again_in: int | None
+) -> None:
+    assert retry_in_s(raised, attempts) == again_in
+
+
+def test_a_worker_outlives_a_server_that_throws_everybody_out_for_a_while(
+    installation: Installation, postgres_server: PostgresServer
+) -> None:
+    """As a restart looks from here: every connection ends, no other is let in, and then the server is back."""
+    name = make_url(installation.environ["TRACKER_DATABASE_URL"]).database
+    process = installation.process("jobs", "--engine", "procrastinate")
+    until(process, lambda: len(installation.server.requests) >= 8)
+    postgres_server.execute(f'alter database "{name}" allow_connections false')
+    everybody = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"  # noqa: S608 our name
+    postgres_server.execute(everybody)
+    time.sleep(1)  # the server's own time
+    postgres_server.execute(f'alter database "{name}" allow_connections true')
+
+    seen = len(installation.server.requests)
+    until(process, lambda: len(installation.server.requests) >= seen + 4)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 0
+    installation.later(NOW + timedelta(minutes=6))
+    assert installation.fetch() == 0
+    assert_equal_until(installation, NOW)
