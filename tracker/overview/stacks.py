@@ -57,7 +57,8 @@ def slots(cells: Iterable[Cell]) -> dict[str, int]:
 def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
     """The days stacked by model. `cells` may reach further back: colours are given by all of them."""
     colours = slots(cells)
-    of_days = [cell for cell in cells if cell.day in set(days)]
+    wanted = set(days)
+    of_days = [cell for cell in cells if cell.day in wanted]
     sizes: dict[str, Amount] = {}
     for cell in of_days:
         if amount := cell.amount(measure):
@@ -70,8 +71,15 @@ def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
         measure=measure,
         names=(*names.values(), rest) if others else tuple(names.values()),
         segments=tuple(_segments(of_days, measure, names, rest)),
-        totals={day: sums(of_days, {day}).amount(measure) for day in days},
+        totals=_totals(of_days, days, measure),
     )
+
+
+def _totals(cells: Iterable[Cell], days: Sequence[date], measure: Measure) -> dict[date, Amount | None]:
+    of_day: dict[date, list[Cell]] = {day: [] for day in days}
+    for cell in cells:
+        of_day[cell.day].append(cell)
+    return {day: sums(each, {day}).amount(measure) for day, each in of_day.items()}
 
 
 def apart(shown: Sequence[str], colours: Mapping[str, int]) -> dict[str, tuple[str, int]]:
