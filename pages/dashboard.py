@@ -222,19 +222,9 @@ def _events(seen: Overview) -> None:
             height=356,
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=_event_columns(),
+            column_config=tables.event_columns(),
             alt="The newest usage events, one row an hour, model, project and API key.",
         )
-
-
-def _event_columns() -> dict[str, ColumnConfig]:
-    counts = ("Requests", "Input tokens", "of it cached", "Output tokens")
-    return {
-        "Hour (UTC)": st.column_config.DatetimeColumn(format="D MMM, HH:mm", timezone="UTC", pinned=True),
-        "Estimate": st.column_config.NumberColumn(format="$%.4f", help="Tokens × list price."),
-        "Price": st.column_config.TextColumn(width=84, help="Why an event has no estimate, or costs nothing."),
-        **{name: st.column_config.NumberColumn(format="localized") for name in counts},
-    }
 
 
 def _downloads(seen: Overview) -> None:

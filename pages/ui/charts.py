@@ -64,15 +64,15 @@ def day_chart(
     noted = {day: heights[day] for day in unusual or () if day in heights}
     colours, top = palette(dark=dark), top_of(bars, outlook, pace, noted)
     rows = (
-        *(_bar_rows(bars, states), _stripe_rows(bars, states, top), _gap_rows(bars, states, top)),
+        *(_bar_rows(bars, states), stripe_rows(bars, states, top), gap_rows(bars, states, top)),
         *(_outlook_rows(outlook, days), marks.pace_rows(pace, len(days))),
         marks.unusual_rows(unusual or {}, noted, days),
     )
     spec["data"] = {"values": list(chain(*rows))}
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
-    first["x"]["axis"] |= {"labelExpr": _day_labels(days), "values": [n + 0.5 for n in range(len(days))]}
+    first["x"]["axis"] |= {"labelExpr": day_labels(days), "values": [n + 0.5 for n in range(len(days))]}
     first["x"]["scale"]["domain"] = [0, len(days)]
-    first["y"]["axis"]["labelExpr"] = _amount_labels(bars)
+    first["y"]["axis"]["labelExpr"] = amount_labels(bars.measure, float(bars.highest))
     first["y"]["scale"]["domain"] = [0, top]
     for layer in parts:
         if "color" in layer["encoding"]:
@@ -115,7 +115,7 @@ def _bar_rows(bars: Bars, states: Mapping[date, DayMark]) -> Iterator[Row]:
         }
 
 
-def _stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
+def stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """The stripes of provisional days, each cut off at the edges of its bar."""
     rise, gap = top * STRIPE_RISE, top * STRIPE_GAP
     for n, day in enumerate(sorted(bars.totals)):
@@ -131,7 +131,7 @@ def _stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iter
                 yield {"part": "stripe", "x": x, "x2": x2, "y": low, "y2": high}
 
 
-def _gap_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
+def gap_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """A dashed outline over what is missing of a day."""
     for n, day in enumerate(sorted(bars.totals)):
         if states[day] is DayMark.MISSING:
@@ -171,11 +171,11 @@ def _template(*, dark: bool) -> Spec:
     """The chart without data, colours of models, labels and heights."""
     colours = palette(dark=dark)
     layers = alt.layer(
-        _axes(colours),
+        axes(colours),
         _bars("bar", colours),
         _bars("top", colours),
-        _stripes(colours),
-        *_gaps(colours),
+        stripes(colours),
+        *gaps(colours),
         *_outlook(colours),
         *marks.pace(colours),
         *marks.unusual(colours),
@@ -187,7 +187,7 @@ def _template(*, dark: bool) -> Spec:
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
 
 
-def _axes(colours: Palette) -> alt.Chart:
+def axes(colours: Palette) -> alt.Chart:
     """An invisible point that carries the scales and axes for all layers."""
     x = alt.Axis(
         values=[0.5],
@@ -234,7 +234,7 @@ def _bars(part: str, colours: Palette) -> alt.Chart:
         columns=alt.ExprRef("width<520?2:6"),
     )
     chart: alt.Chart = (
-        _part(part)
+        layer_of(part)
         .mark_rect(
             stroke=colours.background,
             strokeWidth=1,
@@ -254,15 +254,17 @@ def _bars(part: str, colours: Palette) -> alt.Chart:
     return chart
 
 
-def _stripes(colours: Palette) -> alt.Chart:
-    mark = _part("stripe").mark_rule(color=colours.background, strokeWidth=1.6, tooltip=None)
+def stripes(colours: Palette) -> alt.Chart:
+    """The layer of `stripe_rows`."""
+    mark = layer_of("stripe").mark_rule(color=colours.background, strokeWidth=1.6, tooltip=None)
     chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     return chart
 
 
-def _gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
-    outline = _part("gap").mark_rect(fill=None, stroke=colours.grey, strokeDash=[3, 3], strokeWidth=1)
-    words = _part("gap").mark_text(text="not read", angle=270, color=colours.grey, align="right", dx=-8, fontSize=12)
+def gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
+    """The layers of `gap_rows`: the outline and its words."""
+    outline = layer_of("gap").mark_rect(fill=None, stroke=colours.grey, strokeDash=[3, 3], strokeWidth=1)
+    words = layer_of("gap").mark_text(text="not read", angle=270, color=colours.grey, align="right", dx=-8, fontSize=12)
     tooltip = ["Day:N", "State:N"]
     return (
         outline.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q", tooltip=tooltip),
@@ -271,8 +273,8 @@ def _gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
 
 
 def _outlook(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
-    pale = _part("outlook").mark_rect(fill=colours.accent, opacity=0.16, cornerRadius=2)
-    middle = _part("outlook").mark_rule(color=colours.accent, strokeWidth=2, tooltip=None)
+    pale = layer_of("outlook").mark_rect(fill=colours.accent, opacity=0.16, cornerRadius=2)
+    middle = layer_of("outlook").mark_rule(color=colours.accent, strokeWidth=2, tooltip=None)
     tooltip = [f"{name}:N" for name in ("Day", "Forecast", "8 in 10")]
     return (
         pale.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q", tooltip=tooltip),
@@ -280,11 +282,12 @@ def _outlook(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
     )
 
 
-def _part(name: str) -> alt.Chart:
+def layer_of(name: str) -> alt.Chart:
+    """A layer of the rows of this part."""
     return alt.Chart().transform_filter(f"datum.part === '{name}'")
 
 
-def _day_labels(days: Sequence[date]) -> str:
+def day_labels(days: Sequence[date]) -> str:
     """A Vega expression: weekday and day, with the month at the first and where one begins. Letters of ours only."""
     week = "%a %-d" if len(days) <= MOST_WEEKDAYS else "%-d"
     labels = [f"{day:{week}}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
@@ -292,13 +295,13 @@ def _day_labels(days: Sequence[date]) -> str:
     return f"(width<520?{short!r}:{labels!r})[floor(datum.value)]"
 
 
-def _amount_labels(bars: Bars) -> str:
+def amount_labels(measure: Measure, highest: float) -> str:
     """A Vega expression: whole dollars or k, cents for small amounts; counts with k, M and B."""
-    if bars.measure is not Measure.SPEND:
+    if measure is not Measure.SPEND:
         return "replace(format(datum.value, '~s'), 'G', 'B')"
-    if bars.highest >= 10_000:
+    if highest >= 10_000:
         return "'$' + replace(format(datum.value, '~s'), 'G', 'B')"
-    return "'$' + format(datum.value, ',.0f')" if bars.highest >= 4 else "'$' + format(datum.value, '.2f')"
+    return "'$' + format(datum.value, ',.0f')" if highest >= 4 else "'$' + format(datum.value, '.2f')"
 
 
 def amount_text(amount: Amount | None, measure: Measure) -> str:

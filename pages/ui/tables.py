@@ -5,11 +5,13 @@ A cell that a spreadsheet would take for a formula is made harmless, because a t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from urllib.parse import quote
 
 import pandas as pd
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import text
 from tracker.export import cell
@@ -75,12 +77,28 @@ def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.D
     )
 
 
-def events_frame(events: Sequence[Event]) -> pd.DataFrame:
-    """One row an event, newest first; `Estimate` in US dollars, None where it is unpriced or a count is not told."""
+def column_frame(bars: Bars, names: Mapping[date, str], mark: Callable[[date], DayMark]) -> pd.DataFrame:
+    """The twin of a chart of days or hours: one row a bar, in the order of `names`, which say when it is."""
+    amounts = {(segment.day, segment.name): segment.amount for segment in bars.segments}
     return pd.DataFrame(
         [
             {
-                "Hour (UTC)": event.at,
+                "When": told,
+                "State": STATES[mark(column)],
+                "Total": number(bars.totals[column]),
+                **{cell(name): number(amounts.get((column, name))) for name, _ in bars.names},
+            }
+            for column, told in names.items()
+        ]
+    )
+
+
+def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
+    """One row an event, in the order given; `Estimate` in US dollars, None where it is unpriced or not told."""
+    return pd.DataFrame(
+        [
+            {
+                f"Hour ({zone})": event.at,
                 "Model": cell(event.model),
                 "Estimate": number(event.estimate),
                 "Price": "" if event.basis is CostBasis.ESTIMATED else event.basis.value,
@@ -95,6 +113,25 @@ def events_frame(events: Sequence[Event]) -> pd.DataFrame:
             for event in events
         ]
     ).astype(dict.fromkeys(("Requests", "Input tokens", "of it cached", "Output tokens"), "Int64"))
+
+
+def event_columns(zone: str = "UTC") -> dict[str, ColumnConfig]:
+    """How the columns of `events_frame` are drawn."""
+    counts = ("Requests", "Input tokens", "of it cached", "Output tokens")
+    return {
+        f"Hour ({zone})": st.column_config.DatetimeColumn(format="D MMM, HH:mm", timezone=zone, pinned=True),
+        "Estimate": st.column_config.NumberColumn(format="$%.4f", help="Tokens × list price."),
+        "Price": st.column_config.TextColumn(width=84, help="Why an event has no estimate, or costs nothing."),
+        **{name: st.column_config.NumberColumn(format="localized") for name in counts},
+    }
+
+
+def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:
+    """Tokens by kind, and the share of each in percent."""
+    whole = sum(mix.values())
+    return pd.DataFrame(
+        [{"Kind": kind.capitalize(), "Tokens": count, "Share": 100 * count / whole} for kind, count in mix.items()]
+    )
 
 
 def number(amount: Amount | None) -> float | None:

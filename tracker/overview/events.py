@@ -55,10 +55,11 @@ def last_events(session: Session, workspace_id: int, *, count: int = LAST) -> li
     )
     rows = session.execute(statement).all()
     names = display_names(session, workspace_id) if rows else {}
-    return [_event(row, names) for row in rows]
+    return [event_of(row, names) for row in rows]
 
 
-def _event(row: Any, names: dict[tuple[int, str, str], str | None]) -> Event:
+def event_of(row: Any, names: dict[tuple[int, str, str], str | None]) -> Event:
+    """An event of a row with `COUNTS`, `DIMENSIONS`, start, cost and basis."""
     of = row.provider_key_id
     return Event(
         at=row.bucket_start,
