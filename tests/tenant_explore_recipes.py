@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import clock, export, saved_views
-from tracker.explore import facets, files, reading, rows, unit_costs, usage
+from tracker.explore import facets, reading, rows, usage
 from tracker.explore.span import Span
-from tracker.explore.usage import within as within_days
 from tracker.explore.view import By, Grain, Preset, View
 
 SPAN = Span(DAY, NEXT, "UTC")
@@ -18,45 +14,15 @@ SPAN = Span(DAY, NEXT, "UTC")
 VIEW = View(Preset.CUSTOM, DAY, DAY, by=By.PROJECT)
 
 
-def _file(a: Attempt, name: str) -> object:
-    told = VIEW.parameters()
-    return b"".join(
-        chunk.encode() if isinstance(chunk, str) else chunk
-        for chunk in files.file_of(a.caller.product, a.caller.workspace_id, name, told, now=NOW).chunks
-    )
-
-
 def _read(a: Attempt) -> object:
     choices = reading.read_facets(a.caller.product, a.caller.workspace_id)
     return reading.read(a.caller.product, a.caller.workspace_id, VIEW, choices, now=NOW)
-
-
-def _unit_costs(a: Attempt) -> object:
-    choices = reading.read_facets(a.caller.product, a.caller.workspace_id)
-    seen = reading.read(a.caller.product, a.caller.workspace_id, replace(VIEW, compare=False), choices, now=NOW)
-    return unit_costs.read(a.caller.product, a.caller.workspace_id, seen)
 
 
 RECIPES: dict[str, Recipe] = {
     "explore.facets.facets": within(lambda s, w, _: facets.facets(s, w)),
     "explore.reading.read_facets": Recipe(lambda a: reading.read_facets(a.caller.product, a.caller.workspace_id)),
     "explore.reading.read": Recipe(_read),
-    "explore.files.file_of what is shown": Recipe(lambda a: _file(a, "view.csv")),
-    "explore.files.file_of every row": Recipe(lambda a: _file(a, "rows.csv")),
-    "export.usage_rows": within(
-        lambda s, w, _: export.usage_rows(s, w, within_days(w, clock.day_start(DAY), clock.day_start(NEXT)))
-    ),
-    "saved_views.every": within(lambda s, w, _: saved_views.every(s, w)),
-    "saved_views.save": within(lambda s, w, _: saved_views.save(s, w, "another", VIEW, user_id=None), "changes"),
-    "saved_views.rename": within(
-        lambda s, w, a: saved_views.rename(s, w, f"{a.victim.word} view", f"{a.victim.word} renamed"),
-        "changes",
-        aimed=True,
-    ),
-    "saved_views.remove": within(
-        lambda s, w, a: saved_views.remove(s, w, f"{a.victim.word} other view"), "changes", aimed=True
-    ),
-    "explore.unit_costs.read": Recipe(_unit_costs, "counts"),
     "explore.rows.behind": Recipe(lambda a: rows.behind(a.caller.product, a.caller.workspace_id, VIEW, DAY, None)),
     "explore.usage.cells rolled up": within(
         lambda s, w, _: usage.cells(s, w, SPAN, By.MODEL, grain=Grain.DAY, only={}),

@@ -1,0 +1,149 @@
+"""What Explore shows of a view: the comparison, the bill, the names, and the rows behind a bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from tests.tracker.builders import AFTER, DAY, ENDPOINTS, record, store, two_workspaces
+from tracker import clock
+from tracker.db import Database
+from tracker.explore import reading, rows
+from tracker.explore.reading import Explored
+from tracker.explore.view import By, Grain, Preset, View
+from tracker.models import Coverage, DayState, Name, table_of
+from tracker.overview.days import DayMark
+from tracker.overview.figures import Measure
+from tracker.usage import BilledCost
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+ONE = Decimal("0.00265")
+NEXT = DAY + timedelta(days=1)
+TWO_DAYS = View(Preset.CUSTOM, DAY + timedelta(days=2), DAY + timedelta(days=3))
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    with two_workspaces(migrated_url, role="owner") as opened:
+        used = [(0, "p1"), (24, "p1"), (49, "p1"), (49, "p2"), (72, None)]
+        store(opened, *(record(hour, project_id=project, model="gpt-5.4") for hour, project in used), days=4, now=NOW)
+        store(opened, record(5, model="nobody-knows", requests=7), key=2)
+        bill = BilledCost(DAY + timedelta(days=2), Decimal("0.5"), "usd", "gpt-5.4, input", "gpt-5.4", "p1")
+        store(opened, bill, endpoint="costs", days=4, now=NOW)
+        yield opened
+
+
+def all_read(database: Database, *days: date) -> None:
+    """Every usage endpoint of the connection was read after these days had ended."""
+    coverage = table_of(Coverage)
+    with database.workspace(1, write=True) as session:
+        for name, endpoint in ENDPOINTS.items():
+            for day in days if not endpoint.bills and name != "completions" else ():
+                row = {"workspace_id": 1, "provider_key_id": 1, "endpoint": name, "day": day, "rows": 0}
+                session.execute(insert(coverage).values(**row, state=DayState.VERIFIED_ZERO, fetched_at=AFTER))
+
+
+def seen(database: Database, view: View, workspace: int = 1) -> Explored:
+    product: Any = SimpleNamespace(database=database)
+    return reading.read(product, workspace, view, reading.read_facets(product, workspace), now=NOW)
+
+
+def test_only_days_complete_in_both_periods_are_compared(database: Database) -> None:
+    all_read(database, DAY, DAY + timedelta(days=2), DAY + timedelta(days=3))
+
+    found = seen(database, TWO_DAYS)
+
+    assert found.comparison is not None
+    assert found.comparison.days == ((DAY + timedelta(days=2), DAY),)
+    assert found.comparison.left_out == 1
+    assert (found.comparison.now.estimate, found.comparison.before.estimate) == (2 * ONE, ONE)
+    assert found.comparison.percent(found.view) == 100
+    assert found.comparison.changes == {"gpt-5.4": ONE}
+    assert found.total.estimate == 3 * ONE
+    assert found.before_by_day() == {DAY + timedelta(days=2): ONE, DAY + timedelta(days=3): ONE}
+    assert [found.mark(day) is DayMark.MISSING for day in found.span.days] == [False, False]
+    assert seen(database, View(**{**vars(TWO_DAYS), "compare": False})).comparison is None
+
+
+def test_a_local_day_is_as_incomplete_as_the_worst_utc_day_it_touches(database: Database) -> None:
+    all_read(database, DAY + timedelta(days=2))
+
+    found = seen(database, View(**{**vars(TWO_DAYS), "zone": "America/New_York"}))
+
+    assert {found.mark(day) for day in found.span.days} == {DayMark.MISSING}
+    assert found.billed is None
+    assert sum(cell.figures.requests or 0 for cell in found.cells) == 1  # 49:00 is still the day before there
+
+
+def test_the_part_of_a_local_day_that_is_still_to_come_is_not_missing(database: Database) -> None:
+    all_read(database, DAY + timedelta(days=3))
+    product: Any = SimpleNamespace(database=database)
+    evening = datetime(2026, 11, 13, 22, tzinfo=UTC)  # it is five in New York, whose day ends tomorrow in UTC
+
+    found = reading.read(
+        product,
+        1,
+        View(Preset.CUSTOM, DAY + timedelta(days=3), DAY + timedelta(days=3), zone="America/New_York"),
+        reading.read_facets(product, 1),
+        now=evening,
+    )
+
+    assert [found.mark(day) is DayMark.MISSING for day in found.span.days] == [False]
+
+
+@pytest.mark.parametrize(
+    ("by", "only", "billed"),
+    [
+        (By.MODEL, {}, {"gpt-5.4": Decimal("0.5")}),
+        (By.PROJECT, {By.MODEL: ("gpt-5.4",)}, {"p1": Decimal("0.5")}),
+        (By.TYPE, {}, None),
+        (By.MODEL, {By.USER: (None,)}, None),
+    ],
+)
+def test_the_bill_is_told_only_by_what_it_knows(database: Database, by: By, only: Any, billed: Any) -> None:
+    assert seen(database, View(**{**vars(TWO_DAYS), "by": by, "only": only})).billed == billed
+
+
+def test_choices_and_names_come_from_the_series(database: Database) -> None:
+    with database.workspace(1, write=True) as session:
+        for ref, name in (("p1", "Search"), ("p2", "Search"), ("gone", "Never used")):
+            row = {"workspace_id": 1, "provider_key_id": 1, "kind": "project", "ref": ref, "name": name}
+            session.execute(insert(table_of(Name)).values(**row))
+
+    found = seen(database, View(**{**vars(TWO_DAYS), "by": By.PROJECT}))
+
+    assert found.facets.names[By.PROJECT] == {"p1": "Search (p1)", "p2": "Search (p2)", None: "(no project)"}
+    assert [line.name for line in found.lines()] == ["(no project)", "Search (p1)", "Search (p2)"]
+    assert found.facets.names[By.MODEL] == {"gpt-5.4": "gpt-5.4"}
+    assert found.facets.name(By.USER, "somebody") == "somebody"
+
+
+def test_the_bars_of_hours_and_days_hold_the_same(database: Database) -> None:
+    view = View(**{**vars(TWO_DAYS), "measure": Measure.REQUESTS})
+    by_day, by_hour = seen(database, view), seen(database, View(**{**vars(view), "grain": Grain.HOUR}))
+
+    assert (len(by_day.columns), len(by_hour.columns)) == (2, 48)
+    for found in (by_day, by_hour):
+        assert sum(total or 0 for total in found.bars().totals.values()) == 3
+        assert found.total == by_day.total
+
+
+def test_the_rows_behind_a_bar_are_those_of_its_part_alone(database: Database) -> None:
+    product: Any = SimpleNamespace(database=database)
+    view, day = View(**{**vars(TWO_DAYS), "by": By.PROJECT}), DAY + timedelta(days=2)
+
+    everything = rows.behind(product, 1, view, day, None)
+    part = rows.behind(product, 1, view, day, ("p2",))
+    hour = rows.behind(product, 1, view, clock.day_start(day), None)
+    filtered = rows.behind(product, 1, View(**{**vars(view), "only": {By.PROJECT: ("p1",)}}), day, ("p2",))
+
+    assert ({event.project for event in everything.events}, everything.count) == ({"p1", "p2"}, 2)
+    assert [(event.project, event.estimate) for event in part.events] == [("p2", ONE)]
+    assert (hour.count, filtered.count) == (0, 0)
+    assert rows.behind(product, 2, view, DAY, None).count == 1

@@ -1,0 +1,80 @@
+"""What can be chosen, and what everything is called. The choices come from the series alone, never from events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from tracker.explore.view import By, Chosen
+from tracker.models import UsageSeries, table_of
+from tracker.overview.events import display_names
+from tracker.overview.figures import NO_MODEL
+from tracker.overview.splits import labelled
+from tracker.providers import PROVIDERS
+from tracker.queries import key_labels
+
+SERIES = table_of(UsageSeries)
+
+KINDS = {By.PROJECT: "project", By.API_KEY: "api_key", By.USER: "user"}
+NOUNS = {
+    By.PROVIDER: "provider",
+    By.KEY: "provider key",
+    By.MODEL: "model",
+    By.PROJECT: "project",
+    By.API_KEY: "API key",
+    By.USER: "user",
+    By.TIER: "tier",
+    By.TYPE: "usage type",
+}
+
+
+@dataclass(frozen=True)
+class Facets:
+    """Every value of every dimension that any usage ever had, with what it is called, in order of the names."""
+
+    names: Mapping[By, Mapping[Chosen, str]]
+
+    def name(self, by: By, value: Chosen) -> str:
+        """What a value is called; one that no usage ever had, by itself."""
+        return self.names[by].get(value, nobody(by) if value is None else str(value))
+
+
+def facets(session: Session, workspace_id: int) -> Facets:
+    """Read from the series, one small question for each dimension."""
+    called = _called(session, workspace_id)
+    found = {}
+    for by in By:
+        column = SERIES.c[by.column]
+        values = session.execute(select(column).where(SERIES.c.workspace_id == workspace_id).distinct()).scalars()
+        names = {value: called[by].get(value) or _itself(by, value) for value in values}
+        found[by] = dict(sorted(names.items(), key=lambda item: (item[0] is None, item[1].casefold(), item[1])))
+    return Facets(found)
+
+
+def nobody(by: By) -> str:
+    """What is said of usage for which the provider named none."""
+    return NO_MODEL if by is By.MODEL else f"(no {NOUNS[by]})"
+
+
+def _itself(by: By, value: Chosen) -> str:
+    if value is None:
+        return nobody(by)
+    if value == "":
+        return f"(unnamed {NOUNS[by]})"
+    return str(value).replace("_", " ") if by is By.TYPE else str(value)
+
+
+def _called(session: Session, workspace_id: int) -> dict[By, dict[Chosen, str]]:
+    """What people call it; where several are called alike, with the id behind it."""
+    called: dict[By, dict[Chosen, str]] = {by: {} for by in By}
+    told = display_names(session, workspace_id)
+    for by, kind in KINDS.items():
+        called[by].update(labelled({ref: name for (_, of, ref), name in told.items() if of == kind and name}))
+    labels = key_labels(session, workspace_id)
+    unique = labelled({str(key): label for key, label in labels.items()})
+    called[By.KEY] = {key: unique[str(key)] for key in labels}
+    called[By.PROVIDER] = {name: provider.title for name, provider in PROVIDERS.items()}
+    return called

@@ -1,0 +1,253 @@
+"""What Explore shows of a view, as one frozen value read in one transaction: pages only draw it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlmodel import Session, col
+
+from tracker import clock, colours, queries
+from tracker.explore import facets as choices
+from tracker.explore import usage
+from tracker.explore.facets import Facets
+from tracker.explore.figures import Cell, Figures, added
+from tracker.explore.span import Span, hours, pairs, span_before, span_of
+from tracker.explore.view import By, Chosen, Grain, View
+from tracker.models import KeyStatus, ProviderKey
+from tracker.overview import days as ledger_days
+from tracker.overview import figures, stacks
+from tracker.overview.days import DayMark
+from tracker.overview.figures import Amount
+from tracker.overview.lines import Line, lines
+from tracker.overview.stacks import Bars
+from tracker.product import Product
+from tracker.queries import Question
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The days that are complete in both periods, each with its twin; `left_out` is the number of the others.
+
+    `changes` are in USD by name, of every name that has an estimate in either period; `by_day` has the sums of every
+    day of the period before.
+    """
+
+    span: Span
+    days: tuple[tuple[date, date], ...]
+    left_out: int
+    now: Figures
+    before: Figures
+    changes: Mapping[str, Decimal]
+    by_day: Mapping[date, Figures]
+
+    def percent(self, view: View) -> Decimal | None:
+        """The change of the view's measure, one decimal; None without anything to compare with."""
+        return figures.percent(self.now.amount(view.measure), self.before.amount(view.measure))
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A view at an instant. `cells` are by day of the view's zone, or by hour; `marks` say what is known of each day.
+
+    `billed` is what the provider charged, by value: None where the bill does not know the view's dimensions or days.
+    """
+
+    view: View
+    span: Span
+    facets: Facets
+    cells: tuple[Cell, ...]
+    marks: Mapping[date, DayMark]
+    billed: Mapping[Chosen, Decimal] | None
+    comparison: Comparison | None
+    is_approximate: bool
+    slots: Mapping[str, int]
+
+    @property
+    def columns(self) -> Sequence[date]:
+        """The bars: the days of the span, or its hours."""
+        return hours(self.span) if self.view.grain is Grain.HOUR else self.span.days
+
+    @property
+    def total(self) -> Figures:
+        return added(cell.figures for cell in self.cells)
+
+    @property
+    def billed_total(self) -> Decimal | None:
+        return sum(self.billed.values(), Decimal()) if self.billed else None
+
+    def mark(self, column: date) -> DayMark:
+        """What is known of a bar; an hour is known as its day is."""
+        return self.marks[self.span.day_of(column) if isinstance(column, datetime) else column]
+
+    @property
+    def filters(self) -> dict[By, list[str]]:
+        """What is let through, by name."""
+        return {by: [self.facets.name(by, value) for value in values] for by, values in self.view.only.items()}
+
+    def name(self, value: Chosen) -> str:
+        return self.facets.name(self.view.by, value)
+
+    @property
+    def named(self) -> list[figures.Cell]:
+        """The cells by name, as the dashboard's chart and table take them."""
+        return [self._named(cell) for cell in self.cells]
+
+    def _named(self, cell: Cell) -> figures.Cell:
+        sums = cell.figures
+        return figures.Cell(
+            day=cell.at,
+            model=self.name(cell.value),
+            spend=sums.estimate,
+            tokens=sums.tokens,
+            requests=sums.requests,
+            unpriced_requests=sums.unpriced_requests,
+            unpriced_rows=sums.unpriced_rows,
+            input_tokens=sums.input_tokens,
+            cached_tokens=sums.input_cached_tokens,
+            slot=self.slots.get(str(cell.value)),
+        )
+
+    def bars(self) -> Bars:
+        return stacks.bars(self.named, self.columns, self.view.measure)
+
+    def lines(self) -> list[Line]:
+        """One line a name, the dearest first."""
+        changes = self.comparison.changes if self.comparison and self.comparison.days else None
+        return lines(self.named, self.columns, changes)
+
+    def before_by_day(self) -> dict[date, Amount | None]:
+        """For each day of the span, what its twin of the period before had."""
+        if self.comparison is None:
+            return {}
+        twins, known = pairs(self.span, self.comparison.span), self.comparison.by_day
+        return {day: known[twin].amount(self.view.measure) for day, twin in twins if twin in known}
+
+    def billed_by_name(self) -> dict[str, Decimal]:
+        return {self.name(value): amount for value, amount in (self.billed or {}).items()}
+
+    def values(self) -> dict[str, Chosen]:
+        """Of each name, what stands in the address."""
+        return {self.name(value): value for value in {cell.value for cell in self.cells}}
+
+
+def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now: datetime) -> Explored:
+    """What the workspace used in the view's days at `now` (aware UTC)."""
+    span = span_of(view, now=now)
+    before = span_before(view, span) if view.compare else None
+    with product.database.workspace(workspace_id) as session:
+        cells = usage.cells(session, workspace_id, span, view.by, grain=view.grain, only=view.only)
+        marks = _marks(session, workspace_id, view, [span, *([before] if before else [])], clock.day_of(now))
+        comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
+        slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}
+        return Explored(
+            view=view,
+            span=span,
+            facets=facets,
+            cells=tuple(cells),
+            marks=marks,
+            billed=_billed(session, workspace_id, view, span),
+            comparison=comparison,
+            is_approximate=span.is_approximate,
+            slots=slots,
+        )
+
+
+def read_facets(product: Product, workspace_id: int) -> Facets:
+    """What can be chosen in the workspace."""
+    with product.database.workspace(workspace_id) as session:
+        return choices.facets(session, workspace_id)
+
+
+def _billed(session: Session, workspace_id: int, view: View, span: Span) -> dict[Chosen, Decimal] | None:
+    dimensions = {by.dimension for by in (view.by, *view.only)}
+    if view.is_local or not dimensions <= set(queries.BILLED):
+        return None
+    only = {by.dimension: values for by, values in view.only.items()}
+    found = queries.billed_cost(session, workspace_id, Question(span.first, span.end, (view.by.dimension,), only))
+    return {chosen(value): amount for (value,), amount in found.items()}
+
+
+def chosen(value: queries.Value) -> Chosen:
+    """A value of a dimension that can be chosen: never a day."""
+    assert value is None or isinstance(value, str | int)
+    return value
+
+
+def _marks(session: Session, workspace_id: int, view: View, spans: Sequence[Span], today: date) -> dict[date, DayMark]:
+    """The mark of every day of the spans: the weakest of the UTC days, up to today's, that it touches."""
+    keys = _keys(session, workspace_id, view)
+    found: dict[date, DayMark] = {}
+    for span in spans:
+        start, end = span.utc_days
+        end = min(end, today + clock.DAY)
+        ledgers = ledger_days.read_ledgers(session, workspace_id, start, end)
+        of_utc = ledger_days.marks(ledgers, keys, clock.days(start, end))
+        for day in span.days:
+            first, last = Span(day, day + clock.DAY, span.zone).utc_days
+            found[day] = ledger_days.weakest([of_utc[each] for each in clock.days(first, last) if each in of_utc])
+    return found
+
+
+def _keys(session: Session, workspace_id: int, view: View) -> list[ProviderKey]:
+    """The connections that the view is of and that ought to be read."""
+    statement = select(ProviderKey).where(
+        col(ProviderKey.workspace_id) == workspace_id,
+        col(ProviderKey.deleted_at).is_(None),
+        col(ProviderKey.status) != KeyStatus.DUPLICATE,
+    )
+    wanted, of = view.only.get(By.KEY), view.only.get(By.PROVIDER)
+    found = session.execute(statement).scalars()
+    return [key for key in found if (not wanted or key.id in wanted) and (not of or key.provider in of)]
+
+
+def _comparison(
+    session: Session,
+    workspace_id: int,
+    view: View,
+    cells: Sequence[Cell],
+    spans: tuple[Span, Span],
+    marks: Mapping[date, DayMark],
+    facets: Facets,
+) -> Comparison:
+    span, before = spans
+    earlier = usage.cells(session, workspace_id, before, view.by, grain=Grain.DAY, only=view.only)
+    complete = tuple((day, twin) for day, twin in pairs(span, before) if marks[day].complete and marks[twin].complete)
+    here, there = {day for day, _ in complete}, {twin for _, twin in complete}
+    now_cells = [cell for cell in cells if _day(cell, span) in here]
+    before_cells = [cell for cell in earlier if cell.at in there]
+    changes: dict[str, Decimal] = {}
+    for sign, each in ((1, now_cells), (-1, before_cells)):
+        for cell in each:
+            if cell.figures.estimate is not None:
+                name = facets.name(view.by, cell.value)
+                changes[name] = changes.get(name, Decimal()) + sign * cell.figures.estimate
+    return Comparison(
+        span=before,
+        days=complete,
+        left_out=len(span.days) - len(complete),
+        now=_known(now_cells),
+        before=_known(before_cells),
+        changes=changes,
+        by_day=_by_day(earlier),
+    )
+
+
+def _by_day(cells: Sequence[Cell]) -> dict[date, Figures]:
+    of_day: dict[date, list[Figures]] = {}
+    for cell in cells:
+        of_day.setdefault(cell.at, []).append(cell.figures)
+    return {day: added(each) for day, each in of_day.items()}
+
+
+def _known(cells: Sequence[Cell]) -> Figures:
+    """The sums; without a cell they are zero, because only complete days are compared."""
+    zero = Figures(requests=0, input_tokens=0, output_tokens=0, estimate=Decimal())
+    return added(cell.figures for cell in cells) if cells else zero
+
+
+def _day(cell: Cell, span: Span) -> date:
+    return span.day_of(cell.at) if isinstance(cell.at, datetime) else cell.at
