@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
+from tracker import saved_views
 from tracker.explore import facets, reading, rows, usage
 from tracker.explore.span import Span
 from tracker.explore.view import By, Grain, Preset, View
@@ -23,6 +24,16 @@ RECIPES: dict[str, Recipe] = {
     "explore.facets.facets": within(lambda s, w, _: facets.facets(s, w)),
     "explore.reading.read_facets": Recipe(lambda a: reading.read_facets(a.caller.product, a.caller.workspace_id)),
     "explore.reading.read": Recipe(_read),
+    "saved_views.every": within(lambda s, w, _: saved_views.every(s, w)),
+    "saved_views.save": within(lambda s, w, _: saved_views.save(s, w, "another", VIEW, user_id=None), "changes"),
+    "saved_views.rename": within(
+        lambda s, w, a: saved_views.rename(s, w, f"{a.victim.word} view", f"{a.victim.word} renamed"),
+        "changes",
+        aimed=True,
+    ),
+    "saved_views.remove": within(
+        lambda s, w, a: saved_views.remove(s, w, f"{a.victim.word} other view"), "changes", aimed=True
+    ),
     "explore.rows.behind": Recipe(lambda a: rows.behind(a.caller.product, a.caller.workspace_id, VIEW, DAY, None)),
     "explore.usage.cells rolled up": within(
         lambda s, w, _: usage.cells(s, w, SPAN, By.MODEL, grain=Grain.DAY, only={}),

@@ -19,9 +19,10 @@ from sqlmodel import Session, SQLModel
 
 from tests.installation import EMAIL, NOW, PASSWORD, Installation, installed
 from tests.tracker.builders import AFTER, DAY, record, store
-from tracker import access, audit, clock, connections, product, sessions, workspace_prices
+from tracker import access, audit, clock, connections, product, saved_views, sessions, workspace_prices
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.db import Database, ProcessRole
+from tracker.explore.view import View
 from tracker.models import (
     FetchRun,
     KeyPassport,
@@ -246,6 +247,8 @@ def _mark(session: Session, tenant: Tenant) -> None:
     mark = select(KEYS.c.fingerprint).where(KEYS.c.workspace_id == tenant.workspace_id).scalar_subquery()
     found = {"fingerprint": mark, "tried_at": AFTER, "permissions": "{}", "told_name": f"{tenant.word} admin"}
     session.execute(insert(PASSPORTS).values(**of_key, **found))
+    for name in (f"{tenant.word} view", f"{tenant.word} other view"):
+        saved_views.save(session, tenant.workspace_id, name, View(), user_id=tenant.user_id)
     by = Actor(tenant.user_id, tenant.address)
     audit.record(session, tenant.workspace_id, Action.EXPORTED, by, subject=f"{tenant.word} file")
 

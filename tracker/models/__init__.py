@@ -36,6 +36,7 @@ from tracker.models.usage import (
     UsageEvent,
     UsageSeries,
 )
+from tracker.models.views import SavedView
 from tracker.models.work import (
     Coverage,
     DayState,
@@ -78,6 +79,7 @@ __all__ = [
     "Repricing",
     "Restatement",
     "Role",
+    "SavedView",
     "SecondFactor",
     "SetAside",
     "Throttle",
