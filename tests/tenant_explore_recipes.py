@@ -5,14 +5,23 @@ from __future__ import annotations
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
-from tracker import saved_views
-from tracker.explore import facets, reading, rows, usage
+from tracker import clock, export, saved_views
+from tracker.explore import facets, files, reading, rows, usage
 from tracker.explore.span import Span
+from tracker.explore.usage import within as within_days
 from tracker.explore.view import By, Grain, Preset, View
 
 SPAN = Span(DAY, NEXT, "UTC")
 
 VIEW = View(Preset.CUSTOM, DAY, DAY, by=By.PROJECT)
+
+
+def _file(a: Attempt, name: str) -> object:
+    told = VIEW.parameters()
+    return b"".join(
+        chunk.encode() if isinstance(chunk, str) else chunk
+        for chunk in files.file_of(a.caller.product, a.caller.workspace_id, name, told, now=NOW).chunks
+    )
 
 
 def _read(a: Attempt) -> object:
@@ -24,6 +33,11 @@ RECIPES: dict[str, Recipe] = {
     "explore.facets.facets": within(lambda s, w, _: facets.facets(s, w)),
     "explore.reading.read_facets": Recipe(lambda a: reading.read_facets(a.caller.product, a.caller.workspace_id)),
     "explore.reading.read": Recipe(_read),
+    "explore.files.file_of what is shown": Recipe(lambda a: _file(a, "view.csv")),
+    "explore.files.file_of every row": Recipe(lambda a: _file(a, "rows.csv")),
+    "export.usage_rows": within(
+        lambda s, w, _: export.usage_rows(s, w, within_days(w, clock.day_start(DAY), clock.day_start(NEXT)))
+    ),
     "saved_views.every": within(lambda s, w, _: saved_views.every(s, w)),
     "saved_views.save": within(lambda s, w, _: saved_views.save(s, w, "another", VIEW, user_id=None), "changes"),
     "saved_views.rename": within(

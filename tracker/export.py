@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, SmallInteger, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, SmallInteger, select, type_coerce
 from sqlmodel import Session
 
 from tracker import clock
 from tracker.columns import BasisCode
 from tracker.models import BilledCostRow, Name, UsageEvent, UsageSeries, table_of
-from tracker.money import nanos_text, usd_text
+from tracker.money import from_nanos, nanos_text, usd_text
 from tracker.queries import key_labels
 
 EVENTS, SERIES, BILLED = table_of(UsageEvent), table_of(UsageSeries), table_of(BilledCostRow)
@@ -101,11 +101,20 @@ def last_csv(session: Session, workspace_id: int, count: int) -> Iterator[str]:
     return _usage_chunks(session, workspace_id, _usage_statement(workspace_id).order_by(*newest).limit(count))
 
 
+def usage_rows(
+    session: Session, workspace_id: int, conditions: Iterable[ColumnElement[bool]]
+) -> Iterator[Sequence[object]]:
+    """The values of `COLUMNS` of every event that meets the conditions, oldest first."""
+    series = _SeriesCells(session, workspace_id)
+    statement = _usage_statement(workspace_id).where(*conditions)
+    for batch in _batches(session, statement.order_by(EVENTS.c.bucket_start, EVENTS.c.series_id), series):
+        yield from (series.values(*row) for row in batch)
+
+
 def _usage_chunks(session: Session, workspace_id: int, statement: Select[Any]) -> Iterator[str]:
     series = _SeriesCells(session, workspace_id)
     yield _written([COLUMNS])
-    for batch in session.execute(statement, execution_options={"yield_per": BATCH}).partitions(BATCH):
-        series.learn({row[1] for row in batch})
+    for batch in _batches(session, statement, series):
         yield _written([series.cells(*row) for row in batch])
 
 
@@ -165,6 +174,13 @@ def _chunks(
         yield _written([[cell(value) for value in cells(row)] for row in batch])
 
 
+def _batches(session: Session, statement: Select[Any], series: _SeriesCells) -> Iterator[Sequence[Any]]:
+    """The rows a few at a time, each of a series that is known by then."""
+    for batch in session.execute(statement, execution_options={"yield_per": BATCH}).partitions(BATCH):
+        series.learn({row[1] for row in batch})
+        yield batch
+
+
 def _written(rows: Sequence[Sequence[str | int | None]]) -> str:
     out = io.StringIO()
     csv.writer(out).writerows(rows)
@@ -172,12 +188,12 @@ def _written(rows: Sequence[Sequence[str | int | None]]) -> str:
 
 
 class _SeriesCells:
-    """The cells of a row that its series decides, made once for each series that is met."""
+    """What of a row its series decides, as values and as cells, made once for each series that is met."""
 
     def __init__(self, session: Session, workspace_id: int) -> None:
         self._session, self._workspace_id = session, workspace_id
         self._labels, self._names = key_labels(session, workspace_id), _names(session, workspace_id)
-        self._made: dict[int, tuple[int, tuple[str, ...], str]] = {}
+        self._made: dict[int, tuple[int, Sequence[object], tuple[str, ...], str]] = {}
 
     def learn(self, ids: set[int]) -> None:
         """Make the cells of these series, as far as they are not made."""
@@ -186,18 +202,26 @@ class _SeriesCells:
             return
         of = (SERIES.c.workspace_id == self._workspace_id, SERIES.c.id.in_(new))
         for row in self._session.execute(select(SERIES).where(*of)):
-            self._made[row.id] = (row.width_s, tuple(map(cell, self._dimensions(row))), _detail(row))
+            told = self._dimensions(row)
+            self._made[row.id] = (row.width_s, told, tuple(map(cell, told)), _detail(row))
 
     def cells(
         self, start: int, series_id: int, model_requests: int | None, *told: int | None
     ) -> tuple[str | int | None, ...]:
         """A row of the file; None is an empty cell. The last two of `told` are cost and basis."""
-        width_s, dimensions, detail = self._made[series_id]
-        if model_requests is not None:
-            detail = f"{detail};model_requests={model_requests}".removeprefix(";")
+        width_s, _, dimensions, detail = self._made[series_id]
         *measures, nanos, basis = told
         cost, words = None if nanos is None else nanos_text(nanos), BASES[basis or 0]
-        return (_instant(start), _instant(start + width_s), *dimensions, cell(detail), *measures, cost, words)
+        detail = cell(_with_requests(detail, model_requests))
+        return (_instant(start), _instant(start + width_s), *dimensions, detail, *measures, cost, words)
+
+    def values(self, start: int, series_id: int, model_requests: int | None, *told: int | None) -> tuple[object, ...]:
+        """The same row as values: instants, dollars, None for unknown."""
+        width_s, dimensions, _, detail = self._made[series_id]
+        *measures, nanos, basis = told
+        cost, begins = None if nanos is None else from_nanos(nanos), datetime.fromtimestamp(start, UTC)
+        ends, detail = begins + timedelta(seconds=width_s), _with_requests(detail, model_requests)
+        return (begins, ends, *dimensions, detail, *measures, cost, BASES[basis or 0])
 
     def _dimensions(self, row: Any) -> Sequence[object]:
         of = row.provider_key_id
@@ -223,6 +247,10 @@ BASES = {code: basis.value for code, basis in BasisCode.NAMES.items()}
 def _instant(seconds: int) -> str:
     """ISO 8601 of Unix seconds; neighbours in a file share it."""
     return cell(datetime.fromtimestamp(seconds, UTC))
+
+
+def _with_requests(detail: str, model_requests: int | None) -> str:
+    return detail if model_requests is None else f"{detail};model_requests={model_requests}".removeprefix(";")
 
 
 def _detail(row: Any) -> str:

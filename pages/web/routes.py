@@ -17,6 +17,8 @@ from tracker import access, audit, clock, downloads, health, metrics, sessions
 from tracker.audit import Action, Actor
 from tracker.clock import utc_now
 from tracker.errors import BadInput
+from tracker.explore import files
+from tracker.explore.files import File
 from tracker.sessions import SignedIn
 
 log = logging.getLogger(__name__)
@@ -71,27 +73,39 @@ def download(request: Request) -> Response:
     """GET /export/FILE (`downloads.FILES`, `LAST`): `?from=DAY&to=DAY` (UTC, `to` exclusive) or `?last=COUNT`.
 
     Of the calls those of one connection, with `&key=NUMBER`.
+
+    /export/view.csv and /export/rows.csv, or .parquet (`files.NAMES`): with the address of a view of Explore.
     """
     signed = _signed_in(request)
     if signed is None:
         log.warning("a file was asked for without a session, from %s", _address(request))
         return PlainTextResponse(STRANGER, 401, headers=NO_STORE)
+    database = the_product().database
+    workspace_id = access.workspaces_of(database, signed.user_id)[0]
     try:
-        period = downloads.period_of(request.query_params, today=clock.day_of(utc_now()))
-        downloads.check_file(request.path_params["file"], period)
+        file = _file(request, workspace_id)
     except BadInput as error:
         return PlainTextResponse(f"{error}\n", 400, headers=NO_STORE)
-    database, file = the_product().database, request.path_params["file"]
-    workspace_id = access.workspaces_of(database, signed.user_id)[0]
-    name = f"{file.removesuffix('.csv')}-{period.text}.csv"
     by = Actor(signed.user_id, _address(request))
     with database.workspace(workspace_id, write=True) as session:
-        audit.record(session, workspace_id, Action.EXPORTED, by, subject=name)
+        audit.record(session, workspace_id, Action.EXPORTED, by, subject=file.name)
     return StreamingResponse(
-        downloads.chunks(database, workspace_id, file, period),
-        media_type="text/csv; charset=utf-8",
-        headers={**NO_STORE, "Content-Disposition": f'attachment; filename="{name}"'},
+        file.chunks,
+        media_type=file.media_type,
+        headers={**NO_STORE, "Content-Disposition": f'attachment; filename="{file.name}"'},
     )
+
+
+def _file(request: Request, workspace_id: int) -> File:
+    """What is asked for; BadInput when there is no such thing."""
+    name, product = request.path_params["file"], the_product()
+    if name in files.NAMES:
+        told = {each: request.query_params.getlist(each) for each in request.query_params}
+        return files.file_of(product, workspace_id, name, told, now=utc_now())
+    period = downloads.period_of(request.query_params, today=clock.day_of(utc_now()))
+    downloads.check_file(name, period)
+    called = f"{name.removesuffix('.csv')}-{period.text}.csv"
+    return File(called, files.CSV, downloads.chunks(product.database, workspace_id, name, period))
 
 
 def healthz(_request: Request) -> Response:

@@ -1,0 +1,126 @@
+"""A view as a file: its sums are those on screen, both forms hold the same, and the zone is said."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyarrow import parquet as pq
+
+from tests.tracker.builders import DAY, record, store, two_workspaces
+from tracker import export, parquet
+from tracker.db import Database
+from tracker.errors import BadInput
+from tracker.explore import files
+from tracker.explore.view import By, Grain, Preset, View
+from tracker.usage import BilledCost
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+NEXT = DAY + timedelta(days=1)
+VIEW = View(Preset.CUSTOM, DAY, NEXT, compare=False)
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    with two_workspaces(migrated_url, role="worker") as opened:
+        rows = [record(hour, project_id=f"p{hour % 2}", api_key_id="=1+1") for hour in (0, 3, 23, 24, 47)]
+        store(opened, *rows, record(3, model="nobody-knows", requests=None), days=2)
+        store(opened, BilledCost(DAY, Decimal("1.5"), "usd", "gpt-5.4, input", "gpt-5.4"), endpoint="costs")
+        yield opened
+
+
+def told(database: Database, name: str, view: View, workspace: int = 1) -> tuple[str, list[dict[str, Any]]]:
+    product: Any = SimpleNamespace(database=database)
+    file = files.file_of(product, workspace, name, view.parameters(), now=NOW)
+    if name.endswith("csv"):
+        text = "".join(str(chunk) for chunk in file.chunks)
+        return file.name, list(csv.DictReader(io.StringIO(text)))
+    whole = b"".join(chunk for chunk in file.chunks if isinstance(chunk, bytes))
+    return file.name, pq.read_table(io.BytesIO(whole)).to_pylist()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        VIEW,
+        View(**{**vars(VIEW), "by": By.PROJECT, "only": {By.API_KEY: ("=1+1",)}}),
+        View(**{**vars(VIEW), "by": By.TYPE, "grain": Grain.HOUR}),
+        View(**{**vars(VIEW), "zone": "America/New_York"}),
+    ],
+)
+def test_both_forms_hold_the_same_and_what_is_shown_adds_up_to_the_rows(database: Database, view: View) -> None:
+    for kind in ("view", "rows"):
+        _, as_csv = told(database, f"{kind}.csv", view)
+        _, as_parquet = told(database, f"{kind}.parquet", view)
+        assert [list(row.values()) for row in as_csv] == [
+            [export.cell(value) for value in row.values()] for row in as_parquet
+        ]
+        assert as_csv
+    shown, rows = told(database, "view.parquet", view)[1], told(database, "rows.parquet", view)[1]
+    for figure in ("requests", "input_tokens", "estimated_cost_usd"):
+        assert sum(row[figure] or 0 for row in shown) == sum(row[figure] or 0 for row in rows)
+
+
+def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> None:
+    _, rows = told(database, "view.csv", VIEW)
+
+    assert [(row["start"], row["model"], row["billed_cost_usd"]) for row in rows] == [
+        ("2026-11-10", "gpt-5.4", "1.5"),
+        ("2026-11-10", "nobody-knows", ""),
+        ("2026-11-11", "gpt-5.4", ""),
+    ]
+    assert [(row["estimated_cost_usd"] == "", row["unpriced_rows"]) for row in rows] == [
+        (False, "0"),
+        (True, "1"),
+        (False, "0"),
+    ]
+
+
+@pytest.mark.parametrize(("zone", "days_are"), [("America/New_York", "exact"), ("Asia/Kolkata", "approximate")])
+def test_a_local_view_says_its_zone_in_name_and_rows(database: Database, zone: str, days_are: str) -> None:
+    name, shown = told(database, "view.csv", View(**{**vars(VIEW), "zone": zone}))
+    _, rows = told(database, "rows.csv", View(**{**vars(VIEW), "zone": zone}))
+
+    assert name == f"view-2026-11-10-to-2026-11-11-{zone.replace('/', '-')}.csv"
+    assert {(row["zone"], row["days_are"], row["billed_cost_usd"]) for row in shown} == {(zone, days_are, "")}
+    assert {row["zone"] for row in rows} == {zone}
+    assert list(rows[0])[:-2] == list(export.COLUMNS)
+
+
+def test_a_wrong_address_gives_no_file_of_another_view(database: Database) -> None:
+    product: Any = SimpleNamespace(database=database)
+
+    with pytest.raises(BadInput, match="“nonsense” is nothing that “by” can be"):
+        files.file_of(product, 1, "view.csv", {"by": ["nonsense"]}, now=NOW)
+
+
+def test_no_row_of_another_workspace_is_in_a_file(database: Database) -> None:
+    for name in files.NAMES:
+        assert told(database, name, VIEW, workspace=2)[1] == []
+
+
+def test_a_long_file_is_written_group_by_group() -> None:
+    count = 3 * parquet.ROWS_A_GROUP + 1
+    made = 0
+
+    def rows() -> Iterator[tuple[int, Decimal | None]]:
+        nonlocal made
+        for made in range(1, count + 1):
+            yield made, Decimal(made) / 8 if made % 2 else None
+
+    pieces, written = parquet.chunks([("n", parquet.COUNT), ("usd", parquet.MONEY)], rows()), b""
+    for number, piece in enumerate(pieces, start=1):
+        assert made <= number * parquet.ROWS_A_GROUP + 1  # nothing is read ahead of what was handed out
+        written += piece
+
+    table = pq.ParquetFile(io.BytesIO(written))
+    assert table.num_row_groups == 4
+    assert sum(row or 0 for row in table.read()["usd"].to_pylist()) == sum(
+        Decimal(n) / 8 for n in range(1, count + 1, 2)
+    )

@@ -1,0 +1,159 @@
+"""A view as a file: exactly what is on screen, or every row behind it; as CSV or Parquet, the zone said in both.
+
+A transaction lasts one day's rows, as in `tracker.downloads`; memory stays flat.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from tracker import export, parquet, queries
+from tracker.errors import BadInput
+from tracker.explore import reading
+from tracker.explore.reading import Explored
+from tracker.explore.rows import bounds
+from tracker.explore.span import Span, span_of
+from tracker.explore.usage import of_series, within
+from tracker.explore.view import Chosen, Parameters, View, parse
+from tracker.product import Product
+from tracker.queries import MEASURES, Question
+
+CSV, PARQUET = "text/csv; charset=utf-8", "application/vnd.apache.parquet"
+LINES = 2_000
+
+ROWS: parquet.Columns = (
+    ("bucket_start", parquet.INSTANT),
+    ("bucket_end", parquet.INSTANT),
+    *((name, parquet.FLAG if name == "batch" else parquet.TEXT) for name in export.COLUMNS[2:14]),
+    *((name, parquet.COUNT) for name in export.MEASURES),
+    ("estimated_cost_usd", parquet.MONEY),
+    ("cost_basis", parquet.TEXT),
+)
+LOCAL: parquet.Columns = (("local_day", parquet.DAY), ("zone", parquet.TEXT))
+"""Added to the rows of a view in another zone's days."""
+
+Row = Sequence[object]
+
+
+@dataclass(frozen=True)
+class File:
+    """What was asked for: a name for it, its kind, and its pieces once somebody reads them."""
+
+    name: str
+    media_type: str
+    chunks: Iterator[str | bytes]
+
+
+def file_of(product: Product, workspace_id: int, name: str, told: Parameters, *, now: datetime) -> File:
+    """The file of a view's address; BadInput says what is wrong with it: no other view is put in its place."""
+    read = parse(told)
+    if read.complaints:
+        raise BadInput(" ".join(read.complaints))
+    kind, _, form = name.partition(".")
+    columns, rows = KINDS[kind](product, workspace_id, read.view, now)
+    span = span_of(read.view, now=now)
+    zone = f"-{read.view.zone.replace('/', '-')}" if read.view.is_local else ""
+    called = f"{kind}-{span.days[0]}-to-{span.days[-1]}{zone}.{form}"
+    if form == "parquet":
+        return File(called, PARQUET, parquet.chunks(columns, rows))
+    return File(called, CSV, _csv([column for column, _ in columns], rows))
+
+
+def _csv(names: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
+    yield _written([names])
+    left = iter(rows)
+    while lines := list(islice(left, LINES)):
+        yield _written([[export.cell(value) for value in row] for row in lines])
+
+
+def _written(rows: Iterable[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
+def _rows(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
+    columns = (*ROWS, *LOCAL) if view.is_local else ROWS
+    return columns, _every_row(product, workspace_id, view, span_of(view, now=now))
+
+
+def _every_row(product: Product, workspace_id: int, view: View, span: Span) -> Iterator[Row]:
+    for day in span.days:
+        start, end = bounds(day, span.zone)
+        conditions = (*within(workspace_id, start, end), *of_series(workspace_id, view.only))
+        with product.database.workspace(workspace_id) as session:
+            told = list(export.usage_rows(session, workspace_id, conditions))
+        yield from ((*row, day, span.zone) for row in told) if view.is_local else told
+
+
+def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
+    seen = reading.read(product, workspace_id, view, reading.read_facets(product, workspace_id), now=now)
+    billed = _billed(product, workspace_id, seen)
+    columns: parquet.Columns = (
+        ("start", parquet.TEXT),
+        ("zone", parquet.TEXT),
+        ("days_are", parquet.TEXT),
+        ("state", parquet.TEXT),
+        (view.by.dimension, parquet.TEXT),
+        ("name", parquet.TEXT),
+        *((name, parquet.COUNT) for name in MEASURES),
+        ("estimated_cost_usd", parquet.MONEY),
+        ("billed_cost_usd", parquet.MONEY),
+        ("unpriced_requests", parquet.COUNT),
+        ("unpriced_rows", parquet.COUNT),
+    )
+    return columns, _cells(seen, billed)
+
+
+def _cells(seen: Explored, billed: Mapping[tuple[date, Chosen], Decimal]) -> Iterator[Row]:
+    """One row a bar and value, in the order of the bars; a bar without usage has none."""
+    exact = "approximate" if seen.is_approximate else "exact"
+    for cell in sorted(seen.cells, key=lambda cell: (cell.at, seen.name(cell.value))):
+        sums = cell.figures
+        yield (
+            _start(cell.at, seen.span.zone),
+            seen.span.zone,
+            exact,
+            seen.mark(cell.at).value,
+            None if cell.value is None else str(cell.value),
+            seen.name(cell.value),
+            *(getattr(sums, name) for name in MEASURES),
+            sums.estimate,
+            billed.get((cell.at, cell.value)),
+            sums.unpriced_requests,
+            sums.unpriced_rows,
+        )
+
+
+def _start(at: date, zone: str) -> str:
+    return at.astimezone(ZoneInfo(zone)).isoformat() if isinstance(at, datetime) else at.isoformat()
+
+
+def _billed(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[date, Chosen], Decimal]:
+    """The bill of each day and value, where the bill knows the view's days and dimensions."""
+    if seen.billed is None or isinstance(next(iter(seen.columns)), datetime):
+        return {}
+    view, only = seen.view, {by.dimension: values for by, values in seen.view.only.items()}
+    question = Question(seen.span.first, seen.span.end, ("day", view.by.dimension), only)
+    with product.database.workspace(workspace_id) as session:
+        found = queries.billed_cost(session, workspace_id, question)
+    told: dict[tuple[date, Chosen], Decimal] = {}
+    for (day, value), amount in found.items():
+        assert isinstance(day, date)
+        told[day, reading.chosen(value)] = amount
+    return told
+
+
+Maker = Callable[[Product, int, View, datetime], tuple[parquet.Columns, Iterator[Row]]]
+
+KINDS: Mapping[str, Maker] = {"view": _shown, "rows": _rows}
+
+NAMES = tuple(f"{kind}.{form}" for kind in KINDS for form in ("csv", "parquet"))
+"""The files there are."""
