@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -78,7 +79,37 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
     assert sum(Decimal(row["estimated_cost_usd"] or 0) for row in told) == estimate(rows)
     assert len(downloaded(page, "These 100 as CSV", tmp_path / "last.csv")) == 100
 
+    explore(page, fresh_site, rows, tmp_path)
+
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out, in every tab.")).to_be_visible()
     page.goto(f"{fresh_site.base_url}/settings")
     steps.sees_only_the_way_in(page)
+
+
+def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> None:
+    """The month's rows, found again on Explore, by its address also after signing in anew, and in its file."""
+    page.goto(f"{site.base_url}/explore?range=custom&from=2026-11-01&to=2026-11-23&by=type&model=~&m=nonsense")
+    expect(page.get_by_text("“nonsense” is nothing that “m” can be")).to_be_visible()
+    assert any(not row["model"] for row in rows)
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="Clear the filters").click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_text(re.compile(r"\w+ estimated · 1–23 Nov, UTC billing days"))).to_contain_text(
+        cents(estimate(rows))
+    )
+    expect(page).to_have_url(f"{site.base_url}/explore?range=custom&from=2026-11-01&to=2026-11-23&by=type")
+    shared = page.url
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are signed out, in every tab.")).to_be_visible()
+    page.goto(shared)
+    steps.sign_in(page, NEW, NEW_PASSWORD)
+    expect(page.get_by_role("heading", name="Estimated spend each day by usage type")).to_be_visible()
+    expect(page).to_have_url(shared)
+    page.locator('[data-testid="stVegaLiteChart"] g.mark-rect path').nth(2).click()
+    expect(page.get_by_label("Part of the bar")).to_have_value("completions")
+    expect(page.get_by_text(re.compile(r"All \d+ rows, dearest first"))).to_be_visible()
+    page.get_by_role("button", name="Download", exact=True).click()
+    assert estimate(downloaded(page, "What is shown, as CSV", to / "view.csv")) == estimate(rows)
+    page.keyboard.press("Escape")

@@ -1,0 +1,303 @@
+"""Any days, by anything: bars, the same as tables, and the rows behind each. The whole view stands in the address.
+
+It draws what `tracker.explore` says and decides nothing about numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from pages.ui import charts, explore_charts, facets, palette, saved, tables, text, view_controls
+from pages.ui.context import Context
+from tracker.explore import reading, rows
+from tracker.explore.facets import NOUNS
+from tracker.explore.reading import Comparison, Explored
+from tracker.explore.view import Chosen, Grain
+from tracker.overview.days import DayMark
+from tracker.overview.figures import Amount, Measure
+from tracker.overview.lines import Line
+from tracker.overview.stacks import Bars
+
+TITLE = "Explore"
+ICON = ":material/query_stats:"
+EVERYTHING = "Everything"
+WHEN, WHAT, CHART = "explore.when", "explore.what", "explore.bars"
+
+FILES = {
+    "What is shown, as CSV": ("view", "csv"),
+    "What is shown, as Parquet": ("view", "parquet"),
+    "Every row in range, as CSV": ("rows", "csv"),
+    "Every row in range, as Parquet": ("rows", "parquet"),
+}
+
+MEASURES = {Measure.SPEND: "Estimated spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
+
+
+def render(ctx: Context) -> None:
+    """Draw the page for one person's workspace."""
+    with _row():
+        st.title(TITLE, anchor=False)
+        beside = st.container(horizontal=True, width="content", gap="small")
+    known = facets.kept(ctx.product, ctx.workspace_id)
+    view = view_controls.draw(known, now=ctx.now)
+    with beside:
+        saved.draw(ctx, view)
+    seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
+    st.markdown(text.dollars(_headline(seen, ctx.now.date())))
+    if not seen.cells:
+        st.info(_nothing(seen, ctx.now.date()), icon=":material/search_off:")
+        return
+    bars, lines = seen.bars(), seen.lines()
+    _chart_block(seen, bars, lines)
+    _lines_block(seen, bars, lines)
+    _rows_block(ctx, seen, bars)
+    st.caption(text.DISCLAIMER)
+
+
+def _headline(seen: Explored, today: date) -> str:
+    """What it comes to, of which days, and how that stands to the days before."""
+    total, measure = seen.total, seen.view.measure
+    amount = charts.amount_text(total.amount(measure), measure)
+    parts = [f"**{amount}** {'estimated' if measure is Measure.SPEND else measure.value}"]
+    parts.append(f"{_days(seen, today)}, {explore_charts.clock(seen)}")
+    parts += [explore_charts.filtered(seen)] if seen.filters else []
+    if seen.comparison:
+        parts.append(_compared(seen, seen.comparison, today))
+    if measure is Measure.SPEND and seen.billed_total is not None:
+        parts.append(f"billed for these days so far **{text.money(seen.billed_total)}**")
+    if total.unpriced_rows and measure is Measure.SPEND:
+        parts.append(f"{text.count(total.unpriced_requests)} requests have no price and are in no sum")
+    return " · ".join(parts)
+
+
+def _compared(seen: Explored, comparison: Comparison, today: date) -> str:
+    before = text.day_range(comparison.span.days[0], comparison.span.days[-1], today=today)
+    percent = comparison.percent(seen.view)
+    if not comparison.days or percent is None:
+        return f"nothing complete to compare with in {before}"
+    left_out = f", {text.several(comparison.left_out, 'day')} left out" if comparison.left_out else ""
+    base = charts.amount_text(comparison.before.amount(seen.view.measure), seen.view.measure)
+    return f"**{text.percent_change(percent)}** against {base} in {before}{left_out}"
+
+
+def _days(seen: Explored, today: date) -> str:
+    return text.day_range(seen.span.days[0], seen.span.days[-1], today=today)
+
+
+def _nothing(seen: Explored, today: date) -> str:
+    unread = sum(mark is DayMark.MISSING for mark in (seen.mark(day) for day in seen.span.days))
+    what = "No usage matches these filters" if seen.view.only else "No usage is stored"
+    missing = f" {text.several(unread, 'day')} of them were not read yet." if unread else ""
+    return f"{what} in {_days(seen, today)}.{missing} Choose other days" + (
+        ", or clear the filters." if seen.view.only else "."
+    )
+
+
+def _chart_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
+    unit = "hour" if seen.view.grain is Grain.HOUR else "day"
+    with st.container(border=True, gap="small"):
+        st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
+        st.vega_lite_chart(
+            explore_charts.bar_chart(seen, bars, _before(seen), dark=_is_dark()),
+            height=explore_charts.HEIGHT,
+            width="stretch",
+            key=CHART,
+            on_select=lambda: _pick(seen, bars),
+            selection_mode=explore_charts.PICKED,
+            alt=_alt(seen, bars),
+        )
+        st.caption(text.dollars(f"{_unpriced(seen, lines)} {_chart_caption(seen, unit)}".strip()))
+        with st.expander("The same figures as a table", icon=":material/table:"):
+            _column_table(seen, bars, unit)
+
+
+def _chart_caption(seen: Explored, unit: str) -> str:
+    fine = len(seen.columns) <= explore_charts.MOST_FINE
+    before = f" Grey line: the same {unit} of the period before." if seen.comparison and unit == "day" and fine else ""
+    pale = "Striped" if fine else "Pale"
+    local = " Each bucket stands in the local day in which it starts." if seen.view.is_local else ""
+    return f"Choose a part of a bar for the rows behind it. {pale}: provisional. Dashed: not read.{before}{local}"
+
+
+def _unpriced(seen: Explored, lines: list[Line]) -> str:
+    """What is in no bar of money."""
+    names = [text.quoted(line.name) for line in lines if line.unpriced_rows]
+    if seen.view.measure is not Measure.SPEND or not names:
+        return ""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"Wholly or partly without a price: {', '.join(names[:3])}{more}."
+
+
+def _before(seen: Explored) -> Mapping[date, Amount | None]:
+    """What the twin of each day had."""
+    return seen.before_by_day() if seen.view.grain is Grain.DAY else {}
+
+
+def _pick(seen: Explored, bars: Bars) -> None:
+    """Somebody chose a part of a bar."""
+    chosen = st.session_state[CHART].selection.get(explore_charts.PICKED) or []
+    if chosen:
+        places = {column.isoformat(): column for column in seen.columns}
+        names = {name for name, _ in bars.names}
+        st.session_state[WHEN] = places.get(chosen[0].get("place"))
+        st.session_state[WHAT] = chosen[0]["Name"] if chosen[0].get("Name") in names else EVERYTHING
+
+
+def _alt(seen: Explored, bars: Bars) -> str:
+    known = {column: total for column, total in bars.totals.items() if total is not None}
+    what = f"{MEASURES[seen.view.measure]} by {NOUNS[seen.view.by]}"
+    if not known:
+        return f"{what}: nothing is known of these days. The table below says which were not read."
+    highest = max(known, key=lambda column: known[column])
+    amount = charts.amount_text(known[highest], bars.measure)
+    return f"{what}: highest on {explore_charts.when(highest, seen)}, {amount}. The table below holds the same figures."
+
+
+def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
+    frame = tables.column_frame(bars, {column: explore_charts.when(column, seen) for column in seen.columns}, seen.mark)
+    form = "dollar" if bars.measure is Measure.SPEND else "localized"
+    st.dataframe(
+        frame,
+        hide_index=True,
+        height=360 if len(frame) > 10 else "content",
+        row_height=34,
+        placeholder=text.UNKNOWN,
+        column_config={
+            "When": st.column_config.TextColumn(pinned=True),
+            **{name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]},
+        },
+        alt=f"{MEASURES[bars.measure]}, one row a {unit}, one column a {NOUNS[seen.view.by]}.",
+    )
+
+
+def _lines_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
+    with st.container(border=True, gap="small"):
+        with _row():
+            st.header(f"The same days by {NOUNS[seen.view.by]}", anchor=False)
+            _downloads(seen)
+        slots = palette.palette(dark=_is_dark()).slots
+        colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
+        what, change = view_controls.noun(seen.view.by), "vs before, $"
+        frame = tables.lines_frame(
+            lines, colours, {line.name: _priced(line) for line in lines}, what=what, change=change
+        )
+        frame.insert(3, "Billed", [tables.number(seen.billed_by_name().get(line.name)) for line in lines])
+        hidden = [change] if all(line.change is None for line in lines) else []
+        st.dataframe(
+            frame.drop(columns=[*hidden, *(["Billed"] if not seen.billed else [])]),
+            hide_index=True,
+            height=420 if len(frame) > 11 else "content",
+            row_height=34,
+            placeholder=text.UNKNOWN,
+            column_config=_line_columns(what, change),
+            alt=f"The same days, one row a {NOUNS[seen.view.by]}, dearest first.",
+        )
+        st.caption(text.dollars(_lines_caption(seen)))
+
+
+def _downloads(seen: Explored) -> None:
+    """Links to the guarded route, with the view's own address."""
+    with st.popover("Download", icon=":material/download:"):
+        for what, (kind, form) in FILES.items():
+            address = f"/export/{kind}.{form}?{seen.view.query()}"
+            st.link_button(what, address, icon=":material/download:", width="stretch")
+        st.caption(
+            f"Days are {explore_charts.clock(seen)}, and the files say so. A chart's own menu saves it as a picture."
+        )
+
+
+def _priced(line: Line) -> str:
+    """Whether the line's rows have a price."""
+    if not line.unpriced_rows:
+        return "priced"
+    return "unpriced" if line.estimate is None else "partly unpriced"
+
+
+def _lines_caption(seen: Explored) -> str:
+    said = "Estimates at the prices in force; $ per M tokens is told where every request has a price."
+    if seen.view.is_local:
+        return f"{said} The bill is told by UTC days only, so it is left out here."
+    if seen.billed is None:
+        return f"{said} The bill is not divided by {NOUNS[seen.view.by]} or by these filters."
+    return said
+
+
+def _line_columns(what: str, change: str) -> dict[str, ColumnConfig]:
+    number = st.column_config.NumberColumn
+    return {
+        "": st.column_config.ImageColumn(width=36, pinned=True),
+        what: st.column_config.TextColumn(pinned=True, width=140),
+        "Estimate": number(format="dollar", width=80),
+        "Billed": number(format="dollar", width=78, help="What the provider charged. Never added to the estimate."),
+        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=96, color="gray"),
+        change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
+        "Tokens (M)": number(format="%,.1f", width=76),
+        "Requests": number(format="localized", width=72),
+        "$ per M tokens": number(format="%.2f", width=92),
+        "Cached input": number(format="%.1f %%", width=84),
+        "Price source": st.column_config.TextColumn(width=92),
+        "Each day": st.column_config.LineChartColumn(width=66, y_min=0, color="gray"),
+    }
+
+
+def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
+    """The way to the rows without a mouse: a click on a bar only sets these two."""
+    names = [EVERYTHING, *(name for name, _ in bars.names)]
+    columns: list[date | datetime] = list(seen.columns)
+    for key, options, default in (
+        (WHEN, columns, max((cell.at for cell in seen.cells), key=str)),
+        (WHAT, names, EVERYTHING),
+    ):
+        if st.session_state.get(key) not in options:
+            st.session_state[key] = default
+    with st.container(border=True, gap="small"):
+        with _row():
+            st.header("The rows behind a bar", anchor=False)
+            with st.container(horizontal=True, width="content", gap="small"):
+                hourly = seen.view.grain is Grain.HOUR
+                place = st.selectbox(
+                    "Hour" if hourly else "Day",
+                    columns[::-1],
+                    format_func=lambda column: explore_charts.when(column, seen),
+                    key=WHEN,
+                    width=190,
+                )
+                name = st.selectbox("Part of the bar", names, key=WHAT, width=220)
+        found = rows.behind(ctx.product, ctx.workspace_id, seen.view, place, _values(seen, bars, name))
+        if not found.events:
+            st.caption("No usage is stored for it.")
+            return
+        st.dataframe(
+            tables.events_frame(found.events, zone=seen.view.zone),
+            hide_index=True,
+            height=356 if len(found.events) > 9 else "content",
+            row_height=34,
+            placeholder=text.UNKNOWN,
+            column_config=tables.event_columns(seen.view.zone),
+            alt="The stored rows behind this bar, dearest first.",
+        )
+        shown = f"The {len(found.events)} dearest of {found.count:,} rows." if found.count > len(found.events) else ""
+        st.caption(shown or f"All {text.several(found.count, 'row')}, dearest first.")
+
+
+def _values(seen: Explored, bars: Bars, name: str) -> tuple[Chosen, ...] | None:
+    """The values that a part of a bar stands for; None for all."""
+    if name == EVERYTHING:
+        return None
+    values, shown = seen.values(), {shown for shown, _ in bars.names}
+    if name in values:
+        return (values[name],)
+    return tuple(value for other, value in values.items() if other not in shown)
+
+
+def _is_dark() -> bool:
+    return st.context.theme.type == "dark"
+
+
+def _row() -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")

@@ -1,0 +1,157 @@
+"""Explore's bars as a Vega-Lite dict. Pure: values in, spec out. A click on a part of a bar is told to the page."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import altair as alt
+
+from pages.ui import charts, text
+from pages.ui.charts import EDGE, Row, Spec
+from pages.ui.palette import Palette, palette
+from tracker.explore.facets import NOUNS
+from tracker.explore.reading import Explored
+from tracker.overview.days import DayMark
+from tracker.overview.figures import Amount
+from tracker.overview.stacks import Bars
+
+HEIGHT = 320
+PICKED = "picked"
+MOST_FINE = 45
+"""Bars up to which there is room in each for stripes and for the line of the period before."""
+
+
+def bar_chart(seen: Explored, bars: Bars, before: Mapping[date, Amount | None], *, dark: bool) -> Spec:
+    """Stacked bars of the view's days or hours; a short line in a bar tells what the period before had there."""
+    spec = copy.deepcopy(_template(dark=dark))
+    columns = list(seen.columns)
+    colours = palette(dark=dark)
+    highest = max(float(bars.highest), *(float(amount or 0) for amount in before.values()), 0.0)
+    top = highest * 1.06 or 1.0
+    marks = {column: seen.mark(column) for column in columns}
+    rows = [*_bars(seen, bars, columns), *charts.gap_rows(bars, marks, top)]
+    if len(columns) <= MOST_FINE:
+        rows += [*charts.stripe_rows(bars, marks, top), *_before(bars, before, columns)]
+    spec["data"] = {"values": rows}
+    first = spec["layer"][0]["encoding"]
+    first["x"]["axis"] |= {"labelExpr": labels(seen, columns), "values": [n + 0.5 for n in range(len(columns))]}
+    first["x"]["scale"]["domain"] = [0, len(columns)]
+    first["y"]["axis"]["labelExpr"] = charts.amount_labels(bars.measure, highest)
+    first["y"]["scale"]["domain"] = [0, top]
+    scale = spec["layer"][1]["encoding"]["color"]["scale"]
+    scale["domain"] = [name for name, _ in bars.names]
+    scale["range"] = [colours.slots[slot] for _, slot in bars.names]
+    return spec
+
+
+def _bars(seen: Explored, bars: Bars, columns: Sequence[date]) -> Iterator[Row]:
+    places = {column: n for n, column in enumerate(columns)}
+    reached = dict.fromkeys(places, 0.0)
+    for segment in bars.segments:
+        low, n = reached[segment.day], places[segment.day]
+        reached[segment.day] = high = low + float(segment.amount)
+        mark = seen.mark(segment.day)
+        yield {
+            "part": "bar",
+            "x": n + EDGE,
+            "x2": n + 1 - EDGE,
+            "y": low,
+            "y2": high,
+            "place": segment.day.isoformat(),
+            "Name": segment.name,
+            "When": when(segment.day, seen),
+            "Amount": charts.amount_text(segment.amount, bars.measure),
+            "In total": charts.amount_text(bars.totals[segment.day], bars.measure),
+            "State": charts.STATES[mark],
+            "solid": mark is DayMark.FINAL,
+        }
+
+
+def _before(bars: Bars, before: Mapping[date, Amount | None], columns: Sequence[date]) -> Iterator[Row]:
+    for n, column in enumerate(columns):
+        if (amount := before.get(column)) is not None:
+            told = charts.amount_text(amount, bars.measure)
+            yield {"part": "before", "x": n + 0.06, "x2": n + 0.94, "y": float(amount), "Before": told}
+
+
+def when(column: date, seen: Explored) -> str:
+    """Tue 17 Nov, or with the hour of the view's clock."""
+    if isinstance(column, datetime):
+        return f"{column.astimezone(ZoneInfo(seen.span.zone)):%a %-d %b, %H:%M}"
+    return f"{column:%a %-d %b}"
+
+
+def clock(seen: Explored) -> str:
+    """Whose days these are, and whether they are exact."""
+    if not seen.view.is_local:
+        return "UTC billing days"
+    rough = ", approximate: UTC hours lie across its days" if seen.is_approximate else ""
+    return f"days of {seen.view.zone.replace('_', ' ')}{rough}"
+
+
+def filtered(seen: Explored) -> str:
+    """What is let through, in words, as Markdown."""
+    told = [f"{NOUNS[by]} {' or '.join(text.quoted(name) for name in names)}" for by, names in seen.filters.items()]
+    return f"only {' and '.join(told)}"
+
+
+def labels(seen: Explored, columns: Sequence[date]) -> str:
+    """A Vega expression; letters of ours only."""
+    if seen.columns and isinstance(columns[0], datetime):
+        local = [at.astimezone(ZoneInfo(seen.span.zone)) for at in columns if isinstance(at, datetime)]
+        told = [f"{at:%a %-d}" if at.hour == 0 else f"{at:%H}" if at.hour % 6 == 0 else "" for at in local]
+        return f"{told!r}[floor(datum.value)]"
+    return charts.day_labels(columns)
+
+
+@lru_cache(maxsize=2)
+def _template(*, dark: bool) -> Spec:
+    colours = palette(dark=dark)
+    layers = alt.layer(
+        charts.axes(colours),
+        _bar_layer(colours),
+        charts.stripes(colours),
+        *charts.gaps(colours),
+        _before_layer(colours),
+    )
+    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
+    spec: Spec = chart.to_dict()
+    return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
+
+
+def _bar_layer(colours: Palette) -> alt.Chart:
+    picked = alt.selection_point(name=PICKED, fields=["place", "Name"], toggle=False)
+    legend = alt.Legend(
+        orient="top",
+        title=None,
+        symbolType="square",
+        labelColor=colours.text,
+        labelFontSize=13,
+        labelLimit=180,
+        columns=alt.ExprRef("width<520?2:6"),
+    )
+    chart: alt.Chart = (
+        charts.layer_of("bar")
+        .mark_rect(stroke=colours.background, strokeWidth=alt.ExprRef("width>900?1:0.5"), cursor="pointer")
+        .encode(
+            x="x:Q",
+            x2="x2:Q",
+            y="y:Q",
+            y2="y2:Q",
+            color=alt.Color("Name:N", sort=None, legend=legend, scale=alt.Scale(domain=[""], range=["#000000"])),
+            opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
+            tooltip=[f"{name}:N" for name in ("When", "Name", "Amount", "In total", "State")],
+        )
+        .add_params(picked)
+    )
+    return chart
+
+
+def _before_layer(colours: Palette) -> alt.Chart:
+    mark = charts.layer_of("before").mark_rule(color=colours.grey, strokeWidth=2)
+    chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", tooltip=["Before:N"])
+    return chart

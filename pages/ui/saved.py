@@ -1,0 +1,69 @@
+"""The saved views of a workspace: opened by a link, kept, renamed and deleted here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import text, view_controls
+from pages.ui.context import Context
+from tracker import saved_views
+from tracker.errors import BadInput
+from tracker.explore.view import View
+from tracker.saved_views import MOST_NAME, Kept
+
+NEW, CHOSEN, TOLD = "saved.new", "saved.chosen", "saved.told"
+
+
+def draw(ctx: Context, view: View) -> None:
+    """A popover with all of them."""
+    with ctx.product.database.workspace(ctx.workspace_id) as session:
+        kept = saved_views.every(session, ctx.workspace_id)
+    with st.popover("Saved views", icon=":material/bookmark:"):
+        if told := st.session_state.pop(TOLD, None):
+            st.error(text.quoted(told))
+        if kept:
+            _choose(ctx, kept)
+        st.text_input("Name for the view on screen", key=NEW, max_chars=MOST_NAME)
+        st.button("Save this view", on_click=_save, args=(ctx, view), icon=":material/bookmark_add:")
+        st.caption("Everybody of the workspace sees them. The address above can be shared as it is, too.")
+
+
+def _choose(ctx: Context, kept: list[Kept]) -> None:
+    names = {each.name: each.view for each in kept}
+    if st.session_state.get(CHOSEN) not in names:
+        st.session_state[CHOSEN] = next(iter(names))
+    name = str(st.selectbox("Saved view", list(names), key=CHOSEN))
+    with st.container(horizontal=True, gap="small"):
+        st.button("Open this view", on_click=view_controls.go, args=(names[name],), icon=":material/open_in_new:")
+        st.button("Delete it", on_click=_delete, args=(ctx, name), icon=":material/delete:")
+        st.button("Rename to the name below", on_click=_rename, args=(ctx, name), icon=":material/edit:")
+
+
+def _save(ctx: Context, view: View) -> None:
+    name = str(st.session_state.get(NEW, ""))
+    _change(ctx, lambda session: saved_views.save(session, ctx.workspace_id, name, view, user_id=ctx.user_id), name)
+
+
+def _rename(ctx: Context, name: str) -> None:
+    new = str(st.session_state.get(NEW, ""))
+    _change(ctx, lambda session: saved_views.rename(session, ctx.workspace_id, name, new), new)
+
+
+def _delete(ctx: Context, name: str) -> None:
+    _change(ctx, lambda session: saved_views.remove(session, ctx.workspace_id, name), None)
+
+
+def _change(ctx: Context, work: Callable[[Any], None], chosen: str | None) -> None:
+    """Do it and show it as chosen, or say why not."""
+    try:
+        with ctx.product.database.workspace(ctx.workspace_id, write=True) as session:
+            work(session)
+    except BadInput as error:
+        st.session_state[TOLD] = str(error)
+        return
+    st.session_state[NEW] = ""
+    if chosen:
+        st.session_state[CHOSEN] = " ".join(chosen.split())

@@ -1,0 +1,171 @@
+"""The controls of a view, kept in step with the address: whichever changed last is right.
+
+The address is the truth when somebody comes by a link, a saved view or the browser's Back; else the controls are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from pages.ui import text
+from tracker.explore.facets import NOUNS, Facets
+from tracker.explore.span import span_of
+from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, Read, View, allows_hours, parse
+from tracker.overview.figures import Measure
+
+PRESETS = {
+    Preset.MONTH: "Month to date",
+    Preset.LAST_MONTH: "Last month",
+    Preset.WEEK: "Last 7 days",
+    Preset.THIRTY: "Last 30 days",
+    Preset.NINETY: "Last 90 days",
+    Preset.YEAR: "Last 365 days",
+    Preset.CUSTOM: "From … to …",
+}
+MEASURES = {Measure.SPEND: "Spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
+ADDRESS, COMPLAINTS, SEEDED, WHOLE = "view.address", "view.complaints", "view.seeded", "view.whole"
+
+
+def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
+    """The controls, and the view that they make; what of the address was not understood is said first.
+
+    Without `whole` the view has no grouping, measure and grain to choose.
+    """
+    _follow_address(facets, now, whole=whole)
+    for sentence in st.session_state.get(COMPLAINTS, ()):
+        st.warning(text.quoted(sentence), icon=":material/link_off:")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        preset = st.selectbox("Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", width=170)
+        first, last = _range(preset)
+        by, measure, grain = By.MODEL, Measure.SPEND, Grain.DAY
+        if whole:
+            by = _grouping()
+            measure = _one_of("Measure", MEASURES, "view.m")
+        if whole and allows_hours(View(preset=preset, first=first, last=last)):
+            grain = _one_of("Bars", {Grain.DAY: "Days", Grain.HOUR: "Hours"}, "view.grain")
+        zone = _one_of("Days of", _zones(), "view.tz")
+        compare = st.checkbox("Compare", key="view.vs")
+        chosen = sum(bool(st.session_state.get(f"view.only.{by}")) for by in By)
+        with st.popover(f"Filters ({chosen})" if chosen else "Filters", icon=":material/filter_alt:"):
+            only = _filters(facets)
+    if (first is None) is (preset is Preset.CUSTOM):
+        preset = Preset.MONTH
+    view = View(preset, first, last, compare, by, measure, grain, only, zone)
+    _write(view)
+    return view
+
+
+def go(view: View) -> None:
+    """Let the next run show this view; to be called before the controls are drawn, or in a callback."""
+    _put(view.parameters())
+    st.session_state.pop(ADDRESS, None)
+
+
+def _follow_address(facets: Facets, now: datetime, *, whole: bool) -> None:
+    here = {name: st.query_params.get_all(name) for name in NAMES if name in st.query_params}
+    # Controls are forgotten where another page was drawn meanwhile, and are another page's where it has the same.
+    same_page = st.session_state.get(WHOLE) is whole and "view.range" in st.session_state
+    if same_page and st.session_state.get(ADDRESS) == here:
+        return
+    st.session_state[WHOLE] = whole
+    read = parse(here)
+    st.session_state[COMPLAINTS], st.session_state[ADDRESS] = read.complaints, read.view.parameters()
+    _seed(read, facets, now)
+
+
+def _seed(read: Read, facets: Facets, now: datetime) -> None:
+    view, state = read.view, st.session_state
+    span = span_of(view, now=now)
+    state["view.range"], state["view.by"], state["view.m"] = view.preset, view.by, view.measure
+    state[SEEDED] = (view.first or span.days[0], view.last or span.days[-1])
+    state["view.days"] = state[SEEDED]
+    state["view.grain"], state["view.tz"], state["view.vs"] = view.grain, view.zone, view.compare
+    state["view.zone"] = view.zone
+    for by in By:
+        state[f"view.only.{by}"] = list(view.only.get(by, ()))
+        state[f"view.known.{by}"] = [
+            *facets.names[by],
+            *(x for x in view.only.get(by, ()) if x not in facets.names[by]),
+        ]
+
+
+def _grouping() -> By:
+    chosen: Any = st.selectbox("Grouped by", list(By), format_func=noun, key="view.by", width=150)
+    return chosen if isinstance(chosen, By) else By.MODEL
+
+
+def _range(preset: Preset) -> tuple[date | None, date | None]:
+    """The first and the last day of a range of one's own, both included; none while only one was chosen."""
+    if preset is not Preset.CUSTOM:
+        return None, None
+    if "view.days" not in st.session_state:
+        st.session_state["view.days"] = st.session_state[SEEDED]
+    chosen: Sequence[date] | date | None = st.date_input(
+        "From and to, both included", key="view.days", format="YYYY-MM-DD", width=230
+    )
+    if isinstance(chosen, Sequence) and len(chosen) == 2 and (chosen[1] - chosen[0]).days < MOST_DAYS:
+        return chosen[0], chosen[1]
+    return None, None
+
+
+def _zones() -> dict[str, str]:
+    """The billing's days, one's own, and those of the address if they are neither."""
+    own = st.context.timezone
+    named = [UTC, *([own] if own else []), str(st.session_state.get("view.zone", UTC))]
+    return {zone: "Billing (UTC)" if zone == UTC else zone.replace("_", " ") for zone in dict.fromkeys(named)}
+
+
+def _filters(facets: Facets) -> dict[By, tuple[Chosen, ...]]:
+    only: dict[By, tuple[Chosen, ...]] = {}
+    for by in By:
+        known: Sequence[Chosen] = st.session_state.get(f"view.known.{by}", list(facets.names[by]))
+        if len(known) < 2 and not st.session_state.get(f"view.only.{by}"):
+            continue  # there is nothing to choose between
+        chosen = st.multiselect(
+            noun(by),
+            known,
+            format_func=partial(facets.name, by),
+            key=f"view.only.{by}",
+            placeholder="All",
+        )
+        if chosen:
+            only[by] = tuple(chosen)
+    st.button("Clear the filters", on_click=_clear, disabled=not only, icon=":material/filter_alt_off:")
+    return only
+
+
+def _clear() -> None:
+    for by in By:
+        st.session_state[f"view.only.{by}"] = []
+
+
+def noun(by: By) -> str:
+    """As the name of a control or a column."""
+    return NOUNS[by][0].upper() + NOUNS[by][1:]
+
+
+def _one_of(label: str, options: Mapping[Any, str], key: str) -> Any:
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = next(iter(options))
+    chosen = st.segmented_control(label, list(options), format_func=options.__getitem__, key=key, required=True)
+    return chosen if chosen in options else next(iter(options))
+
+
+def _write(view: View) -> None:
+    if st.session_state[ADDRESS] != view.parameters():
+        st.session_state[COMPLAINTS] = ()  # of an address that was left behind
+    _put(view.parameters())
+    st.session_state[ADDRESS] = view.parameters()
+
+
+def _put(wanted: Mapping[str, list[str]]) -> None:
+    for name in NAMES:
+        if name in wanted and st.query_params.get_all(name) != wanted[name]:
+            st.query_params[name] = wanted[name]
+        elif name not in wanted and name in st.query_params:
+            del st.query_params[name]
