@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pages import completeness, dashboard, explore, prices, reconciliation, settings
+from pages import completeness, dashboard, economics, explore, prices, reconciliation, settings
 from pages.ui.context import Context
 
 
@@ -23,6 +23,7 @@ class Page:
 PAGES = (
     Page("Spend", "dashboard", dashboard.TITLE, dashboard.ICON, dashboard.render),
     Page("Spend", "explore", explore.TITLE, explore.ICON, explore.render),
+    Page("Spend", "economics", economics.TITLE, economics.ICON, economics.render),
     Page("Trust", "reconciliation", reconciliation.TITLE, reconciliation.ICON, reconciliation.render),
     Page("Trust", "completeness", completeness.TITLE, completeness.ICON, completeness.render),
     Page("Trust", "prices", prices.TITLE, prices.ICON, prices.render),

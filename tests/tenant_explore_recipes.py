@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
 from tracker import clock, export, saved_views
-from tracker.explore import facets, files, reading, rows, usage
+from tracker.explore import facets, files, reading, rows, unit_costs, usage
 from tracker.explore.span import Span
 from tracker.explore.usage import within as within_days
 from tracker.explore.view import By, Grain, Preset, View
@@ -29,6 +31,12 @@ def _read(a: Attempt) -> object:
     return reading.read(a.caller.product, a.caller.workspace_id, VIEW, choices, now=NOW)
 
 
+def _unit_costs(a: Attempt) -> object:
+    choices = reading.read_facets(a.caller.product, a.caller.workspace_id)
+    seen = reading.read(a.caller.product, a.caller.workspace_id, replace(VIEW, compare=False), choices, now=NOW)
+    return unit_costs.read(a.caller.product, a.caller.workspace_id, seen)
+
+
 RECIPES: dict[str, Recipe] = {
     "explore.facets.facets": within(lambda s, w, _: facets.facets(s, w)),
     "explore.reading.read_facets": Recipe(lambda a: reading.read_facets(a.caller.product, a.caller.workspace_id)),
@@ -48,6 +56,7 @@ RECIPES: dict[str, Recipe] = {
     "saved_views.remove": within(
         lambda s, w, a: saved_views.remove(s, w, f"{a.victim.word} other view"), "changes", aimed=True
     ),
+    "explore.unit_costs.read": Recipe(_unit_costs, "counts"),
     "explore.rows.behind": Recipe(lambda a: rows.behind(a.caller.product, a.caller.workspace_id, VIEW, DAY, None)),
     "explore.usage.cells rolled up": within(
         lambda s, w, _: usage.cells(s, w, SPAN, By.MODEL, grain=Grain.DAY, only={}),

@@ -1,0 +1,130 @@
+"""What a request costs, day by day, why it changed, what the tokens were and what caching saved.
+
+It draws what `tracker.explore.unit_costs` says and decides nothing about numbers.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import streamlit as st
+
+from pages.ui import explore_charts, facets, findings, rate_charts, tables, text, view_controls
+from pages.ui.context import Context
+from tracker.explore import reading, unit_costs
+from tracker.explore.reading import Explored
+from tracker.explore.unit_costs import UnitCosts
+
+TITLE = "Unit economics"
+ICON = ":material/price_check:"
+
+
+def render(ctx: Context) -> None:
+    """Draw the page for one person's workspace."""
+    st.title(TITLE, anchor=False)
+    known = facets.kept(ctx.product, ctx.workspace_id)
+    view = view_controls.draw(known, now=ctx.now, whole=False)
+    seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
+    costs = unit_costs.read(ctx.product, ctx.workspace_id, seen)
+    today = ctx.now.date()
+    st.markdown(text.dollars(_headline(seen, costs, today)))
+    if not costs.mix and costs.total is None:
+        st.info("No tokens and no priced requests in these days. Choose other days.", icon=":material/search_off:")
+        return
+    _findings(seen, costs, today)
+    _rates(seen, costs)
+    _tokens(costs)
+
+
+def _headline(seen: Explored, costs: UnitCosts, today: date) -> str:
+    days = text.day_range(seen.span.days[0], seen.span.days[-1], today=today)
+    said = [f"{days}, {explore_charts.clock(seen)}"]
+    if seen.filters:
+        said.append(explore_charts.filtered(seen))
+    if costs.total:
+        said.append(f"**{text.several(costs.total.requests, 'request')}** with a price")
+    if costs.left_out:
+        said.append(f"{text.several(costs.left_out, 'request')} without a price or known rates say nothing here")
+    if names := [text.quoted(line.name) for line in seen.lines() if line.unpriced_rows][:3]:
+        said.append(f"wholly or partly unpriced: {', '.join(names)}")
+    return " · ".join(said)
+
+
+def _findings(seen: Explored, costs: UnitCosts, today: date) -> None:
+    with st.container(border=True, gap="small"):
+        st.header("What changed", anchor=False)
+        if seen.comparison is None:
+            st.markdown("Choose “Compare” to see what changed against the period before.")
+            return
+        span = seen.comparison.span
+        days = text.day_range(span.days[0], span.days[-1], today=today)
+        for finding in costs.findings:
+            icon = ":material/trending_up:" if finding.difference > 0 else ":material/trending_down:"
+            said = findings.sentence(finding, before=costs.before, after=costs.after, days=days)
+            st.markdown(f"{icon} {text.dollars(said)}")
+        if not costs.findings:
+            st.markdown(f"Nothing worth a sentence: no cost of a request moved much against {days}.")
+        st.caption(text.dollars(findings.RULE))
+
+
+def _rates(seen: Explored, costs: UnitCosts) -> None:
+    dark = st.context.theme.type == "dark"
+    with st.container(border=True, gap="small"):
+        st.header("Each day", anchor=False)
+        grid = st.grid(2, min_column_width=320)
+        for rate in rate_charts.RATES:
+            with grid.cell():
+                st.markdown(f"**{rate.title}**: {text.dollars(rate_charts.told(rate, costs.total))}")
+                st.vega_lite_chart(
+                    rate_charts.line_chart(rate, costs.days, dark=dark),
+                    height=rate_charts.HEIGHT,
+                    width="stretch",
+                    alt=rate_charts.alt_text(rate, costs.days),
+                )
+        st.caption("A day without a priced request has no point; it is not zero.")
+        with st.expander("The same figures as a table", icon=":material/table:"):
+            st.dataframe(
+                rate_charts.frame(costs.days, seen),
+                hide_index=True,
+                height=360,
+                row_height=34,
+                placeholder=text.UNKNOWN,
+                column_config=rate_charts.columns(),
+                alt="The same figures, one row a day.",
+            )
+
+
+def _tokens(costs: UnitCosts) -> None:
+    with st.container(border=True, gap="small"):
+        st.header("What the tokens were, and what caching saved", anchor=False)
+        st.markdown(text.dollars(_saved(costs)))
+        if costs.mix:
+            st.dataframe(
+                tables.mix_frame(costs.mix),
+                hide_index=True,
+                height="content",
+                row_height=34,
+                column_config={
+                    "Tokens": st.column_config.NumberColumn(format="localized", width=140),
+                    "Share": st.column_config.ProgressColumn(
+                        format="%.1f %%", min_value=0, max_value=100, width="large", color="gray"
+                    ),
+                },
+                alt="Tokens by kind, one row a kind, the largest first; no token is in two kinds.",
+            )
+        st.caption(
+            "Saved: cached tokens × (rate of uncached input − rate of cached input), at the rates each row was priced "
+            "at, less what writing the cache cost above plain input. Tokens without a known rate are in no sum."
+        )
+
+
+def _saved(costs: UnitCosts) -> str:
+    told = costs.caching
+    if not told.cached:
+        return "No input came from a cache in these days."
+    if told.net is None:
+        return f"What caching saved is unknown: the {text.count(told.cached)} cached input tokens have no known rate."
+    known = text.count(told.cached - told.unknown)
+    written = f", of which writing it took {text.money(told.written)} back" if told.written else ""
+    unknown = f" {text.count(told.unknown)} more cached tokens have no known rate." if told.unknown else ""
+    return f"Caching saved **{text.money(told.net)}** (estimate) on {known} input tokens{written}.{unknown}"
