@@ -12,8 +12,8 @@ from sqlalchemy import select, update
 from jobs.__main__ import once
 from jobs.worker import Worker
 from tests.installation import NOW, TOMORROW, YEAR_AGO, Installation, assert_equal_until, installed, stored
-from tracker import access, clock, connections, product, queries, rotation
-from tracker.models import KeyStatus, ProviderKey, User, table_of
+from tracker import access, clock, connections, points, product, queries, rotation
+from tracker.models import Coverage, KeyStatus, ProviderKey, User, table_of
 from tracker.sandbox import World
 
 
@@ -167,6 +167,40 @@ def test_a_replaced_key_goes_on_with_the_same_history(fortnight: Installation) -
 
     assert fortnight.fetch() == 0
     assert_equal_until(fortnight, NOW + timedelta(days=2))
+
+
+@pytest.mark.parametrize("how", ["replaced", "deleted"])
+def test_what_a_key_told_while_another_took_its_place_is_thrown_away(fortnight: Installation, how: str) -> None:
+    happened = list[str]()
+
+    def take_its_place(label: str) -> None:
+        if label == "answer complete" and not happened:
+            happened.append(label)
+            if how == "deleted":
+                connections.delete(fortnight.product, fortnight.workspace_id, 1)
+            else:
+                connections.replace(
+                    fortnight.product, fortnight.workspace_id, 1, text=fortnight.world.keys["good_second"]
+                )
+
+    with points.watch(take_its_place):
+        worker = Worker(fortnight.product, threads=1)
+        assert once(worker) == 0
+        worker.stop()
+
+    assert happened
+    assert leased_days(fortnight) == 0
+    if how == "deleted":
+        assert stored(fortnight) == {}
+    else:
+        assert_equal_until(fortnight, NOW)
+
+
+def leased_days(installation: Installation) -> int:
+    ledger = table_of(Coverage)
+    with installation.product.database.workspace(installation.workspace_id) as session:
+        of = (ledger.c.workspace_id == installation.workspace_id, ledger.c.lease_owner.is_not(None))
+        return len(session.execute(select(ledger.c.day).where(*of)).all())
 
 
 def test_a_new_key_is_read_within_two_seconds_of_being_saved(fortnight: Installation) -> None:

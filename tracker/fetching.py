@@ -86,8 +86,8 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         metrics.UNKNOWN_FIELDS.labels(endpoint.name).inc(sum(fetched.unknown_fields.values()))
         # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored.
         stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
-    except LeaseLost:
-        return Done(Outcome.TAKEN)
+    except LeaseLost:  # also because another key took this one's place: then the lease is still ours
+        return give_back(product, connection, unit, owner=owner)
     except ProviderError as error:
         return _failed(opened, claimed, error)
     reached("unit committed")
@@ -106,7 +106,7 @@ def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: st
 
 
 def give_back(product: Product, connection: Connection, unit: Unit, *, owner: str) -> Done:
-    """Release a unit that was begun and is not going to be finished (the worker is stopping)."""
+    """Release a unit that was begun and is not going to be finished (the worker stops, or its key is gone)."""
     claimed = Claim(connection.workspace_id, connection.provider_key_id, unit.claimed, owner)
     # A unit that was stored meanwhile, or never begun, has no lease to give back.
     with suppress(LeaseLost), product.database.workspace(connection.workspace_id, write=True) as session:
