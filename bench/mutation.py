@@ -63,13 +63,13 @@ AREAS: Mapping[str, Area] = {
         ("tracker/reconciliation/*",),
         tuple(
             f"tests/tracker/reconciliation/test_{name}.py"
-            for name in ("causes", "estimates", "implied_prices", "reading_lines", "statement", "wordings")
+            for name in ("causes", "estimates", "implied_prices", "proposals", "reading_lines", "statement", "wordings")
         ),
     ),
 }
 
 
-AT_IMPORT = ("tracker.ledger.x__finishing__",)
+AT_IMPORT = ("tracker.ledger.x__finishing__", "tracker.rollup.x__clear__", "tracker.rollup.x__sum__")
 """What is called once as its module is imported, before any change is in force, and so cannot be tried this way."""
 
 
