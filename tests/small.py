@@ -122,10 +122,11 @@ def _fill(made: Small, url: str) -> None:
     environ = made.environ(url, folder)
     product.prepare(environ)
     with made.installed(environ) as installation:
-        access.add_user(installation.product.database, EMAIL, PASSWORD)
-        second_factor.enrol(installation.product, 1, EMAIL)
+        owner = installation.as_("owner")
+        access.add_user(owner.database, EMAIL, PASSWORD)
+        second_factor.enrol(owner, 1, EMAIL)
         key = made.world.keys["globex"]
-        connections.add(installation.product, 1, provider="openai", label="main", text=key)
+        connections.add(owner, 1, provider="openai", label="main", text=key)
     made.keep("new", url, folder)
     with made.installed(environ) as installation:
         assert installation.fetch() == 0

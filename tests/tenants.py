@@ -24,6 +24,7 @@ from tracker.audit import OPERATOR, Action, Actor
 from tracker.db import Database, ProcessRole
 from tracker.explore.view import View
 from tracker.models import (
+    Budget,
     FetchRun,
     KeyPassport,
     Name,
@@ -43,6 +44,7 @@ from tracker.usage import BilledCost, CostBasis
 KEYS, NAMES, RUNS, USERS = table_of(ProviderKey), table_of(Name), table_of(FetchRun), table_of(User)
 RESTATEMENTS, SET_ASIDE, PASSPORTS = table_of(Restatement), table_of(SetAside), table_of(KeyPassport)
 REPRICINGS, REPRICED = table_of(Repricing), table_of(RepricedEvent)
+BUDGETS = table_of(Budget)
 
 NOBODY = 999_999
 """An id that no row has."""
@@ -247,6 +249,7 @@ def _mark(session: Session, tenant: Tenant) -> None:
     mark = select(KEYS.c.fingerprint).where(KEYS.c.workspace_id == tenant.workspace_id).scalar_subquery()
     found = {"fingerprint": mark, "tried_at": AFTER, "permissions": "{}", "told_name": f"{tenant.word} admin"}
     session.execute(insert(PASSPORTS).values(**of_key, **found))
+    session.execute(insert(BUDGETS).values(workspace_id=tenant.workspace_id, monthly=Decimal(5), set_at=AFTER))
     for name in (f"{tenant.word} view", f"{tenant.word} other view"):
         saved_views.save(session, tenant.workspace_id, name, View(), user_id=tenant.user_id)
     by = Actor(tenant.user_id, tenant.address)

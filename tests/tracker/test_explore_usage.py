@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import insert, select
 
-from tests.tracker.builders import AFTER, DAY, connection_of, record, store, two_workspaces
+from tests.tracker.builders import AFTER, DAY, connection_of, owned, record, store, two_workspaces
 from tracker import export
 from tracker.db import Database
 from tracker.explore import usage
@@ -40,7 +40,7 @@ CSV_NAMES = {By.KEY: "provider_key"}
 @pytest.fixture
 def database(migrated_url: str) -> Iterator[Database]:
     with two_workspaces(migrated_url, role="worker") as opened:
-        with opened.workspace(1, write=True) as session:
+        with owned(opened).workspace(1, write=True) as session:
             session.add(connection_of(1, "third"))
         for key in (1, 2, 3):
             store(opened, *rows(key), key=key, days=DAYS, now=AFTER + timedelta(days=9))

@@ -56,5 +56,8 @@ class Sandboxed:
 
 @contextmanager
 def sandboxed(*, days: int = 15) -> Iterator[Sandboxed]:
-    with SandboxServer(World(days=days, keeps=days, now=lambda: NOW)) as server, closing(ClientPool(clients=1)) as pool:
+    with (
+        SandboxServer(World(days=days, keeps=days, now=lambda: NOW)) as server,
+        closing(ClientPool(loopback_only=True, clients=1)) as pool,
+    ):
         yield Sandboxed(server, pool)

@@ -299,7 +299,7 @@ def test_a_page_without_buckets_is_the_last_whatever_it_promises(openai: Sandbox
 
 
 def test_cursors_without_end_are_followed_up_to_a_cap(openai: Sandboxed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.providers.openai.MAX_PAGES", 1)
+    monkeypatch.setattr("tracker.providers.openai_lists.MAX_PAGES", 1)
 
     with pytest.raises(PayloadChanged, match="more than 1 pages"):
         openai.fetch()
