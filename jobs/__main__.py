@@ -11,11 +11,11 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from http.server import ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 from schedule import Scheduler
 
 from jobs import health
-from jobs.queue import QueueWorker, run, run_once
 from jobs.worker import Worker
 from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
@@ -26,6 +26,9 @@ from tracker.points import reached
 from tracker.product import Product
 from tracker.reconcile import Plan
 from tracker.redact import fields, setup_logging
+
+if TYPE_CHECKING:
+    from jobs.queue import QueueWorker
 
 log = logging.getLogger("jobs")
 
@@ -62,8 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _worker(ready: Product, engine: str) -> Worker | QueueWorker:
+    """The engine's worker. Only who asks for it loads Procrastinate: what that imports runs a program of the system."""
     if engine == OWN:
         return Worker(ready)
+    from jobs.queue import QueueWorker  # noqa: PLC0415 - see above
+
     queue.check(ready.database.engine)
     return QueueWorker(ready)
 
@@ -82,7 +88,9 @@ def forever(worker: Worker | QueueWorker) -> int:
     threading.Thread(target=_deliver_until_stopped, args=(worker,), name="mail", daemon=True).start()
     threading.Thread(target=_ping_until_stopped, args=(worker,), name="ping", daemon=True).start()
     clock = Scheduler()
-    if isinstance(worker, QueueWorker):
+    if not isinstance(worker, Worker):
+        from jobs.queue import run  # noqa: PLC0415 - see _worker
+
         clock.every(LIFE_S).seconds.do(_guarded("close_runs", worker.close_runs))
         threading.Thread(target=_keep_time, args=(_upkeep(clock, worker), worker), name="upkeep", daemon=True).start()
         asyncio.run(run(worker))
@@ -115,7 +123,9 @@ def once(worker: Worker | QueueWorker) -> int:
     _deliver(worker)
     _look_everywhere(worker)
     reached("every connection due for a look")
-    if isinstance(worker, QueueWorker):
+    if not isinstance(worker, Worker):
+        from jobs.queue import run_once  # noqa: PLC0415 - see _worker
+
         asyncio.run(run_once(worker, owes=lambda: _owes(worker), poll_s=POLL_S))
     else:
         _to_the_end(worker)
