@@ -95,13 +95,16 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
 
 
 def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, reason: str) -> Done:
-    """Fail a unit that raised what nobody foresaw, so that it blocks nothing else and is tried again later."""
+    """Fail a unit that raised what nobody foresaw, so that it blocks nothing else and is tried again later.
+
+    One that could not even be claimed, for want of space say, puts its whole connection off: it would be due at once.
+    """
     claimed = Claim(connection.workspace_id, connection.provider_key_id, unit.claimed, owner)
     try:
         with product.database.workspace(connection.workspace_id, write=True) as session:
             ledger.fail(session, claimed, reason, now=utc_now())
     except LeaseLost:
-        return Done(Outcome.TAKEN)
+        checking.postpone(product, connection)
     return Done(Outcome.FAILED, reason=reason)
 
 
