@@ -141,7 +141,7 @@ def test_nothing_is_told_while_anything_is_owed_and_the_run_succeeds_without_a_m
         assert (failed.returncode, told.asked) == (1, [])
 
         trouble.times = 0
-        read.later(NOW + timedelta(days=1, hours=1))
+        read.later(NOW + timedelta(days=1, hours=5))
         done = read.process("jobs", "--once")
         done.communicate(timeout=60)
         assert (done.returncode, len(told.asked)) == (0, 1)
