@@ -126,7 +126,7 @@ def test(options: argparse.Namespace, rest: list[str]) -> int:
         "format": ["ruff", "format", "--check", "--quiet", "."],
         "lint": ["ruff", "check", "--quiet", "."],
         "types": ["mypy"],
-        "tests": ["pytest", "-n", "2", "--dist", "loadfile", *selection, *rest],
+        "tests": ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *selection, *rest],
     }
     passed = all(passes(name, module, clean_environment(os.environ)) for name, module in steps.items())
     if note := browser_note(fast=options.fast, chromium=find_chromium()):
