@@ -49,9 +49,10 @@ def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
     st.title(TITLE, anchor=False)
     standing = keys.read(ctx.product, ctx.workspace_id, now=ctx.now)
-    _worker(standing)
-    if said := st.session_state.pop(SAID, None):
-        st.success(text.quoted(said), icon=":material/check_circle:")
+    with st.container():  # always there: tabs that change their place forget which of them is open
+        _worker(standing)
+        if said := st.session_state.pop(SAID, None):
+            st.success(text.quoted(said), icon=":material/check_circle:")
     of_keys, of_budget, of_account, of_trail = st.tabs(["Provider keys", "Budget", "Your account", "Audit trail"])
     with of_keys:
         _keys(ctx, standing)
