@@ -40,7 +40,6 @@ WORKERS_OWN = "the worker's own, for the place of a connection that it was given
 
 OF_NO_TENANT = {
     "colours": {"allot": "works under a claim, which names its tenant"},
-    "backup": {"counts": "the operator's own: rows and sums of whole tables"},
     "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
     "db": {
         "check_reachable": "tells only whether the database answers",

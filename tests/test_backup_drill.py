@@ -4,70 +4,101 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
+from sqlalchemy.engine import make_url
 
+from tests.conftest import fresh_name
 from tests.installation import NOW, Installation, assert_equal_until, installed
-from tracker import backup, clock, product, runs
+from tests.postgres import PostgresServer
+from tracker import access, backup, clock, product, runs
+from tracker.__main__ import main
 from tracker.db import open_database
 from tracker.errors import BadInput
+from tracker.migrations.whole import INDEX
 from tracker.sandbox import World
 
 MORNING = NOW + timedelta(days=1)
 
+Run = Callable[..., tuple[int, str, str]]
+
 
 @pytest.fixture
-def living(tmp_path: Path) -> Iterator[Installation]:
-    """Three days of one key, read at NOW."""
+def url(database_kind: str, database_url: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database. On PostgreSQL its owner is no superuser: the policies of every table bind it too."""
+    if database_kind == "sqlite":
+        yield database_url
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    request.getfixturevalue("migrated_template")  # has made the roles
+    name, owner = make_url(database_url).database, fresh_name()
+    server.execute(f"create role {owner} login createrole")
+    server.execute(f"grant tracker_web, tracker_worker, tracker_operator to {owner} with admin option")
+    server.execute(f'alter database "{name}" owner to {owner}')
+    yield make_url(database_url).set(username=owner).render_as_string()
+
+
+@pytest.fixture
+def living(url: str, tmp_path: Path) -> Iterator[Installation]:
+    """A day of one key, read at NOW."""
     clock.start_at(NOW)
-    with installed(World(days=3, keeps=3), f"sqlite:///{tmp_path}/tracker.db", tmp_path) as installation:
+    with installed(World(days=1, keeps=2), url, tmp_path) as installation:
         assert installation.fetch() == 0
         yield installation
 
 
-def run(installation: Installation, *arguments: str) -> tuple[int, str, str]:
-    process = installation.process("tracker", *arguments)
-    out, err = process.communicate(timeout=120)
-    return process.returncode, out.decode(), err.decode()
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], living: Installation) -> Run:
+    """`python -m tracker …` of the installation: exit code, standard output, standard error."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        for name, value in living.environ.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        code = main(arguments)
+        return code, *capsys.readouterr()
+
+    return run
 
 
 def counted(url: str) -> dict[str, list[int]]:
-    """Rows and sums by table."""
+    """Rows and sums by table, as who sees everything."""
     database = open_database(url, role="owner")
-    found = backup.counts(database)
+    with database.crossing("operator") as session:
+        found = backup.counts(session.connection())
     database.engine.dispose()
     return found
 
 
 def test_a_back_up_is_restored_equals_its_manifest_and_the_worker_fills_the_gap(
-    living: Installation, tmp_path: Path
+    living: Installation, run: Run, url: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "night.backup"
-    code, out, err = run(living, "backup", str(file))
+    code, out, err = run("backup", str(file))
     assert (code, "keyring.json" in err) == (0, True)
     manifest = json.loads(out)
+    assert manifest["tables"] == counted(url)
     assert manifest["tables"]["usage_events"][0] > 0 and manifest["kek_ids"] == ["k1"]
     assert [path.stat().st_mode & 0o777 for path in (file, backup.manifest_of(file))] == [0o600, 0o600]
-    ring = json.loads((tmp_path / "keyring.json").read_text())["keys"]["k1"]
-    assert ring.encode() not in file.read_bytes()
 
     living.later(MORNING)
     living.fetch()  # what happens after the back-up is lost with the disk
-    assert counted(living.environ["TRACKER_DATABASE_URL"]) != manifest["tables"]
+    assert counted(url) != manifest["tables"]
     living.product.close()
 
-    refused = [run(living, "backup", str(file)), run(living, "restore", str(file))]
+    refused = [run("backup", str(file)), run("restore", str(file))]
     assert [(code, "--replace" in err) for code, _, err in refused] == [(1, True)] * 2
-    code, _, err = run(living, "restore", str(file), "--replace")
+    code, _, err = run("restore", str(file), "--replace")
     assert (code, "equals its manifest" in err, "Its keys open with k1" in err) == (0, True, True)
-    assert run(living, "migrate")[0] == 0
+    assert run("migrate")[0] == 0
 
-    again = product.start(living.environ, role="worker")
+    assert counted(url) == manifest["tables"]
+    again = product.start(living.environ, role="owner")
     restored = Installation(living.environ, living.server, again, living.workspace_id)
-    assert counted(living.environ["TRACKER_DATABASE_URL"])["usage_events"] == manifest["tables"]["usage_events"]
     assert restored.fetch() == 0
     assert_equal_until(restored, MORNING)
     again.close()
@@ -146,7 +177,48 @@ def runs_of(ready: product.Product, *, stopped: bool) -> None:
     runs.sign_of_life(ready.database, "w-1", started_at=NOW, next_run_at=NOW, stopped=stopped)
 
 
-def test_for_postgresql_a_sentence_names_its_own_tools(tmp_path: Path) -> None:
-    for act in (backup.make, backup.restore):
-        with pytest.raises(BadInput, match="Use pg_dump and pg_restore"):
-            act("postgresql+psycopg:///usage", tmp_path / "backup", replace=False)
+def repacked(file: Path, **changed: object) -> None:
+    """The back-up with another index, and without a manifest that would tell."""
+    with ZipFile(file) as kept:
+        members = {name: kept.read(name) for name in kept.namelist()}
+    members[INDEX] = json.dumps({**json.loads(members[INDEX]), **changed}).encode()
+    with ZipFile(file, "w") as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    backup.manifest_of(file).unlink(missing_ok=True)
+
+
+def test_on_postgresql_what_is_not_whole_changes_nothing_either(
+    postgres_server: PostgresServer, migrated_template: str, kept: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "night"
+    with postgres_server.database(fresh_name(), template=migrated_template) as url:
+        database = open_database(url, role="owner")
+        access.add_user(database, "ada@acme.example", "a long enough password")
+        database.engine.dispose()
+        before = counted(url)
+
+        with pytest.raises(BadInput, match="Set TRACKER_DATABASE_URL to the owner's address"):
+            backup.make(at_the_workers_address(url, postgres_server), file, replace=False)
+        assert not file.exists()
+        backup.make(url, file, replace=False)
+        spoil("manifest of more rows", file)
+        refused(url, file, "differs from its manifest in: users")
+        repacked(file, columns={"users": ["id", "colour"]})
+        refused(url, file, "is not a whole back-up of a PostgreSQL database")
+        repacked(file, schema="9999")
+        refused(url, file, "is of a newer version")
+        refused(url, tmp_path / "backup", "is of SQLite")
+
+        assert counted(url) == before
+
+
+def refused(url: str, file: Path, sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        backup.restore(url, file, replace=True)
+
+
+def at_the_workers_address(url: str, server: PostgresServer) -> str:
+    login = fresh_name()
+    server.execute(f"create role {login} login in role tracker_worker")
+    return make_url(url).set(username=login).render_as_string()

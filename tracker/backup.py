@@ -1,4 +1,4 @@
-"""A back-up of a SQLite database: all of it in one file, checked, with a manifest of what it holds beside it.
+"""A back-up: all of the database in one file, checked, with a manifest of what it holds beside it.
 
 Never the key ring: who holds both can open every stored key, so the two are kept apart.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sqlalchemy import BigInteger, Integer, Select, Table, func, inspect, select, type_coerce
+from sqlalchemy import BigInteger, Connection, Engine, Integer, Select, Table, func, inspect, select, type_coerce
 from sqlmodel import SQLModel
 
 from tracker import migrations, runs, storage
@@ -19,10 +21,15 @@ from tracker.clock import utc_now
 from tracker.columns import NanoDollars
 from tracker.db import Database, open_database
 from tracker.errors import BadInput
+from tracker.migrations import whole
 from tracker.models import KekCanary, table_of
 
 CANARIES = table_of(KekCanary)
 ASIDE = ".before-restore"
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+
+Held = tuple[list[str], dict[str, list[int]]]
+"""What a database holds: the ids of the key-encryption keys that seal its keys, and its `counts`."""
 
 
 @dataclass(frozen=True)
@@ -48,46 +55,61 @@ def make(url: str, file: Path, *, replace: bool) -> Manifest:
         raise BadInput(f"{file} exists already. Choose another name, or add --replace.")
     if not file.parent.is_dir():
         raise BadInput(f"There is no folder {file.parent}. Make it first.")
-    source = _file(url)
-    if not source.exists():
+    source = storage.file_of(url)
+    if source and not source.exists():
         raise BadInput(f"There is no database at {source}.")
-    database = open_database(url, role="owner")
-    schema = migrations.found(database.engine)
-    database.engine.dispose()
-    if schema is None:
-        raise BadInput("The database is empty: there is nothing to back up.")
+    with _owners(url) as database:
+        schema = migrations.found(database.engine)
+        if schema is None:
+            raise BadInput("The database is empty: there is nothing to back up.")
+        kek_ids, tables = _copied(source, file) if source else _written(database.engine, file, schema)
+    kind = SQLITE if source else POSTGRESQL
+    manifest = Manifest(f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", kind, schema, _sha256(file), kek_ids, tables)
+    _write(manifest_of(file), json.dumps(asdict(manifest), indent=1))
+    return manifest
+
+
+def _copied(source: Path, file: Path) -> Held:
     storage.copy(source, file)
     if complaint := storage.damage(file):
         raise BadInput(f"The copy is damaged ({complaint}), and so is what it was made of. Keep older back-ups.")
-    kept = open_database(f"sqlite:///{file}", role="owner")
-    kek_ids, tables = _kek_ids(kept), counts(kept)
-    kept.engine.dispose()
-    manifest = Manifest(f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", "sqlite", schema, _sha256(file), kek_ids, tables)
-    _write(manifest_of(file), json.dumps(asdict(manifest), indent=1))
-    return manifest
+    with _owners(f"sqlite:///{file}") as kept, kept.engine.connect() as connection:
+        return _held(connection)
+
+
+def _written(engine: Engine, file: Path, schema: str) -> Held:
+    with whole.snapshot(engine) as connection, storage.private(file) as part:
+        whole.write(connection, part, schema)
+        return _held(connection)
 
 
 def restore(url: str, file: Path, *, replace: bool) -> Manifest | None:
     """Put a back-up in the place of the database at `url`; its manifest, None when it has none to compare with.
 
     BadInput, and nothing changed, when the file is not what its manifest says, when there is a database and it is not
-    to be replaced, or while a worker is alive. A file that was there is kept beside (`….before-restore`).
+    to be replaced, or while a worker is alive. A SQLite file that was there is kept beside (`….before-restore`).
     """
-    target = _file(url)
-    manifest = _read(file)
-    if target.exists():
-        if not replace:
-            raise BadInput("There is a database already. Add --replace to put the back-up in its place.")
-        _refuse_while_used(url, target)
-    _put(file, target, manifest)
+    target = storage.file_of(url)
+    manifest = _read(file, SQLITE if target else POSTGRESQL)
+    with _owners(url) as database:
+        if target.exists() if target else migrations.found(database.engine):
+            if not replace:
+                raise BadInput("There is a database already. Add --replace to put the back-up in its place.")
+            _refuse_while_used(database, target)
+        if not target:
+            whole.read(database.engine, file, lambda connection: _compare(connection, manifest))
+    if target:
+        _put(file, target, manifest)
     return manifest
 
 
-def _file(url: str) -> Path:
-    """The SQLite file. PostgreSQL's own tools know its roles and policies better than we do."""
-    if path := storage.file_of(url):
-        return path
-    raise BadInput("This keeps SQLite files. Use pg_dump and pg_restore for PostgreSQL; deploy/README.md tells how.")
+@contextmanager
+def _owners(url: str) -> Iterator[Database]:
+    database = open_database(url, role="owner")
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
 
 
 def _put(file: Path, target: Path, manifest: Manifest | None) -> None:
@@ -96,47 +118,49 @@ def _put(file: Path, target: Path, manifest: Manifest | None) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = target.with_name(f"{target.name}.restored")
     storage.copy(file, fresh)
-    database = open_database(f"sqlite:///{fresh}", role="owner")
-    _compare(database, manifest)
-    database.engine.dispose()
+    with _owners(f"sqlite:///{fresh}") as database, database.engine.connect() as connection:
+        _compare(connection, manifest)
     storage.move_aside(target, ASIDE)
     fresh.replace(target)
 
 
-def counts(database: Database) -> dict[str, list[int]]:
-    """Of each table: its rows, and the sum of its whole numbers."""
-    there = set(inspect(database.engine).get_table_names())
-    tables = [table for name, table in sorted(SQLModel.metadata.tables.items()) if name in there]
-    with database.crossing("operator") as session:
-        return {
-            str(table.name): [int(n) for n in session.execute(_counting(database, table)).one()] for table in tables
-        }
+def counts(connection: Connection) -> dict[str, list[int]]:
+    """Of each table, as the connection's transaction sees it: its rows, and the sum of its whole numbers."""
+    there = {name: table for name, table in sorted(SQLModel.metadata.tables.items()) if _columns(connection, name)}
+    return {
+        name: [int(n) for n in connection.execute(_counting(table, _columns(connection, name))).one()]
+        for name, table in there.items()
+    }
 
 
-def _counting(database: Database, table: Table) -> Select[int, int]:
-    there = {column["name"] for column in inspect(database.engine).get_columns(table.name)}
-    whole = [c for c in table.c if c.name in there and isinstance(c.type, (Integer, NanoDollars))]
-    sums = [func.coalesce(func.sum(type_coerce(column, BigInteger)), 0) for column in whole]
+def _columns(connection: Connection, table: str) -> set[str]:
+    found = inspect(connection)
+    return {column["name"] for column in found.get_columns(table)} if found.has_table(table) else set()
+
+
+def _counting(table: Table, there: set[str]) -> Select[int, int]:
+    whole_numbers = [c for c in table.c if c.name in there and isinstance(c.type, (Integer, NanoDollars))]
+    sums = [func.coalesce(func.sum(type_coerce(column, BigInteger)), 0) for column in whole_numbers]
     total = sums[0] if sums else func.count() * 0
     for each in sums[1:]:
         total = total + each
     return select(func.count(), total).select_from(table)
 
 
-def _kek_ids(database: Database) -> list[str]:
-    with database.exempt() as session:
-        return list(session.execute(select(CANARIES.c.kek_id).order_by(CANARIES.c.kek_id)).scalars())
+def _held(connection: Connection) -> Held:
+    kek_ids = connection.execute(select(CANARIES.c.kek_id).order_by(CANARIES.c.kek_id)).scalars()
+    return list(kek_ids), counts(connection)
 
 
-def _compare(database: Database, manifest: Manifest | None) -> None:
+def _compare(connection: Connection, manifest: Manifest | None) -> None:
     if manifest is None:
         return
-    found = counts(database)
+    found = counts(connection)
     if wrong := sorted(name for name, told in manifest.tables.items() if found.get(name) != told):
         raise BadInput(f"What was restored differs from its manifest in: {', '.join(wrong)}. Choose another back-up.")
 
 
-def _read(file: Path) -> Manifest | None:
+def _read(file: Path, database: str) -> Manifest | None:
     if not file.exists():
         raise BadInput(f"There is no back-up at {file}.")
     try:
@@ -145,19 +169,21 @@ def _read(file: Path) -> Manifest | None:
         return None
     except (ValueError, TypeError):
         raise BadInput(f"{manifest_of(file)} is no manifest. Choose another back-up.") from None
+    if told.database != database:
+        raise BadInput(f"{file} is of {told.database}, and TRACKER_DATABASE_URL names {database}. Choose another one.")
     if told.sha256 != _sha256(file):
         raise BadInput(f"{file} is not the file of its manifest: it was changed or cut. Choose another back-up.")
     return told
 
 
-def _refuse_while_used(url: str, target: Path) -> None:
+def _refuse_while_used(database: Database, target: Path | None) -> None:
     """A file that is damaged cannot tell, and is replaced all the same."""
-    database = open_database(url, role="owner")
-    if storage.damage(target) or not migrations.found(database.engine):
+    if target and (storage.damage(target) or not migrations.found(database.engine)):
         return
+    if not target and migrations.state(database.engine) == "ahead":  # its tables are not all known to be replaced
+        raise BadInput("The database is of a newer version than this program. Update the program first.")
     with database.exempt() as session:
         living = runs.living_workers(session, now=utc_now())
-    database.engine.dispose()
     if living:
         raise BadInput("A worker is running. Stop the worker and the dashboard, then restore.")
 

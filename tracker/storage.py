@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -73,13 +73,23 @@ def network_share(path: Path, mounts: Iterable[str]) -> str | None:
 
 
 def copy(source: Path, target: Path) -> None:
-    """A whole copy of a SQLite file that others may be using, there at once or not at all, for this account only."""
+    """A whole copy of a SQLite file that others may be using."""
+    with (
+        private(target) as part,
+        closing(sqlite3.connect(source, timeout=10)) as old,
+        closing(sqlite3.connect(part)) as new,
+    ):
+        old.backup(new)
+        new.execute("PRAGMA journal_mode=delete")
+
+
+@contextmanager
+def private(target: Path) -> Iterator[Path]:
+    """A new file for this account only, which is at `target` when the block has ended, or not at all."""
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
-    with closing(sqlite3.connect(source, timeout=10)) as old, closing(sqlite3.connect(part)) as new:
-        old.backup(new)
-        new.execute("PRAGMA journal_mode=delete")
+    yield part
     with part.open("rb") as written:
         os.fsync(written.fileno())
     part.replace(target)

@@ -10,7 +10,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from tracker import storage
 from tracker.db import open_database
@@ -80,9 +80,9 @@ def with_copy(url: str) -> None:
     storage.copy(path, path.with_name(path.name + ".before-migration"))
 
 
-def config(url: str) -> Config:
-    """Alembic's configuration for the database at `url`."""
+def config(url: str, connection: Connection | None = None) -> Config:
+    """Alembic's configuration for the database at `url`, or for the connection's transaction."""
     made = Config()
     made.set_main_option("script_location", str(Path(__file__).parent))
-    made.attributes["url"] = url
+    made.attributes["url"], made.attributes["connection"] = url, connection
     return made
