@@ -36,7 +36,8 @@ class Aside:
 
 def sentence(rows: Sequence[RowSetAside], *, kept: bool) -> str:
     """What a person is told of a day that lacks these rows; `kept` = an earlier, whole reading still stands."""
-    what = "1 row cannot be true and was" if len(rows) == 1 else f"{len(rows)} rows cannot be true and were"
+    count = sum(row.rows for row in rows)
+    what = "1 row cannot be true and was" if count == 1 else f"{count} rows cannot be true and were"
     rest = "The day keeps its earlier reading" if kept else "The rest of the day is counted"
     return f"{what} set aside. {rest}; it is read again by itself. {rows[0].reason}"
 

@@ -126,11 +126,13 @@ class RowSetAside:
     """A row of a UTC day that cannot be true and is not stored: what is wrong with it, and which row it is.
 
     `reason` is a sentence; `about` the row's dimensions as `name=value; …`, cut to `MAX_ABOUT` characters.
+    `rows` is above one for a whole bucket.
     """
 
     day: date
     reason: str
     about: str
+    rows: int = 1
 
 
 MAX_ABOUT = 300

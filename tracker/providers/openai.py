@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from tracker import clock
 from tracker.errors import (
@@ -27,16 +27,13 @@ from tracker.providers import openai_payload as payload
 from tracker.providers import openai_sentences as sentences
 from tracker.providers.base import COSTS, Endpoint, Fetched, KeyFacts, KnownName, Settling, Verdict
 from tracker.providers.http import ProviderClient, Refusal
+from tracker.providers.openai_rows import Gathered
 from tracker.redact import SecretKey
-from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
 HOUR_S, DAY_S = 3_600, 86_400
 BUCKETS_PER_PAGE = {HOUR_S: 168, DAY_S: 180}
-MAX_SET_ASIDE = 100
-"""Rows of one unit that may be set aside. More of them mean that the form has changed: the whole unit is refused."""
-
 FUTURE = timedelta(hours=1)
-"""How far ahead of our clock a bucket may begin before the answer is refused."""
+"""How far ahead of our clock a bucket may begin before its rows are set aside."""
 
 SETTLING = Settling(least=timedelta(days=3), most=timedelta(days=14))
 """How late OpenAI changes a day is not told. Consumers: usage for hours, seldom a day, and costs 1 to 2 hours (reports
@@ -44,7 +41,6 @@ and code read 2026-11). So three days at least; what comes later than that is le
 """
 
 Params = lists.Params
-Row = TypeVar("Row", UsageRecord, BilledCost)
 
 
 class OpenAI:
@@ -160,24 +156,23 @@ class OpenAI:
     ) -> Fetched:
         params = _params(endpoint, period, dropped=dropped, now=now)
         family = None if endpoint.bills else payload.FAMILIES[endpoint.name]
-        usage: dict[tuple[object, ...], UsageRecord] = {}
-        costs: dict[tuple[object, ...], BilledCost] = {}
+        gathered, told = Gathered(family), set[datetime]()
         unknown: Counter[str] = Counter()
-        aside: list[RowSetAside] = []
-        told: set[datetime] = set()
-        first, end = (clock.day_start(day) for day in period)
-        bounds = first, min(end - timedelta(seconds=1), now + FUTURE)
         for bucket in _buckets(client, endpoint.path, params):
-            told.add(_start_within(bucket, bounds, endpoint.width_s))
             unknown.update(payload.unknown_fields(family, bucket))
+            if (start := payload.bucket_start(bucket)) > now + FUTURE:
+                day = min(start.date(), period[1] - clock.DAY)
+                gathered.add(payload.bucket_aside(family, bucket, "lies in the future", day=day))
+                continue
+            _check_within(start, period)
+            told.add(start)
             if family:
-                rows = payload.usage_rows(family, bucket, width_s=endpoint.width_s)
-                _merge(usage, _without(aside, rows), _usage_identity)
+                gathered.add(payload.usage_rows(family, bucket, width_s=endpoint.width_s))
             else:
-                _merge(costs, _without(aside, payload.cost_rows(bucket)), _cost_identity)
+                gathered.add(payload.cost_rows(bucket))
         if family:
             _check_whole(told, period, endpoint.width_s, now=now)
-        return Fetched(tuple(usage.values()), tuple(costs.values()), dropped, dict(unknown), tuple(aside))
+        return Fetched(gathered.usage, gathered.costs, dropped, dict(unknown), gathered.aside)
 
     def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
         """The project ids ('' for none) with usage or cost in the last 31 days; raises what a refusal calls for.
@@ -270,14 +265,11 @@ def _page(client: ProviderClient, path: str, params: Params, cursor: str | None)
     raise PayloadChanged(f"OpenAI no longer knows its own cursor for {path}. {refused}")
 
 
-def _start_within(bucket: Any, bounds: tuple[datetime, datetime], width_s: int) -> datetime:
-    """The bucket's start, which must be no earlier and no later than what was asked for."""
-    start = payload.bucket_start(bucket, width_s=width_s)
-    if not bounds[0] <= start <= bounds[1]:
+def _check_within(start: datetime, period: tuple[date, date]) -> None:
+    if not period[0] <= start.date() < period[1]:
         raise PayloadChanged(
             f"OpenAI answered with a bucket of {start:%Y-%m-%d %H:%M} UTC, outside the days asked for."
         )
-    return start
 
 
 def _check_whole(told: set[datetime], period: tuple[date, date], width_s: int, *, now: datetime) -> None:
@@ -292,33 +284,3 @@ def _check_whole(told: set[datetime], period: tuple[date, date], width_s: int, *
     ]
     if missing:
         raise PayloadChanged(f"OpenAI left out {len(missing)} buckets, the first of {missing[0]:%Y-%m-%d %H:%M} UTC.")
-
-
-def _without(aside: list[RowSetAside], rows: Iterable[Row | RowSetAside]) -> Iterator[Row]:
-    """The sound rows; the others are put aside, and too many of them refuse the whole answer."""
-    for row in rows:
-        if not isinstance(row, RowSetAside):
-            yield row
-            continue
-        aside.append(row)
-        if len(aside) > MAX_SET_ASIDE:
-            raise PayloadChanged(f"{aside[0].reason} More than {MAX_SET_ASIDE} rows cannot be read.")
-
-
-def _merge(
-    into: dict[tuple[object, ...], Any], rows: Iterator[Any], identity: Callable[[Any], tuple[object, ...]]
-) -> None:
-    """Add rows by their natural key: the same row twice is one row, two different ones are a broken answer."""
-    for row in rows:
-        key = identity(row)
-        known = into.setdefault(key, row)
-        if known is not row and known != row:
-            raise PayloadChanged(f"OpenAI told two different figures for one row: {key}")
-
-
-def _usage_identity(row: UsageRecord) -> tuple[object, ...]:
-    return (row.bucket_start, row.dimensions)
-
-
-def _cost_identity(row: BilledCost) -> tuple[object, ...]:
-    return (row.day, row.line_item, row.project_id, row.api_key_id, row.currency, row.quantity_unit)

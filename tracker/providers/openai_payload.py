@@ -125,33 +125,52 @@ DERIVED_FIELDS = frozenset(
     {"object", "input_uncached_tokens", "input_text_tokens", "output_text_tokens", "input_cached_text_tokens"},
 )
 CACHED_BESIDE = tuple((f"input_{kind}_tokens", f"input_cached_{kind}_tokens") for kind in ("audio", "image"))
-COST_FIELDS = frozenset({"object", "amount", "line_item", "project_id", "api_key_id", "quantity", "quantity_unit"})
+BILL_DIMENSIONS = ("line_item", "project_id", "api_key_id")
+COST_FIELDS = frozenset({"object", "amount", *BILL_DIMENSIONS, "quantity", "quantity_unit"})
 
 
 def usage_rows(family: Family, bucket: Json, *, width_s: int) -> Iterator[UsageRecord | RowSetAside]:
     """The rows of one bucket; set aside, with field and value, what cannot be true."""
-    start = bucket_start(bucket, width_s=width_s)
-    late = int(start.timestamp()) % width_s
+    start = bucket_start(bucket)
+    if wrong := _misplaced(bucket, width_s):
+        yield from bucket_aside(family, bucket, wrong)
+        return
     for row in results(bucket):
         try:
-            _check_aligned(late)
             yield UsageRecord(start, _dimensions(family, row, width_s), _measures(family, row))
         except ValueError as error:
-            reason = f"OpenAI's {family.name} of {start:%Y-%m-%d %H:%M} UTC: {error}."
-            yield RowSetAside(start.date(), redact(reason), _about(row, family.dimensions))
+            yield row_aside(family, start, str(error), row)
 
 
 def cost_rows(bucket: Json) -> Iterator[BilledCost | RowSetAside]:
     """The lines of one day's bill. `amount.value` is dollars, a number or a string; a line may lack it."""
-    start = bucket_start(bucket, width_s=86_400)
-    late = int(start.timestamp()) % 86_400
+    start = bucket_start(bucket)
+    if wrong := _misplaced(bucket, 86_400):
+        yield from bucket_aside(None, bucket, wrong)
+        return
     for row in results(bucket):
         try:
-            _check_aligned(late)
             yield _cost(start.date(), row)
         except ValueError as error:
-            reason = f"OpenAI's costs of {start:%Y-%m-%d}: {error}."
-            yield RowSetAside(start.date(), redact(reason), _about(row, ("line_item", "project_id", "api_key_id")))
+            yield row_aside(None, start, str(error), row)
+
+
+def row_aside(family: Family | None, start: datetime, wrong: str, row: Mapping[str, Json]) -> RowSetAside:
+    """A row of a family (None: a line of the bill) in the bucket from `start`, with what is wrong with it."""
+    about = _about(row, family.dimensions if family else BILL_DIMENSIONS)
+    return RowSetAside(start.date(), redact(f"OpenAI's {_named(family, start)}: {wrong}."), about)
+
+
+def bucket_aside(family: Family | None, bucket: Json, wrong: str, *, day: date | None = None) -> Iterator[RowSetAside]:
+    """A bucket's rows as one, for its own day or for one that was asked for; nothing where it has no rows."""
+    start, rows = bucket_start(bucket), len(results(bucket))
+    if rows:
+        about = f"{rows} rows" if rows > 1 else "1 row"
+        yield RowSetAside(day or start.date(), f"OpenAI's {_named(family, start)}: its bucket {wrong}.", about, rows)
+
+
+def _named(family: Family | None, start: datetime) -> str:
+    return f"{family.name} of {start:%Y-%m-%d %H:%M} UTC" if family else f"costs of {start:%Y-%m-%d}"
 
 
 def _about(row: Mapping[str, Json], names: Sequence[str]) -> str:
@@ -190,21 +209,33 @@ def results(bucket: Json) -> list[dict[str, Json]]:
     return rows
 
 
-def bucket_start(bucket: Json, *, width_s: int) -> datetime:
-    """When it begins (UTC). It may be cut short by the present, and never longer than what was asked for."""
+def bucket_start(bucket: Json) -> datetime:
+    """When it begins (UTC)."""
+    return datetime.fromtimestamp(_times(bucket)[0], UTC)
+
+
+def _times(bucket: Json) -> tuple[int, int]:
+    """Its start and end in seconds since 1970."""
     try:
         start, end = whole(bucket["start_time"], "start_time"), whole(bucket["end_time"], "end_time")
     except (KeyError, TypeError, ValueError) as error:
         raise PayloadChanged(f"OpenAI answered with a bucket without proper times: {error}.") from None
-    if not 0 < end - start <= width_s or end > 2**33:
-        raise PayloadChanged(f"OpenAI answered with a bucket from {start} to {end}; {width_s} seconds were asked for.")
-    return datetime.fromtimestamp(start, UTC)
+    if not 0 <= start < end <= 2**33:
+        raise PayloadChanged(f"OpenAI answered with a bucket from {start} to {end}, which is no span of time.")
+    return start, end
 
 
-def _check_aligned(late: int) -> None:
-    """ValueError for a bucket between the full hours or days: those are all told, so its usage would be twice."""
-    if late:
-        raise ValueError(f"its bucket begins {late} seconds late and overlaps another")
+def _misplaced(bucket: Json, width_s: int) -> str | None:
+    """What is wrong with a bucket between the full hours or days, or longer than one: its usage would be told twice.
+
+    It may be cut short by the present.
+    """
+    start, end = _times(bucket)
+    if late := start % width_s:
+        return f"begins {late} seconds late and overlaps another"
+    if end - start > width_s:
+        return f"lasts {end - start} seconds instead of {width_s} and overlaps another"
+    return None
 
 
 def whole(value: Json, name: str) -> int:
@@ -233,6 +264,8 @@ def line_item_model(line_item: str | None) -> str | None:
 
 
 def _shown(value: Json) -> str:
+    if isinstance(value, Decimal):
+        return str(value)[:MAX_SHOWN] if value.is_finite() else "NaN, Infinity or a number out of range"
     return repr(value)[:MAX_SHOWN] if value is not None else "missing"
 
 

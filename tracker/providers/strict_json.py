@@ -1,6 +1,7 @@
-"""JSON as we accept it from a provider: exact numbers, no NaN, no name twice, bounded depth and digits.
+"""JSON as we accept it from a provider: exact numbers, no name twice, bounded depth and digits.
 
-What cannot be stored or counted is refused here, before any of it is used, without showing what it was.
+What cannot be stored is refused here, before any of it is used, without showing what it was. What is no number or too
+long for one is read as NaN, which every field refuses, so that it costs its own row and not the whole answer.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import hashlib
 import json
 import re
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 from tracker.errors import PayloadChanged
 
@@ -18,6 +19,9 @@ Json = Any
 MAX_DEPTH = 64
 MAX_DIGITS = 30
 """Longest number read: 10³⁰ tokens are nonsense, and a 5,000-digit integer is an attack."""
+
+NO_NUMBER = Decimal("NaN")
+"""What NaN, Infinity and numbers beyond that are read as."""
 
 # An object's brackets count as an array's: only how deep they nest is asked, and who mixes them is no valid JSON.
 _AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
@@ -57,7 +61,7 @@ def _parsed(body: bytes) -> Json:
         text,
         parse_float=_decimal,
         parse_int=_integer if _LONG_NUMBER in body.translate(_DIGITS) else None,
-        parse_constant=_refuse,
+        parse_constant=lambda _: NO_NUMBER,
         object_hook=count,
     )
     if names != structure.count(b":"):
@@ -86,21 +90,13 @@ def _check_depth(structure: bytes) -> None:
 def _decimal(text: str) -> Decimal:
     _, _, exponent = text.lower().partition("e")
     if len(text) > 2 * MAX_DIGITS or len(exponent) > 4:  # Decimal itself stops at far larger ones, with another error
-        raise ValueError("a number is out of range")
+        return NO_NUMBER
     number = Decimal(text)
-    if abs(number.adjusted()) > MAX_DIGITS:
-        raise ValueError("a number is out of range")
-    return number
+    return NO_NUMBER if abs(number.adjusted()) > MAX_DIGITS else number
 
 
-def _integer(text: str) -> int:
-    if len(text.removeprefix("-")) > MAX_DIGITS:
-        raise ValueError("a number is out of range")
-    return int(text)
-
-
-def _refuse(_text: str) -> NoReturn:
-    raise ValueError("it holds NaN or Infinity")
+def _integer(text: str) -> int | Decimal:
+    return NO_NUMBER if len(text.removeprefix("-")) > MAX_DIGITS else int(text)
 
 
 def _check_text(value: Json) -> None:

@@ -176,6 +176,20 @@ def test_a_bucket_between_the_hours_overlaps_another_and_is_set_aside(late: int,
     assert f"its bucket begins {late} seconds late and overlaps another" in aside_of(rows).reason
 
 
+def test_a_bucket_longer_than_asked_for_is_set_aside_as_one_with_all_its_rows() -> None:
+    told = bucket(completion(), completion(model="o3"), width=7_200)
+
+    aside = aside_of(usage_rows(FAMILIES["completions"], told, width_s=3_600))
+
+    assert aside.reason.endswith("its bucket lasts 7200 seconds instead of 3600 and overlaps another.")
+    assert (aside.day, aside.about, aside.rows) == (date(2026, 11, 23), "2 rows", 2)
+
+
+def test_a_bucket_in_a_wrong_place_that_holds_nothing_is_nothing() -> None:
+    assert list(usage_rows(FAMILIES["completions"], bucket(width=7_200), width_s=3_600)) == []
+    assert list(cost_rows(bucket(start=START + 1, width=86_399))) == []
+
+
 def test_a_day_of_the_bill_that_begins_late_is_set_aside() -> None:
     told = bucket({"amount": {"value": 1, "currency": "usd"}}, start=START + 3_600, width=82_800)
 
@@ -185,11 +199,12 @@ def test_a_day_of_the_bill_that_begins_late_is_set_aside() -> None:
 @pytest.mark.parametrize(
     "told",
     [
-        bucket(width=7_200),
         bucket(width=0),
         bucket(width=-60),
-        bucket(width=3_601),
+        bucket(start=-1),
         bucket(start=2**33),
+        bucket(start=0, width=2**33 + 1),
+        {"start_time": Decimal("NaN"), "end_time": START},
         {"start_time": "soon", "end_time": 1},
         {"results": []},
         [],
@@ -198,7 +213,7 @@ def test_a_day_of_the_bill_that_begins_late_is_set_aside() -> None:
 )
 def test_a_bucket_without_proper_times_is_refused(told: object) -> None:
     with pytest.raises(PayloadChanged):
-        bucket_start(told, width_s=3_600)
+        bucket_start(told)
 
 
 @pytest.mark.parametrize(
