@@ -43,6 +43,7 @@ def open_signed_in_with(page: Page, site: Site, password: str) -> None:
 
 
 def add_key(page: Page, key: str, label: str = "main") -> None:
+    expect(page.get_by_label("OpenAI admin key")).to_have_count(1)  # one just stored may still be on its way out
     page.get_by_label("Label").fill(label)
     page.get_by_label("OpenAI admin key").fill(key)
     page.get_by_role("button", name="Check and save").click()

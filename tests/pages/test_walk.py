@@ -61,6 +61,8 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
     steps.add_key(page, fresh_site.key)
     expect(page.get_by_text("The key works.")).to_be_visible()
     expect(page.get_by_text(f"ends {fresh_site.key[-4:]}")).to_be_visible()
+    # The form that is taken the place of stays, as typed, until the page has drawn itself to its end; no longer.
+    expect(page.get_by_label("OpenAI admin key")).to_have_count(1)
     expect(page.get_by_label("OpenAI admin key")).to_have_value("")
 
     page.get_by_role("link", name="Dashboard").click()
