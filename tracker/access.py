@@ -10,7 +10,7 @@ import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlmodel import Session, col
 
 from tracker import passwords
@@ -164,13 +164,15 @@ def workspaces_of(database: Database, user_id: int) -> list[int]:
 
 def has_enabled_member(session: Session, workspace_id: int) -> bool:
     """Whether anybody is left for whom the workspace's keys may be opened."""
-    enabled = (
-        select(col(User.id))
-        .join(Member, col(Member.user_id) == col(User.id))
-        .where(col(Member.workspace_id) == workspace_id, col(User.disabled_at).is_(None))
-        .limit(1)
-    )
-    return session.execute(enabled).first() is not None
+    return session.execute(ENABLED_MEMBER, {"of_workspace": workspace_id}).first() is not None
+
+
+ENABLED_MEMBER = (
+    select(col(User.id))
+    .join(Member, col(Member.user_id) == col(User.id))
+    .where(col(Member.workspace_id) == bindparam("of_workspace"), col(User.disabled_at).is_(None))
+    .limit(1)
+)
 
 
 def _ids(user: User, workspace: Workspace) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 from sqlmodel import Session
 
 from tracker import clock, ledger, metrics
@@ -27,6 +27,17 @@ from tracker.points import reached
 CALLS, KEYS = table_of(ProviderCall), table_of(ProviderKey)
 ANSWER = ("status", "received_bytes", "duration_ms")
 COLUMNS = ("provider_key", "at", "method", "path", *ANSWER)
+
+STARTED = (
+    insert(CALLS)
+    .values({n: bindparam(n) for n in ("workspace_id", "provider_key_id", "started_at", "method", "path")})
+    .returning(CALLS.c.id)
+)
+ANSWERED = (
+    update(CALLS)
+    .where(CALLS.c.workspace_id == bindparam("of_workspace"), CALLS.c.id == bindparam("of_call"))
+    .values({name: bindparam(name) for name in ANSWER})
+)
 
 
 @dataclass
@@ -71,11 +82,25 @@ class RecordedCalls:
 
     def flush(self, session: Session) -> None:
         """Write the answers known so far in the caller's transaction."""
-        for call_id, answer in self._answers.items():
-            of = (CALLS.c.workspace_id == self.workspace_id, CALLS.c.id == call_id)
-            session.execute(update(CALLS).where(*of).values(**answer))
+        told = [
+            {"of_workspace": self.workspace_id, "of_call": call_id, **answer}
+            for call_id, answer in self._answers.items()
+        ]
+        if told:
+            session.execute(ANSWERED, told)
 
     def _start(self, method: str, path: str, at: datetime) -> int:
+        with self.database.workspace(self.workspace_id, write=True) as session:
+            self.flush(session)
+            if self.claimed:
+                ledger.renew(session, self.claimed, now=at)
+                reached("lease renewed")
+            call_id = self._record(session, method, path, at)
+        self._answers.clear()
+        reached("call on record")
+        return call_id
+
+    def _record(self, session: Session, method: str, path: str, at: datetime) -> int:
         row = {
             "workspace_id": self.workspace_id,
             "provider_key_id": self.provider_key_id,
@@ -83,15 +108,7 @@ class RecordedCalls:
             "method": method,
             "path": path,
         }
-        with self.database.workspace(self.workspace_id, write=True) as session:
-            self.flush(session)
-            if self.claimed:
-                ledger.renew(session, self.claimed, now=at)
-                reached("lease renewed")
-            call_id = int(session.execute(insert(CALLS).values(**row).returning(CALLS.c.id)).scalar_one())
-        self._answers.clear()
-        reached("call on record")
-        return call_id
+        return int(session.execute(STARTED, row).scalar_one())
 
 
 @dataclass(frozen=True)

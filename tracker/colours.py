@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from tracker.db import upsert
@@ -35,13 +35,15 @@ def kept(session: Session, workspace_id: int, dimension: str) -> dict[str, int]:
 
 
 def _kept(session: Session, workspace_id: int) -> dict[str, dict[str, int]]:
-    statement = select(COLOURS.c.dimension, COLOURS.c.name, COLOURS.c.slot).where(
-        COLOURS.c.workspace_id == workspace_id
-    )
     found: dict[str, dict[str, int]] = {dimension: {} for dimension in DIMENSIONS}
-    for dimension, name, slot in session.execute(statement):
+    for dimension, name, slot in session.execute(KEPT, {"of_workspace": workspace_id}):
         found[dimension][name] = slot
     return found
+
+
+KEPT = select(COLOURS.c.dimension, COLOURS.c.name, COLOURS.c.slot).where(
+    COLOURS.c.workspace_id == bindparam("of_workspace")
+)
 
 
 def allot(session: Session, claimed: Claim, stored: Iterable[tuple[UsageRecord, Decimal | None]]) -> None:

@@ -107,8 +107,12 @@ class Database:
 
 def upsert(session: Session, table: Table) -> Any:
     """INSERT for the session's database, ready for ON CONFLICT (both databases spell it alike)."""
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return insert(table)
+    return upsert_for(session.get_bind().dialect.name, table)
+
+
+def upsert_for(dialect: str, table: Table) -> Any:
+    """The same by the name of the database, for statements that are made once."""
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
 
 
 def is_retryable(error: DBAPIError) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Insert, Update, and_, bindparam, func, or_, select, update
@@ -12,7 +13,7 @@ from sqlmodel import Session
 
 from tracker.columns import UtcDateTime
 from tracker.coverage import LEASE, LedgerDay, Unit, retry_in
-from tracker.db import upsert
+from tracker.db import upsert_for
 from tracker.errors import LeaseLost
 from tracker.models import Coverage, DayState, table_of
 from tracker.points import reached
@@ -54,15 +55,20 @@ class DayResult:
 
 def read(session: Session, workspace_id: int, provider_key_id: int) -> dict[str, dict[date, LedgerDay]]:
     """The ledger of a connection: endpoint → day → row."""
-    found = session.execute(select(COVERAGE.c.endpoint, *LEDGER_DAY).where(*_of(workspace_id, provider_key_id)))
+    found = session.execute(READ, {"of_workspace": workspace_id, "of_key": provider_key_id})
     ledger: dict[str, dict[date, LedgerDay]] = {}
     for endpoint, day, state, *rest in found:
         ledger.setdefault(endpoint, {})[day] = LedgerDay(DayState(state), *rest)
     return ledger
 
 
+READ = select(COVERAGE.c.endpoint, *LEDGER_DAY).where(
+    COVERAGE.c.workspace_id == bindparam("of_workspace"), COVERAGE.c.provider_key_id == bindparam("of_key")
+)
+
+
 def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit, *, owner: str, now: datetime) -> Claim:
-    """Take the unit's days in one conditional statement; LeaseLost when any was taken or read since it was planned."""
+    """Take the unit's days, each if it is free; LeaseLost when any was taken or read since it was planned."""
     rows = [
         {
             "workspace_id": workspace_id,
@@ -75,36 +81,42 @@ def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit,
             "lease_owner": owner,
             "lease_until": now + LEASE,
             "fence": fence + 1,
+            "at": now,
+            "at_most": now + LEASE,
         }
         for day, fence in zip(unit.days, unit.fences, strict=True)
     ]
-    statement = _claiming(upsert(session, COVERAGE).values(rows), now)
-    won = session.execute(statement).all()
-    if len(won) != len(rows):
+    claimed = Claim(workspace_id, provider_key_id, unit.claimed, owner)
+    won: Any = session.execute(claiming(session.get_bind().dialect.name), rows)
+    if won.rowcount != len(rows):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} is taken.")
-    return Claim(workspace_id, provider_key_id, unit.claimed, owner)
+    return claimed
 
 
-def _claiming(insert: Any, now: datetime) -> Insert:
+@lru_cache(maxsize=2)
+def claiming(dialect: str) -> Insert:
+    """Made once: a statement that is made anew costs several times its execution."""
+    insert = upsert_for(dialect, COVERAGE)
     taken = insert.excluded
     free = or_(
         COVERAGE.c.lease_until.is_(None),
-        COVERAGE.c.lease_until <= now,
-        COVERAGE.c.lease_until > now + LEASE,
+        COVERAGE.c.lease_until <= bindparam("at", type_=UtcDateTime),
+        COVERAGE.c.lease_until > bindparam("at_most", type_=UtcDateTime),
     )
-    statement: Insert = insert.on_conflict_do_update(
+    columns = (*KEY, "state", "rows", "attempts", "lease_owner", "lease_until", "fence")
+    statement: Insert = insert.values({name: bindparam(name) for name in columns}).on_conflict_do_update(
         index_elements=list(KEY),
         set_={name: taken[name] for name in ("lease_owner", "lease_until", "fence")},
         where=and_(COVERAGE.c.fence == taken.fence - 1, free),
-    ).returning(COVERAGE.c.day)
-    return statement
+    )
+    return statement.execution_options(preserve_rowcount=True)
 
 
 def hold(session: Session, claimed: Claim) -> dict[date, LedgerDay]:
     """The claimed rows, locked in this transaction; LeaseLost unless every fence is still ours."""
     unit = claimed.unit
-    statement = select(*LEDGER_DAY).where(*_of_unit(claimed), COVERAGE.c.lease_owner == claimed.owner).with_for_update()
-    held = {day: LedgerDay(DayState(state), *rest) for day, state, *rest in session.execute(statement)}
+    found = session.execute(HOLD, {**_named(claimed), "of_owner": claimed.owner})
+    held = {day: LedgerDay(DayState(state), *rest) for day, state, *rest in found}
     if [held[day].fence if day in held else None for day in unit.days] != list(unit.fences):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} was taken over by another worker.")
     reached("days held")
@@ -204,7 +216,7 @@ def fail_day(
 def renew(session: Session, claimed: Claim, *, now: datetime) -> None:
     """Lengthen the lease from `now` on, for a unit of many pages; LeaseLost when it has passed on already."""
     hold(session, claimed)
-    session.execute(update(COVERAGE).where(*_of_unit(claimed)).values(lease_until=now + LEASE))
+    session.execute(RENEW, {**_named(claimed), "until": now + LEASE})
 
 
 def give_back(session: Session, claimed: Claim) -> None:
@@ -240,6 +252,28 @@ def reopen(session: Session, workspace_id: int, provider_key_id: int) -> None:
 
 def _of(workspace_id: int, provider_key_id: int) -> tuple[Any, Any]:
     return COVERAGE.c.workspace_id == workspace_id, COVERAGE.c.provider_key_id == provider_key_id
+
+
+def _named(claimed: Claim) -> dict[str, Any]:
+    """What OF_UNIT asks for."""
+    return {
+        "of_workspace": claimed.workspace_id,
+        "of_key": claimed.provider_key_id,
+        "of_endpoint": claimed.unit.endpoint,
+        "of_start": claimed.unit.start,
+        "of_end": claimed.unit.end,
+    }
+
+
+OF_UNIT = (
+    COVERAGE.c.workspace_id == bindparam("of_workspace"),
+    COVERAGE.c.provider_key_id == bindparam("of_key"),
+    COVERAGE.c.endpoint == bindparam("of_endpoint"),
+    COVERAGE.c.day >= bindparam("of_start"),
+    COVERAGE.c.day < bindparam("of_end"),
+)
+HOLD = select(*LEDGER_DAY).where(*OF_UNIT, COVERAGE.c.lease_owner == bindparam("of_owner")).with_for_update()
+RENEW = update(COVERAGE).where(*OF_UNIT).values(lease_until=bindparam("until"))
 
 
 def _of_unit(claimed: Claim) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import bindparam, case, func, or_, select
 from sqlmodel import Session
 
 from tracker.db import Database, upsert
@@ -23,14 +23,17 @@ LONGEST = timedelta(minutes=5)
 """Longer than any limit that is waited out; what ends later was written by a wrong clock and is void."""
 
 
+PROJECT = select(func.min(NAMES.c.ref)).where(
+    NAMES.c.workspace_id == bindparam("of_workspace"),
+    NAMES.c.provider_key_id == bindparam("of_key"),
+    NAMES.c.kind == "project",
+)
+UNTIL = select(PAUSES.c.until).where(PAUSES.c.scope == bindparam("of_scope"))
+
+
 def scope_of(session: Session, row: ProviderKey) -> bytes:
     """The hash by which a connection's organisation is known; that of the key alone where none of its ids is."""
-    projects = select(func.min(NAMES.c.ref)).where(
-        NAMES.c.workspace_id == row.workspace_id,
-        NAMES.c.provider_key_id == row.id,
-        NAMES.c.kind == "project",
-    )
-    project = session.execute(projects).scalar()
+    project = session.execute(PROJECT, {"of_workspace": row.workspace_id, "of_key": row.id}).scalar()
     whose = f"organisation {project}" if project else f"key {(row.fingerprint or b'').hex()}"
     return hashlib.sha256(f"{row.provider} {row.origin} {whose}".encode()).digest()
 
@@ -48,5 +51,5 @@ def ask(database: Database, scope: bytes, *, until: datetime) -> None:
 
 def ends_at(session: Session, scope: bytes, *, now: datetime) -> datetime | None:
     """When the organisation may be called again; None for now."""
-    until: datetime | None = session.execute(select(PAUSES.c.until).where(PAUSES.c.scope == scope)).scalar()
+    until: datetime | None = session.execute(UNTIL, {"of_scope": scope}).scalar()
     return until if until is not None and now < until <= now + LONGEST else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
@@ -156,17 +156,16 @@ def look_everywhere(product: Product, *, now: datetime) -> None:
 
 def row_of(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey | None:
     """The connection's row, None when it is gone; with `lock`, nobody else changes it until the transaction ends."""
-    statement = (
-        select(ProviderKey)
-        .where(
-            col(ProviderKey.workspace_id) == connection.workspace_id,
-            col(ProviderKey.id) == connection.provider_key_id,
-        )
-        .options(undefer_group(SEALED))
-    )
-    if lock:
-        statement = statement.with_for_update(key_share=True)
-    return session.execute(statement).scalar_one_or_none()
+    of = {"of_workspace": connection.workspace_id, "of_key": connection.provider_key_id}
+    return session.execute(ROW_LOCKED if lock else ROW, of).scalar_one_or_none()
+
+
+ROW = (
+    select(ProviderKey)
+    .where(col(ProviderKey.workspace_id) == bindparam("of_workspace"), col(ProviderKey.id) == bindparam("of_key"))
+    .options(undefer_group(SEALED))
+)
+ROW_LOCKED = ROW.with_for_update(key_share=True)
 
 
 def _of(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from tracker.db import upsert
@@ -55,12 +55,19 @@ def series_ids(
 
 
 def _known_series(session: Session, claimed: Claim) -> dict[bytes, int]:
-    statement = select(SERIES.c.digest, SERIES.c.id).where(
-        SERIES.c.workspace_id == claimed.workspace_id,
-        SERIES.c.provider_key_id == claimed.provider_key_id,
-        SERIES.c.usage_type == claimed.unit.endpoint,
-    )
-    return {bytes(key): number for key, number in session.execute(statement)}
+    of = {
+        "of_workspace": claimed.workspace_id,
+        "of_key": claimed.provider_key_id,
+        "of_endpoint": claimed.unit.endpoint,
+    }
+    return {bytes(key): number for key, number in session.execute(KNOWN, of)}
+
+
+KNOWN = select(SERIES.c.digest, SERIES.c.id).where(
+    SERIES.c.workspace_id == bindparam("of_workspace"),
+    SERIES.c.provider_key_id == bindparam("of_key"),
+    SERIES.c.usage_type == bindparam("of_endpoint"),
+)
 
 
 def price_version_ids(session: Session, versions: Iterable[PriceVersion], *, now: datetime) -> dict[PriceVersion, int]:
@@ -85,10 +92,13 @@ def price_version_ids(session: Session, versions: Iterable[PriceVersion], *, now
 
 
 def _known_versions(session: Session, versions: Iterable[PriceVersion]) -> dict[tuple[str, ...], int]:
-    hashes = {version.content_sha256 for version in versions}
-    columns = (VERSIONS.c[name] for name in VERSION_KEY)
-    statement = select(VERSIONS.c.id, *columns).where(VERSIONS.c.content_sha256.in_(hashes))
-    return {tuple(key): number for number, *key in session.execute(statement)}
+    hashes = sorted({version.content_sha256 for version in versions})
+    return {tuple(key): number for number, *key in session.execute(KNOWN_VERSIONS, {"hashes": hashes})}
+
+
+KNOWN_VERSIONS = select(VERSIONS.c.id, *(VERSIONS.c[name] for name in VERSION_KEY)).where(
+    VERSIONS.c.content_sha256.in_(bindparam("hashes", expanding=True))
+)
 
 
 def _version_key(version: PriceVersion) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import bindparam, delete, insert, select
 from sqlmodel import Session
 
 from tracker.ledger import Claim
@@ -42,6 +42,13 @@ def sentence(rows: Sequence[RowSetAside], *, kept: bool) -> str:
     return f"{what} set aside. {rest}; it is read again by itself. {rows[0].reason}"
 
 
+CLEAR = delete(SET_ASIDE).where(
+    *(SET_ASIDE.c[name] == bindparam(f"of_{name}") for name in ("workspace_id", "provider_key_id", "endpoint")),
+    SET_ASIDE.c.day >= bindparam("start"),
+    SET_ASIDE.c.day < bindparam("end"),
+)
+
+
 def replace(session: Session, claimed: Claim, rows: Mapping[date, Sequence[RowSetAside]], *, now: datetime) -> None:
     """Let these be all the rows that the claimed days lack."""
     of_unit = {
@@ -50,13 +57,8 @@ def replace(session: Session, claimed: Claim, rows: Mapping[date, Sequence[RowSe
         "endpoint": claimed.unit.endpoint,
     }
     unit = claimed.unit
-    session.execute(
-        delete(SET_ASIDE).where(
-            *(SET_ASIDE.c[name] == value for name, value in of_unit.items()),
-            SET_ASIDE.c.day >= unit.start,
-            SET_ASIDE.c.day < unit.end,
-        ),
-    )
+    of = {f"of_{name}": value for name, value in of_unit.items()}
+    session.execute(CLEAR, {**of, "start": unit.start, "end": unit.end})
     told = [
         {**of_unit, "day": day, "seen_at": now, "reason": row.reason, "about": row.about}
         for day, of_day in rows.items()

@@ -6,7 +6,7 @@ import json
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, bindparam, insert, select, update
 from sqlmodel import Session
 
 from tracker import audit, own_prices
@@ -76,9 +76,15 @@ def end(session: Session, workspace_id: int, price_id: int, *, on: date, by: Act
 
 def every(session: Session, workspace_id: int) -> OwnPrices:
     """All prices ever agreed, oldest first, ended ones included."""
-    columns = (PRICES.c[name] for name in SAID)
-    statement = select(*columns).where(PRICES.c.workspace_id == workspace_id).order_by(PRICES.c.id)
-    return OwnPrices(tuple(_price(row) for row in session.execute(statement).mappings()))
+    found = session.execute(EVERY, {"of_workspace": workspace_id}).mappings()
+    return OwnPrices(tuple(_price(row) for row in found))
+
+
+EVERY = (
+    select(*(PRICES.c[name] for name in SAID))
+    .where(PRICES.c.workspace_id == bindparam("of_workspace"))
+    .order_by(PRICES.c.id)
+)
 
 
 def _price(row: RowMapping) -> OwnPrice:
