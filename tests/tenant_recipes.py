@@ -42,6 +42,7 @@ OF_NO_TENANT = {
     "colours": {"allot": "works under a claim, which names its tenant"},
     "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
     "db": {
+        "insert_rows": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)",
         "check_reachable": "tells only whether the database answers",
         "upsert": "names the database's dialect",
     },
@@ -67,6 +68,7 @@ OF_NO_TENANT = {
     "runs": dict.fromkeys(
         ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"
     ),
+    "event_rows": dict.fromkeys(("insert", "read", "remove"), "works under a claim, as above"),
     "series": dict.fromkeys(("price_version_ids", "series_ids"), "works under a claim, as above"),
     "standing": {
         "last_told": "days and times of the whole installation, no tenant's",

@@ -6,6 +6,7 @@ from there. Durations and deadlines use `time.monotonic` and never this clock.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 
 DAY = timedelta(days=1)
@@ -71,3 +72,14 @@ def age(since: timedelta) -> str:
     if minutes < 48 * 60:
         return f"{minutes // 60} h ago"
     return f"{minutes // 1440} days ago"
+
+
+def runs(among: Iterable[date]) -> list[tuple[date, date]]:
+    """The first and the last of each run of consecutive days."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(among):
+        if found and found[-1][1] + DAY == day:
+            found[-1] = (found[-1][0], day)
+        else:
+            found.append((day, day))
+    return found

@@ -6,15 +6,17 @@ Three doors and no others: `Database.workspace` (one tenant), `Database.exempt` 
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Engine, Table, create_engine, event, text
+from sqlalchemy import Dialect, Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -113,6 +115,43 @@ def upsert(session: Session, table: Table) -> Any:
 def upsert_for(dialect: str, table: Table) -> Any:
     """The same by the name of the database, for statements that are made once."""
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+
+
+def insert_rows(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert whole rows of whole numbers of one workspace, values in the table's order of columns, at full speed.
+
+    The library's way through a dictionary a row takes three times as long. What its columns refuse is refused here too.
+    PostgreSQL takes the rows as one JSON text, which takes half the time of a statement a row.
+    """
+    if not rows:
+        return
+    of_workspace = list(table.c).index(table.c.workspace_id)
+    if foreign := {row[of_workspace] for row in rows} - {session.info.get("workspace_id")}:
+        raise TenancyError(f"a row of {table.name} for workspace {foreign.pop()} in another's session")
+    statement, processors = _inserting(table, session.get_bind().dialect)
+    columns = list(zip(*rows, strict=True))
+    for number, process in processors:
+        columns[number] = tuple(map(process, columns[number]))
+    encoded = zip(*columns, strict=True)
+    if session.get_bind().dialect.name == "postgresql":
+        names = [column.name for column in table.c]
+        text_of_rows = json.dumps([dict(zip(names, row, strict=True)) for row in encoded])
+        session.connection().exec_driver_sql(statement, (text_of_rows,))
+    else:
+        session.connection().exec_driver_sql(statement, list(encoded))
+
+
+@lru_cache(maxsize=8)
+def _inserting(table: Table, dialect: Dialect) -> tuple[str, list[tuple[int, Callable[[Any], Any]]]]:
+    """The statement, and what turns a column's values into the driver's, by the number of the column."""
+    names = ", ".join(column.name for column in table.c)
+    typed = ", ".join(f"{column.name} {column.type.compile(dialect)}" for column in table.c)
+    source = f"SELECT {names} FROM json_to_recordset(%s::json) AS told({typed})"  # noqa: S608 - our own names
+    if dialect.name != "postgresql":
+        source = f"VALUES ({', '.join('?' for _ in table.c)})"
+    processors = ((n, column.type.dialect_impl(dialect).bind_processor(dialect)) for n, column in enumerate(table.c))
+    statement = f"INSERT INTO {table.name} ({names}) {source}"
+    return statement, [(number, process) for number, process in processors if process]
 
 
 def is_retryable(error: DBAPIError) -> bool:

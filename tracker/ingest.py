@@ -17,19 +17,19 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, insert, select
 from sqlmodel import Session
 
-from tracker import clock, colours, coverage, ledger, restatements, rollup, set_aside, workspace_prices
+from tracker import clock, colours, coverage, event_rows, ledger, restatements, rollup, set_aside, workspace_prices
 from tracker.coverage import LedgerDay, was_read_whole
+from tracker.event_rows import EventKey, counts_of
 from tracker.ledger import Claim, DayResult
-from tracker.models import BilledCostRow, DayState, Restatement, UsageEvent, table_of
+from tracker.models import BilledCostRow, DayState, Restatement, table_of
 from tracker.points import reached
 from tracker.pricing import price
 from tracker.providers.base import Endpoint, Fetched
 from tracker.series import price_version_ids, series_ids
-from tracker.usage import MEASURES, BilledCost, RowSetAside, UsageRecord
+from tracker.usage import BilledCost, RowSetAside, UsageRecord
 
-EVENTS, BILLED, RESTATEMENTS = table_of(UsageEvent), table_of(BilledCostRow), table_of(Restatement)
+BILLED, RESTATEMENTS = table_of(BilledCostRow), table_of(Restatement)
 
-EventKey = tuple[datetime, int]
 T = TypeVar("T")
 
 
@@ -169,15 +169,15 @@ def _replace_usage(
     records = [record for change in changes for record in told.get(change.day, ())]
     ids = series_ids(session, claimed, {record.dimensions for record in records}, provider=provider)
     new = {(record.bucket_start, ids[record.dimensions]): record for record in records}
-    old = _stored_events(session, claimed, changes)
-    _remove(session, claimed, [key for key in old if key not in new or _measures(new[key]) != old[key][0]])
+    old = event_rows.read(session, claimed, [change.day for change in changes if change.before.rows])
+    event_rows.remove(session, claimed, [key for key in old if key not in new or counts_of(new[key]) != old[key][0]])
     reached("old rows removed")
-    unpriced = {key: record for key, record in new.items() if key not in old or old[key][0] != _measures(record)}
+    unpriced = {key: record for key, record in new.items() if key not in old or old[key][0] != counts_of(record)}
     costs = _insert(session, claimed, unpriced, provider=provider, now=now)
     colours.allot(session, claimed, [(record, costs.get(key)) for key, record in new.items()])
     kept = {key: cost for key, (_, cost) in old.items() if key in new and key not in costs}
     before = {key: cost for key, (_, cost) in old.items()}
-    for change in changes:
+    for change in (each for each in changes if each.restates):
         _note_restatement(
             session,
             claimed,
@@ -186,50 +186,8 @@ def _replace_usage(
             after=_of_day(kept | costs, change.day),
             now=now,
         )
-        end = change.day + clock.DAY
-        rollup.recompute(session, claimed.workspace_id, claimed.provider_key_id, change.day, end)
-
-
-def _measures(record: UsageRecord) -> tuple[int | None, ...]:
-    return tuple(getattr(record.measures, name) for name in MEASURES)
-
-
-def _stored_events(
-    session: Session,
-    claimed: Claim,
-    changes: Sequence[DayChange],
-) -> dict[EventKey, tuple[tuple[int | None, ...], Decimal | None]]:
-    """Key → (measures, cost) of what is stored for the changed days; days never read before are not looked up."""
-    days = [change.day for change in changes if change.before.rows]
-    if not days:
-        return {}
-    statement = (
-        select(
-            EVENTS.c.bucket_start, EVENTS.c.series_id, EVENTS.c.estimated_cost, *(EVENTS.c[name] for name in MEASURES)
-        )
-        .join_from(EVENTS, rollup.SERIES, EVENTS.c.series_id == rollup.SERIES.c.id)
-        .where(
-            EVENTS.c.workspace_id == claimed.workspace_id,
-            EVENTS.c.bucket_start >= clock.day_start(min(days)),
-            EVENTS.c.bucket_start < clock.day_end(max(days)),
-            rollup.SERIES.c.workspace_id == claimed.workspace_id,
-            rollup.SERIES.c.provider_key_id == claimed.provider_key_id,
-            rollup.SERIES.c.usage_type == claimed.unit.endpoint,
-        )
-    )
-    found = ((row[0], row[1], row[2], tuple(row[3:])) for row in session.execute(statement))
-    return {(start, series): (measures, cost) for start, series, cost, measures in found if start.date() in set(days)}
-
-
-def _remove(session: Session, claimed: Claim, keys: Sequence[EventKey]) -> None:
-    for start, series in keys:
-        session.execute(
-            delete(EVENTS).where(
-                EVENTS.c.workspace_id == claimed.workspace_id,
-                EVENTS.c.bucket_start == start,
-                EVENTS.c.series_id == series,
-            ),
-        )
+    for first, last in clock.runs(change.day for change in changes):
+        rollup.recompute(session, claimed.workspace_id, claimed.provider_key_id, first, last + clock.DAY)
 
 
 def _insert(
@@ -246,20 +204,7 @@ def _insert(
     prices = workspace_prices.every(session, claimed.workspace_id)
     priced = {key: price(records[key], provider=provider, prices=prices) for key in sorted(records)}
     versions = price_version_ids(session, {p.version for p in priced.values() if p.version}, now=now)
-    rows = [
-        {
-            "workspace_id": claimed.workspace_id,
-            "bucket_start": key[0],
-            "series_id": key[1],
-            **dict(zip(MEASURES, _measures(records[key]), strict=True)),
-            "estimated_cost": p.cost,
-            "cost_basis": p.basis,
-            "price_version_id": versions[p.version] if p.version else None,
-            "workspace_price_id": p.own.id if p.own else None,
-        }
-        for key, p in priced.items()
-    ]
-    session.execute(insert(EVENTS), rows)
+    event_rows.insert(session, claimed, records, priced, versions)
     reached("new rows inserted")
     return {key: p.cost for key, p in priced.items()}
 

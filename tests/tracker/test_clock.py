@@ -70,6 +70,13 @@ def test_a_range_of_days_holds_its_start_and_not_its_end(start: date, end: date,
     assert [day for day in found if not start <= day < end] == []
 
 
+def test_consecutive_days_are_one_run_in_whatever_order_they_come() -> None:
+    days = [date(2026, 3, 1), date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 3)]
+
+    assert clock.runs(days) == [(date(2026, 2, 27), date(2026, 3, 1)), (date(2026, 3, 3), date(2026, 3, 3))]
+    assert clock.runs([]) == []
+
+
 def test_a_clock_that_was_set_runs_on_and_can_be_put_back() -> None:
     set_to = datetime(2020, 2, 29, 23, 59, tzinfo=UTC)
     clock.start_at(set_to)

@@ -12,9 +12,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel, col
 
 from tracker import access
-from tracker.db import Database, open_database
+from tracker.db import Database, insert_rows, open_database
 from tracker.errors import Conflict, TenancyError
 from tracker.models import EXEMPT, TENANT_TABLES, Name, ProviderKey, UsageEvent, UsageSeries, Workspace, table_of
+from tracker.usage import MEASURES, CostBasis
 
 NAMES, EVENTS, SERIES, KEYS = table_of(Name), table_of(UsageEvent), table_of(UsageSeries), table_of(ProviderKey)
 AT = datetime(2026, 11, 10, tzinfo=UTC)
@@ -209,3 +210,22 @@ def test_postgresql_lets_a_role_cross_only_as_its_policy_says(
             settings,
         )
         assert connection.execute(text("select count(*) from provider_keys")).scalar() == seen
+
+
+def test_rows_inserted_at_full_speed_are_those_of_their_workspace(database: Database, migrated_url: str) -> None:
+    worker = open_database(migrated_url, role="worker")
+
+    def row(workspace: int, series: int) -> tuple[Any, ...]:
+        return (workspace, AT, series, *(None,) * len(MEASURES), None, CostBasis.FREE, None, None)
+
+    with worker.workspace(1, write=True) as session:
+        insert_rows(session, EVENTS, [row(1, 1), row(1, 2)])
+        with pytest.raises(TenancyError, match="for workspace 2 in another's session"):
+            insert_rows(session, EVENTS, [row(1, 3), row(2, 4)])
+
+    worker.engine.dispose()
+    with database.workspace(1) as session:
+        kept = session.execute(
+            select(EVENTS.c.bucket_start, EVENTS.c.series_id, EVENTS.c.cost_basis).where(EVENTS.c.workspace_id == 1)
+        )
+        assert [tuple(each) for each in kept] == [(AT, 1, CostBasis.FREE), (AT, 2, CostBasis.FREE)]

@@ -1,0 +1,106 @@
+"""The rows of `usage_events` as ingest reads, removes and adds them.
+
+Statements of every unit are made once: making one anew takes several times as long as executing it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from operator import attrgetter
+
+from sqlalchemy import bindparam, delete, select
+from sqlmodel import Session
+
+from tracker import clock
+from tracker.db import insert_rows
+from tracker.ledger import Claim
+from tracker.models import UsageEvent, UsageSeries, table_of
+from tracker.pricing import Priced, PriceVersion
+from tracker.usage import MEASURES, Measures, UsageRecord
+
+EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
+
+EventKey = tuple[datetime, int]
+"""Start of the bucket and id of the series; unique within a workspace."""
+
+Counts = tuple[int | None, ...]
+"""What was used, in the order of MEASURES."""
+
+STORED = (
+    select(EVENTS.c.bucket_start, EVENTS.c.series_id, EVENTS.c.estimated_cost, *(EVENTS.c[name] for name in MEASURES))
+    .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+    .where(
+        EVENTS.c.workspace_id == bindparam("of_workspace"),
+        EVENTS.c.bucket_start >= bindparam("first"),
+        EVENTS.c.bucket_start < bindparam("end"),
+        SERIES.c.workspace_id == bindparam("of_workspace"),
+        SERIES.c.provider_key_id == bindparam("of_key"),
+        SERIES.c.usage_type == bindparam("of_endpoint"),
+    )
+)
+REMOVE = delete(EVENTS).where(
+    EVENTS.c.workspace_id == bindparam("of_workspace"),
+    EVENTS.c.bucket_start == bindparam("of_start"),
+    EVENTS.c.series_id == bindparam("of_series"),
+)
+
+
+def read(session: Session, claimed: Claim, days: Sequence[date]) -> dict[EventKey, tuple[Counts, Decimal | None]]:
+    """Key → (counts, cost) of what is stored of a claimed endpoint for these UTC days; no day, no look."""
+    if not days:
+        return {}
+    of = {
+        "of_workspace": claimed.workspace_id,
+        "of_key": claimed.provider_key_id,
+        "of_endpoint": claimed.unit.endpoint,
+        "first": clock.day_start(min(days)),
+        "end": clock.day_end(max(days)),
+    }
+    asked = set(days)
+    found = ((row[0], row[1], row[2], tuple(row[3:])) for row in session.execute(STORED, of))
+    return {(start, series): (counts, cost) for start, series, cost, counts in found if start.date() in asked}
+
+
+def remove(session: Session, claimed: Claim, keys: Sequence[EventKey]) -> None:
+    rows = [{"of_workspace": claimed.workspace_id, "of_start": start, "of_series": series} for start, series in keys]
+    if rows:
+        session.execute(REMOVE, rows)
+
+
+def insert(
+    session: Session,
+    claimed: Claim,
+    records: Mapping[EventKey, UsageRecord],
+    priced: Mapping[EventKey, Priced],
+    versions: Mapping[PriceVersion, int],
+) -> None:
+    """Add the rows, in the order of `priced`; `versions` are the ids of the rates that priced them."""
+    rows = [
+        (
+            claimed.workspace_id,
+            *key,
+            *counts_of(records[key]),
+            p.cost,
+            p.basis,
+            versions[p.version] if p.version else None,
+            p.own.id if p.own else None,
+        )
+        for key, p in priced.items()
+    ]
+    insert_rows(session, EVENTS, rows)
+
+
+assert [column.name for column in EVENTS.c] == [
+    *("workspace_id", "bucket_start", "series_id"),
+    *MEASURES,
+    *("estimated_cost", "cost_basis", "price_version_id", "workspace_price_id"),
+], "insert() follows the table's order of columns"
+
+
+def counts_of(record: UsageRecord) -> Counts:
+    return _counts(record.measures)
+
+
+_counts: Callable[[Measures], Counts] = attrgetter(*MEASURES)
