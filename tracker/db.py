@@ -12,8 +12,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Lock
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Dialect, Engine, Table, create_engine, event, text
@@ -62,6 +63,7 @@ class Database:
 
     engine: Engine
     role: ProcessRole
+    _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @contextmanager
     def workspace(self, workspace_id: int, *, write: bool = False) -> Iterator[Session]:
@@ -94,17 +96,39 @@ class Database:
 
     @contextmanager
     def _transaction(self, info: dict[str, Any], *, write: bool) -> Iterator[Session]:
-        bind = self.engine.execution_options(tracker_write=write)
-        with Session(bind, info={**info, "role": self.role}, expire_on_commit=False) as session:
-            event.listen(session, "do_orm_execute", _check_execute)
-            event.listen(session, "before_flush", _check_flush)
-            event.listen(session, "after_begin", _enter_tenant)
+        bind = _bound(self.engine, write=write)
+        with (
+            self._in_turn(needed=write and self.engine.dialect.name == "sqlite"),
+            _TenantSession(bind, info={**info, "role": self.role}, expire_on_commit=False) as session,
+        ):
             yield session
             if write:
                 reached("about to commit")
             session.commit()
             if write:
                 reached("committed")
+
+    @contextmanager
+    def _in_turn(self, *, needed: bool) -> Iterator[None]:
+        """SQLite lets one write at a time, and whoever meets another sleeps up to 0.1 s: our own threads queue instead.
+
+        Its own lock stays what makes it safe: after its waiting time a thread goes on and is told what it says.
+        """
+        held = needed and self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1_000)
+        try:
+            yield
+        finally:
+            if held:
+                self._turn.release()
+
+
+class _TenantSession(Session):
+    """The session behind the three doors. What watches it is put in place once, below, for all of them."""
+
+
+@lru_cache(maxsize=64)
+def _bound(engine: Engine, *, write: bool) -> Engine:
+    return engine.execution_options(tracker_write=write)
 
 
 def upsert(session: Session, table: Table) -> Any:
@@ -223,6 +247,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+@event.listens_for(_TenantSession, "after_begin")
 def _enter_tenant(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     """On PostgreSQL: take the lesser role and name the workspace, both for this transaction only."""
     if connection.dialect.name != "postgresql":
@@ -238,12 +263,14 @@ def _enter_tenant(session: Session, _transaction: SessionTransaction, connection
     connection.execute(text(f"select {calls}"), {f"v{n}": value for n, value in enumerate(settings.values())})
 
 
+@event.listens_for(_TenantSession, "do_orm_execute")
 def _check_execute(state: ORMExecuteState) -> None:
     if "crossing" in state.session.info and state.is_select:
         return
     check_statement(state.statement, state.parameters, state.session.info.get("workspace_id"))
 
 
+@event.listens_for(_TenantSession, "before_flush")
 def _check_flush(session: Session, _context: Any, _instances: Any) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
         if row.__tablename__ in TENANT_TABLES and row.workspace_id != session.info.get("workspace_id"):
