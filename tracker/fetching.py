@@ -133,6 +133,7 @@ def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, 
             raise RateLimited(f"{opened.provider.title} asked us to wait.", retry_at=until)
         claimed = ledger.claim(session, *ids(connection), unit, owner=owner, now=utc_now())
         reached("days claimed")
+        opened.calls.foresee(session, "GET", endpoint_of(opened.row, unit).path)
     return opened, claimed
 
 
