@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 DAY = timedelta(days=1)
 
@@ -47,11 +48,13 @@ def day_of(instant: datetime) -> date:
     return as_utc(instant).date()
 
 
+@lru_cache(maxsize=4_096)  # planning asks for the same days of every connection
 def day_start(day: date) -> datetime:
     """Midnight UTC at which the day begins (inclusive)."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+@lru_cache(maxsize=4_096)
 def day_end(day: date) -> datetime:
     """Midnight UTC at which the day ends (exclusive)."""
     return day_start(day) + DAY

@@ -20,6 +20,9 @@ LEARNED_FROM = timedelta(days=90)
 
 WEEKLY_WINDOW = timedelta(days=35)
 WEEK = timedelta(days=7)
+SETTLED_AFTER_DAYS = (clock.DAY + WEEKLY_WINDOW - (WEEK - clock.DAY)).days
+"""A finished day that was read so many days after it began is never read again: the next week is past the window."""
+
 LEASE = timedelta(minutes=5)
 """Longer than a unit takes; a unit that takes longer is refused by its fence, not stored twice."""
 
@@ -91,15 +94,22 @@ def believed(row: LedgerDay, now: datetime) -> LedgerDay:
 
 def due_at(day: date, row: LedgerDay, *, fetch_hour: int) -> datetime | None:
     """When the day is to be read next; None for never. A leased day is due when its lease ends."""
+    return _due_at(day, row, row.retry_at, fetch_hour)
+
+
+def _due_at(day: date, row: LedgerDay, retry_at: datetime | None, fetch_hour: int) -> datetime | None:
+    """The same with a time of the next try that may be left out of account. Asked of every day at every look."""
     if row.state is DayState.UNAVAILABLE:
         return None
     if row.fetched_at is None or row.state in {DayState.MISSING, DayState.FAILED}:
-        retry_at = row.retry_at or clock.day_start(day)
+        retry_at = retry_at or clock.day_start(day)
         if row.fetched_at is not None and row.fetched_at < clock.day_end(day):
             return min(retry_at, row.fetched_at + TODAY_REFRESH)  # a day that runs is read for what it gains, too
         return retry_at
+    if row.state in COMPLETE and row.fetched_at.toordinal() - day.toordinal() >= SETTLED_AFTER_DAYS:
+        return None  # most days of a history, and said without making any instant
     again = _next_reading(day, row.fetched_at, row.state, fetch_hour=fetch_hour)
-    return max(again, row.retry_at) if again and row.retry_at else again
+    return max(again, retry_at) if again and retry_at else again
 
 
 def _next_reading(day: date, fetched_at: datetime, state: DayState, *, fetch_hour: int) -> datetime | None:
@@ -233,7 +243,7 @@ def _is_due(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> boo
 
 def is_owed(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> bool:
     """Whether the day is due apart from its lease and its waiting for a retry: work that a run left undone."""
-    at = due_at(day, replace(row, retry_at=None), fetch_hour=fetch_hour)
+    at = _due_at(day, row, None, fetch_hour)
     return at is not None and at <= now
 
 

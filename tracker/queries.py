@@ -101,7 +101,8 @@ def usage(session: Session, workspace_id: int, question: Question) -> list[Usage
     statement = (
         _rollup(workspace_id, question) if question.dimensions <= set(ROLLED_UP) else _events(workspace_id, question)
     )
-    used = {tuple(row[: len(question.by)]): tuple(row[len(question.by) :]) for row in session.execute(statement)}
+    width = len(question.by)
+    used = {row[:width]: row[width:] for row in map(tuple, session.execute(statement).all())}
     billed = billed_cost(session, workspace_id, question)
     rows = [_row(question.by, key, used.get(key), billed.get(key)) for key in {**used, **billed}]
     return sorted(rows, key=lambda row: [_sortable(value) for value in row.dimensions.values()])
