@@ -6,6 +6,7 @@ what is not sold by the token (images, seconds, calls) has no bound.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -16,6 +17,7 @@ from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 from sqlalchemy import func, select
 from sqlmodel import Session
 
+from tracker import clock
 from tracker.models import DailyUsage, table_of
 
 DAILY = table_of(DailyUsage)
@@ -50,16 +52,38 @@ class Unpriced:
         return self.input_tokens + self.output_tokens
 
 
+@dataclass(frozen=True)
+class OfDay:
+    """What one UTC day has of a provider in no estimate; the counts are those of `of_provider`."""
+
+    day: date
+    provider: str
+    counts: tuple[int, ...]
+
+
 def read(session: Session, workspace_id: int, start: date, end: date) -> Unpriced:
     """The unpriced part of the UTC days [start, end)."""
+    return of_days(by_day(session, workspace_id, start, end), clock.days(start, end))
+
+
+def by_day(session: Session, workspace_id: int, start: date, end: date) -> list[OfDay]:
+    """The unpriced parts of the UTC days [start, end), for `of_days`; days that lack no price are left out."""
     names = ("unpriced_rows", "unpriced_requests", "unpriced_input_tokens", "unpriced_output_tokens")
     statement = (
-        select(DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in (*names, "unpriced_tokenless_rows")))
-        .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end)
-        .group_by(DAILY.c.provider)
+        select(DAILY.c.day, DAILY.c.provider, *(func.sum(DAILY.c[n]) for n in (*names, "unpriced_tokenless_rows")))
+        .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end, DAILY.c.unpriced_rows > 0)
+        .group_by(DAILY.c.day, DAILY.c.provider)
     )
-    found = [of_provider(provider, *map(int, sums)) for provider, *sums in session.execute(statement)]
-    return total([each for each in found if each.rows])
+    return [OfDay(day, provider, tuple(map(int, sums))) for day, provider, *sums in session.execute(statement)]
+
+
+def of_days(found: Iterable[OfDay], days: Collection[date]) -> Unpriced:
+    """The part of these days in no estimate."""
+    providers: dict[str, list[tuple[int, ...]]] = {}
+    for each in found:
+        if each.day in days:
+            providers.setdefault(each.provider, []).append(each.counts)
+    return total([of_provider(name, *map(sum, zip(*counts, strict=True))) for name, counts in providers.items()])
 
 
 def in_words(part: Unpriced) -> str:

@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import text
 from pages.ui.kept import Explained
+from tracker import clock
 from tracker.overview import Billed, DayMark, Measure, Overview, Stage
 from tracker.unpriced import Unpriced
 
@@ -72,10 +73,10 @@ def _spend(seen: Overview) -> None:
             f"Billed so far **{text.money(billed.amount)}**, through {_day(seen, billed.through)}" if billed else "",
             f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests",
             *unread(seen),
-            unpriced(seen),
+            unpriced(seen.unpriced) or ("Every request has a price" if seen.month.spend is not None else ""),
         ],
         explained="Tokens × price of every event of the calendar month so far, in UTC days. Not an invoice."
-        + unpriced_rule(seen),
+        + unpriced_rule(seen.unpriced),
     )
 
 
@@ -91,6 +92,7 @@ def _forecast(seen: Overview) -> None:
     explained = (
         "Complete days as they are; every other day as such a weekday was in the four weeks before. The range is "
         "where eight in ten past stretches of this length ended, tried on your own days. Unpriced usage is not in it."
+        + unpriced_rule(seen.unpriced)
     )
     label, found = f"{seen.cycle.start:%B} forecast {ESTIMATE}", seen.forecast
     if found is None:
@@ -99,6 +101,7 @@ def _forecast(seen: Overview) -> None:
     lines = [f"8 in 10 chance: **{text.whole_money(found.low)} – {text.whole_money(found.high)}**", _budget(seen)]
     if found.usual_error is not None:
         lines.append(f"On day {seen.cycle.today.day} usually off by {found.usual_error} %")
+    lines.append(_without(seen.unpriced))
     _card(label, text.whole_money(found.middle), lines, explained=explained)
 
 
@@ -137,7 +140,9 @@ def _billed(seen: Overview) -> DeltaGenerator:
 def _of_bill(seen: Overview, billed: Billed) -> str:
     days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
     foreign = f"; {', '.join(map(text.quoted, seen.foreign)).upper()} lines are in no figure" if seen.foreign else ""
-    return f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)} estimated, {days}{foreign}"
+    lacking = _without(seen.unpriced_of(clock.days(seen.cycle.start, billed.through + clock.DAY)))
+    fact = f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)} estimated, {days}{foreign}"
+    return _lines([fact, lacking])
 
 
 def _against(seen: Overview) -> None:
@@ -145,7 +150,8 @@ def _against(seen: Overview) -> None:
     change = seen.change
     explained = (
         f"Estimated spend minus that of the same days of {before}. "
-        "Only days count that are complete in both months; today is not."
+        "Only days count that are complete in both months; today is not. Unpriced usage is in neither sum."
+        + unpriced_rule(seen.unpriced)
     )
     label = f"Against {before} {ESTIMATE}"
     if not change.days:
@@ -156,6 +162,8 @@ def _against(seen: Overview) -> None:
     lines = [f"**{text.percent_change(change.percent[Measure.SPEND])}** on {text.money(change.before)}, {which}"]
     for words, mover in zip(("Largest mover:", "then"), change.movers, strict=False):
         lines.append(f"{words} **{text.quoted(mover.model)}**, {text.money_change(mover.difference)}")
+    now, then = (_without(seen.unpriced_of(days)) for days in (change.days, change.twins))
+    lines += [now, f"{before} {then.lower()}" if then else ""]
     _card(label, text.money_change(change.difference), lines, explained=explained)
 
 
@@ -177,23 +185,25 @@ def unread(seen: Overview) -> list[str]:
     return [f"**{len(missing)} of {days} not read yet**, so this is too low"]
 
 
-def unpriced(seen: Overview) -> str:
-    """The part that the estimate lacks, or that it lacks none."""
-    month = seen.month
-    if not month.unpriced_rows:
-        return "Every request has a price" if month.spend is not None else ""
-    what = text.several(month.unpriced_requests, "request") if month.unpriced_requests else ""
-    what = what or text.several(month.unpriced_rows, "event")
-    return f"{what} unpriced{_at_most(seen.unpriced)}"
+def unpriced(part: Unpriced) -> str:
+    """The part that an estimate lacks; empty where it lacks none."""
+    if not part.rows:
+        return ""
+    bound = "" if part.at_most is None else f", {text.money(part.at_most)} at most"
+    tokens = f" ({text.count(part.tokens)} tokens)" if part.tokens else ""
+    what = text.several(part.requests, "unpriced request") if part.requests else ""
+    return f"{what or text.several(part.rows, 'unpriced event')}{tokens}{bound}"
 
 
-def _at_most(part: Unpriced) -> str:
-    return "" if part.at_most is None else f", {text.money(part.at_most)} at most"
+def _without(part: Unpriced) -> str:
+    """The same in a line of a card."""
+    bound = "" if part.at_most is None else f", {text.money(part.at_most)} at most"
+    return f"Without {part.requests or part.rows:,} unpriced{bound}" if part.rows else ""
 
 
-def unpriced_rule(seen: Overview) -> str:
+def unpriced_rule(part: Unpriced) -> str:
     """How the bound of the unpriced part is found, and what has none."""
-    part, rule = seen.unpriced, ""
+    rule = ""
     if part.dearest:
         (given, made), millions = part.dearest, "a million"
         rule = (

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import text, ways
+from pages.ui import cards, text, ways
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
 from tracker.overview import Connection, Measure, Overview, Period, Stage
@@ -64,7 +64,7 @@ def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
         return ""
     named = ", ".join(text.quoted(model) for model in sorted(models)[:3])
     more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    return f"Without a price, and so in no bar: {named}{more}."
+    return f"Without a price, and so in no bar: {named}{more}; {cards.unpriced(seen.unpriced_of(days))}."
 
 
 def _steps(seen: Overview) -> None:

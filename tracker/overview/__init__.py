@@ -5,7 +5,7 @@ All sums, comparisons and decisions about states are made here and below; a page
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -44,7 +44,7 @@ from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
 from tracker.set_aside import Aside
-from tracker.unpriced import Unpriced
+from tracker.unpriced import OfDay, Unpriced
 
 __all__ = [
     "Billed",
@@ -148,7 +148,7 @@ class Overview:
     read_at: datetime | None
     billed_through: date | None
     month: Sums
-    unpriced: Unpriced
+    without_price: tuple[OfDay, ...]
     billed: Billed | None
     foreign: tuple[str, ...]
     """Currencies beside US dollars on the cycle's bill, whose lines are in no figure."""
@@ -159,6 +159,15 @@ class Overview:
     unusual: tuple[Unusual, ...]
     cells: tuple[Cell, ...]
     events: tuple[Event, ...]
+
+    def unpriced_of(self, days: Collection[date]) -> Unpriced:
+        """What is in no estimate of these days, of this month and the last."""
+        return unpriced_part.of_days(self.without_price, days)
+
+    @property
+    def unpriced(self) -> Unpriced:
+        """What is in no estimate of the month so far."""
+        return self.unpriced_of(self.cycle.days)
 
     @property
     def complete_days(self) -> int:
@@ -205,7 +214,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         read_at = days.last_read(session, workspace_id)
         failure, aside = _troubles(session, workspace_id, keys, cycle)
         last = tuple(events.last_events(session, workspace_id))
-        without_price = unpriced_part.read(session, workspace_id, cycle.start, cycle.end)
+        without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
         foreign = queries.other_currencies(session, workspace_id, cycle.start, cycle.end)
         marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
         past = history.read(session, workspace_id, keys, cycle, marks)
@@ -227,7 +236,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         read_at=read_at,
         billed_through=through,
         month=month,
-        unpriced=without_price,
+        without_price=tuple(without_price),
         billed=_billed(rows, cells, cycle, through),
         foreign=tuple(foreign),
         change=change(cells, cycle, marks),

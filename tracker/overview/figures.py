@@ -73,12 +73,13 @@ class Mover:
 
 @dataclass(frozen=True)
 class Change:
-    """The cycle against the same days of the month before, over the days that are complete in both.
+    """The cycle against the same days of the month before (`twins`), over the days that are complete in both.
 
     `percent` maps a measure to its change, one decimal, None where there is nothing to compare with.
     """
 
     days: tuple[date, ...]
+    twins: tuple[date, ...]
     left_out: int
     before: Decimal | None
     difference: Decimal | None
@@ -156,6 +157,7 @@ def change(cells: Sequence[Cell], cycle: Cycle, marks: Mapping[date, DayMark]) -
     before = sums(cells, {twin for _, twin in pairs}, all_read=True)
     return Change(
         days=tuple(day for day, _ in pairs),
+        twins=tuple(twin for _, twin in pairs),
         left_out=len(cycle.days) - 1 - len(pairs),
         before=before.spend if pairs else None,
         difference=_difference(now.spend, before.spend) if pairs else None,

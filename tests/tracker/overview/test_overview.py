@@ -70,6 +70,22 @@ def test_every_figure_is_the_commands_and_the_files(read: Installation) -> None:
     )
 
 
+def test_the_unpriced_part_of_any_days_is_that_of_the_file(read: Installation) -> None:
+    told = seen(read)
+    rows = [row for row in read.csv(MONTH - timedelta(days=31), TOMORROW) if row["cost_basis"] == "unpriced"]
+
+    assert len(told.change.days) == len(told.change.twins) > 0
+    for days in (told.change.days, told.change.twins, told.cycle.days, ()):
+        wanted = {str(day) for day in days}
+        of_days = [row for row in rows if row["bucket_start"][:10] in wanted]
+        part = told.unpriced_of(days)
+        assert part.rows == len(of_days)
+        assert part.requests == sum(int(row["requests"] or 0) for row in of_days)
+        assert part.tokens == sum(int(row["input_tokens"] or 0) + int(row["output_tokens"] or 0) for row in of_days)
+        assert (part.at_most is not None) == bool(part.tokens)
+    assert told.unpriced.rows == told.month.unpriced_rows
+
+
 def test_the_bill_stands_beside_the_estimate_of_the_same_days(read: Installation) -> None:
     told = seen(read)
 

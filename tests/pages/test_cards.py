@@ -1,0 +1,36 @@
+"""What the cards say of the part that has no price: how much it is and what it costs at most, in every sum."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from pages.ui import cards
+from tracker import unpriced
+from tracker.unpriced import Unpriced
+
+
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        (Unpriced(), ""),
+        (Unpriced(rows=2, tokenless_rows=2), "2 unpriced events"),
+        (Unpriced(rows=3, requests=1, tokenless_rows=3), "1 unpriced request"),
+        (Unpriced(rows=3, requests=1_204, input_tokens=900, output_tokens=99), "1,204 unpriced requests (999 tokens)"),
+        (
+            Unpriced(rows=3, requests=260, input_tokens=17_000, output_tokens=600, at_most=Decimal("3.527")),
+            "260 unpriced requests (17.6k tokens), $3.53 at most",
+        ),
+    ],
+)
+def test_the_unpriced_part_is_told_with_its_tokens_and_its_bound(part: Unpriced, told: str) -> None:
+    assert cards.unpriced(part) == told
+
+
+def test_the_bounds_rule_is_stated_and_so_is_what_has_no_bound() -> None:
+    assert cards.unpriced_rule(Unpriced(rows=1)) == ""
+    assert cards.unpriced_rule(unpriced.of_provider("openai", 3, 5, 2_000_000, 1_000_000, 2)) == (
+        " Unpriced tokens are bounded by the dearest rates on the list: $150.00 a million read (o1-pro) and $600.00 a "
+        "million written (o1-pro). 2 events of images, audio and tools have no such bound."
+    )
