@@ -45,7 +45,7 @@ AREAS: Mapping[str, Area] = {
     ),
     "ingest": Area(
         ("tracker/ingest.py", "tracker/rollup.py", "tracker/set_aside.py"),
-        ("tests/tracker/test_ingest.py", "tests/tracker/test_set_aside.py"),
+        tuple(f"tests/tracker/test_{name}.py" for name in ("ingest", "set_aside", "stored_rows")),
     ),
     "coverage": Area(
         ("tracker/coverage.py", "tracker/ledger.py"),

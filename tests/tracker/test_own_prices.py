@@ -49,6 +49,12 @@ def test_a_rate_of_an_unknown_name_is_refused() -> None:
         checked_rate("tokens", "1")
 
 
+@pytest.mark.parametrize(("factor", "percent"), [("0.85", 15), ("1.2", -20), ("1", 0), ("0.9999", Decimal("0.01"))])
+def test_a_factor_is_so_many_percent_off_and_rates_are_none(factor: str, percent: Decimal) -> None:
+    assert OwnPrice(1, "openai", "gpt-5", DAY, factor=Decimal(factor)).percent_off == percent
+    assert OwnPrice(1, "openai", "gpt-5", DAY, rates={"input_tokens": Decimal(1)}).percent_off is None
+
+
 def test_a_price_of_one_model_is_of_no_longer_name() -> None:
     assert own(model="gpt-5").fits("openai", "gpt-5", DAY)
     assert not own(model="gpt-5").fits("openai", "gpt-5.4", DAY)
