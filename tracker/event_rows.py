@@ -5,11 +5,11 @@ Statements of every unit are made once: making one anew takes several times as l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from operator import attrgetter
 
+from msgspec.structs import astuple
 from sqlalchemy import bindparam, delete, select
 from sqlmodel import Session
 
@@ -18,7 +18,7 @@ from tracker.db import insert_rows
 from tracker.ledger import Claim
 from tracker.models import UsageEvent, UsageSeries, table_of
 from tracker.pricing import Priced, PriceVersion
-from tracker.usage import MEASURES, Measures, UsageRecord
+from tracker.usage import MEASURES, UsageRecord
 
 EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
 
@@ -100,7 +100,4 @@ assert [column.name for column in EVENTS.c] == [
 
 
 def counts_of(record: UsageRecord) -> Counts:
-    return _counts(record.measures)
-
-
-_counts: Callable[[Measures], Counts] = attrgetter(*MEASURES)
+    return astuple(record.measures)

@@ -7,13 +7,15 @@ input lie inside `input_tokens`, audio and image output inside `output_tokens` â
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from operator import attrgetter
 from typing import NoReturn
+
+import msgspec
+from msgspec.structs import astuple
 
 MAX_COUNT = 10**13
 """No hour of any organisation holds more tokens, bytes or calls; a larger number is a broken answer."""
@@ -31,8 +33,7 @@ class CostBasis(StrEnum):
     FREE = "free"
 
 
-@dataclass(frozen=True, slots=True)
-class Dimensions:
+class Dimensions(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
     """What a row of usage is about: the text that repeats from bucket to bucket. None = not given."""
 
     usage_type: str
@@ -56,8 +57,7 @@ class Dimensions:
             _check_text(name, getattr(self, name))
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(msgspec.Struct, frozen=True, gc=False):
     """What was used. Counts in their natural unit; None = not given.
 
     `input_audio_tokens` and `input_image_tokens` include their cached part. `model_requests` is the
@@ -83,15 +83,15 @@ class Measures:
     model_requests: int | None = None
 
     def __post_init__(self) -> None:
-        told = [count for count in _counts(self) if count]
-        if told and not 0 <= min(told) <= max(told) <= MAX_COUNT:
+        told = sorted(filter(None, astuple(self)))
+        if told and (told[0] < 0 or told[-1] > MAX_COUNT):
             _refuse_count(self)
-        for parts, whole in NESTED if any(_media_counts(self)) else NESTED[:1]:
-            _check_nesting(self, parts, whole)
+        cached = (self.input_cached_tokens or 0) + (self.input_cache_write_tokens or 0)
+        if (self.input_tokens is not None and cached > self.input_tokens) or any(_media_counts(self)):
+            _check_nesting(self)
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class UsageRecord(msgspec.Struct, frozen=True):
     """One row of one bucket, validated. Its natural key is (bucket_start, dimensions) within a connection."""
 
     bucket_start: datetime
@@ -137,8 +137,8 @@ class RowSetAside:
 
 MAX_ABOUT = 300
 
-MEASURES: tuple[str, ...] = tuple(f.name for f in fields(Measures))
-DIMENSIONS: tuple[str, ...] = tuple(f.name for f in fields(Dimensions))
+MEASURES: tuple[str, ...] = Measures.__struct_fields__
+DIMENSIONS: tuple[str, ...] = Dimensions.__struct_fields__
 TEXT_DIMENSIONS: tuple[str, ...] = tuple(n for n in DIMENSIONS if n not in {"width_s", "batch"})
 
 # Source: field descriptions of the official specification, facts of 2026-08-21 (openai/openai-openapi f85dbe2).
@@ -152,26 +152,26 @@ NESTED: tuple[tuple[tuple[str, ...], str], ...] = (
 )
 
 
-# Every row that was ever read passes through these: a getter is ten times as quick as a loop over names.
-_counts = attrgetter(*MEASURES)
+# Every row that was ever read passes through this: a getter is ten times as quick as a loop over names.
 _media_counts = attrgetter(*(name for name in MEASURES if "_audio_" in name or "_image_" in name))
 
 
 def _refuse_count(measures: Measures) -> NoReturn:
     name, count = next(
         (name, count)
-        for name, count in zip(MEASURES, _counts(measures), strict=True)
+        for name, count in zip(MEASURES, astuple(measures), strict=True)
         if count is not None and not 0 <= count <= MAX_COUNT
     )
     raise ValueError(f"{name} is {count}; 0 to {MAX_COUNT} is expected")
 
 
-def _check_nesting(measures: Measures, parts: Iterable[str], whole: str) -> None:
-    total = getattr(measures, whole)
-    known = [getattr(measures, part) or 0 for part in parts]
-    if total is not None and sum(known) > total:
-        told = " + ".join(f"{part} {count}" for part, count in zip(parts, known, strict=True))
-        raise ValueError(f"{told} exceeds {whole} {total}, of which it is a part")
+def _check_nesting(measures: Measures) -> None:
+    for parts, whole in NESTED:
+        total = getattr(measures, whole)
+        known = [getattr(measures, part) or 0 for part in parts]
+        if total is not None and sum(known) > total:
+            told = " + ".join(f"{part} {count}" for part, count in zip(parts, known, strict=True))
+            raise ValueError(f"{told} exceeds {whole} {total}, of which it is a part")
 
 
 def _check_text(name: str, value: str | None) -> None:

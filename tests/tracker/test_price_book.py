@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace as other
 
 from tests.tracker.builders import DAY, record, store, two_workspaces
 from tracker import clock, price_book, workspace_prices
@@ -49,8 +50,8 @@ def test_a_version_in_use_tells_where_its_rates_come_from(database: Database) ->
 
 
 def test_what_has_no_price_says_why_and_which_rates_it_takes(database: Database) -> None:
-    image = replace(record(4, usage_type="images", model="dall-e-3"), measures=Measures(2, images=3))
-    stores = replace(record(5, usage_type="vector_stores", model=None), measures=Measures(bytes=9))
+    image = other(record(4, usage_type="images", model="dall-e-3"), measures=Measures(2, images=3))
+    stores = other(record(5, usage_type="vector_stores", model=None), measures=Measures(bytes=9))
     store(database, record(model="in-house"), record(1, model="in-house", service_tier="flex"))
     store(database, image, endpoint="images")
     store(database, stores, endpoint="vector_stores")

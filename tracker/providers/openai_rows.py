@@ -57,6 +57,8 @@ class Gathered:
         return (*self._aside, *self._contested.values())
 
     def _kept(self) -> Iterable[UsageRecord | BilledCost]:
+        if not self._contested:
+            return self._rows.values()
         return (row for key, row in self._rows.items() if key not in self._contested)
 
     def _check_number(self) -> None:
