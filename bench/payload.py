@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,30 +12,34 @@ from bench import bulk
 from bench.measure import spread
 from tracker import clock
 from tracker.pricing import price
-from tracker.providers import PROVIDERS, openai, strict_json
+from tracker.providers import PROVIDERS, openai, openai_typed, strict_json
 from tracker.providers.base import Endpoint, Fetched
 from tracker.providers.http import Answer
+from tracker.providers.openai_payload import FAMILIES, usage_rows
 from tracker.usage import UsageRecord
 
 ROWS, HOURS = 120, 24
 DAY = bulk.TODAY - clock.DAY
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 COMPLETIONS = next(each for each in PROVIDERS["openai"].endpoints if each.name == "completions")
 
 
 def run() -> dict[str, object]:
     """Microseconds for one answer, in all and by step."""
     body = json.dumps(page(DAY, rows=ROWS)).encode()
-    value = strict_json.loads(body)
-    records = normalised(value)
+    read = openai_typed.reader(FAMILIES[COMPLETIONS.name], width_s=COMPLETIONS.width_s, until=NOW)
+    records = normalised(body)
     assert len(records) == ROWS
+    assert isinstance(read(body)["data"][0], openai_typed.SoundBucket)
     return {
         "rows": ROWS,
         "bytes": len(body),
-        "whole_us": _us(lambda: priced(normalised(strict_json.loads(body)))),
-        "parse_us": _us(lambda: strict_json.loads(body)),
-        "normalise_us": _us(lambda: normalised(value)),
+        "whole_us": _us(lambda: priced(normalised(body))),
+        "read_us": _us(lambda: read(body)),
+        "normalise_us": _us(lambda: normalised(body)),
         "price_us": _us(lambda: priced(records)),
         "json_loads_us": _us(lambda: json.loads(body)),
+        "careful_us": _us(lambda: careful(body)),
     }
 
 
@@ -71,20 +76,26 @@ def _result(number: int, start: int) -> dict[str, Any]:
 
 
 class _Client:
-    """Gives the parsed page without any network."""
+    """Gives the body without any network."""
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, body: bytes) -> None:
+        self.body = body
 
-    def get(self, _path: str, _params: object = ()) -> Answer:
-        return Answer(self.value, 0, None, "")
+    def get(self, _path: str, _params: object = (), *, read: Callable[[bytes], Any]) -> Answer:
+        return Answer(read(self.body), 0, None, "")
 
 
-def normalised(value: Any, endpoint: Endpoint = COMPLETIONS) -> tuple[UsageRecord, ...]:
-    now = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
-    client: Any = _Client(value)
-    fetched: Fetched = openai.OpenAI().fetch(client, endpoint, DAY, DAY + timedelta(days=1), now=now)
+def normalised(body: bytes, endpoint: Endpoint = COMPLETIONS) -> tuple[UsageRecord, ...]:
+    """The body's rows, as the product reads them from an answer."""
+    client: Any = _Client(body)
+    fetched: Fetched = openai.OpenAI().fetch(client, endpoint, DAY, DAY + timedelta(days=1), now=NOW)
     return fetched.usage
+
+
+def careful(body: bytes) -> list[object]:
+    """The same for a body that is not just so: plain JSON, row by row."""
+    buckets = strict_json.loads(body)["data"]
+    return [row for each in buckets for row in usage_rows(FAMILIES[COMPLETIONS.name], each, width_s=3_600)]
 
 
 def priced(records: tuple[UsageRecord, ...]) -> list[object]:
@@ -92,11 +103,11 @@ def priced(records: tuple[UsageRecord, ...]) -> list[object]:
 
 
 def _us(work: Callable[[], object]) -> dict[str, float]:
-    """Of one call, from stretches of twenty."""
+    """CPU time of one call, from stretches of twenty."""
 
     def twenty() -> None:
         for _ in range(20):
             work()
 
-    found = spread(twenty, times=15)
+    found = spread(twenty, times=15, watch=time.process_time)
     return {name: round(value * 50, 1) if name != "times" else value for name, value in found.items()}

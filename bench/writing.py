@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import tempfile
 import time
@@ -82,7 +83,7 @@ def _key(number: int) -> dict[str, Any]:
 
 def _by_key(database: Database) -> dict[str, Any]:
     """One transaction a key: events, rollup and ledger. The claim before it is not counted."""
-    fetched = Fetched(usage=payload.normalised(payload.page(DAY, rows=ROWS)))
+    fetched = Fetched(usage=payload.normalised(json.dumps(payload.page(DAY, rows=ROWS)).encode()))
     spent: list[float] = []
     recompute = rollup.recompute
 

@@ -25,6 +25,8 @@ from tracker.providers import openai_lists as lists
 from tracker.providers import openai_passport as passport
 from tracker.providers import openai_payload as payload
 from tracker.providers import openai_sentences as sentences
+from tracker.providers import openai_typed as typed
+from tracker.providers import strict_json
 from tracker.providers.base import COSTS, Endpoint, Fetched, KeyFacts, KnownName, Settling, Verdict
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.providers.openai_rows import Gathered
@@ -158,7 +160,13 @@ class OpenAI:
         family = None if endpoint.bills else payload.FAMILIES[endpoint.name]
         gathered, told = Gathered(family), set[datetime]()
         unknown: Counter[str] = Counter()
-        for bucket in _buckets(client, endpoint.path, params):
+        read = typed.reader(family, width_s=endpoint.width_s, until=now + FUTURE) if family else strict_json.loads
+        for bucket in _buckets(client, endpoint.path, params, read):
+            if isinstance(bucket, typed.SoundBucket):
+                _check_within(bucket.start, period)
+                told.add(bucket.start)
+                gathered.add(bucket.records)
+                continue
             unknown.update(payload.unknown_fields(family, bucket))
             if (start := payload.bucket_start(bucket)) > now + FUTURE:
                 day = min(start.date(), period[1] - clock.DAY)
@@ -233,12 +241,14 @@ def _seconds(instant: datetime) -> str:
     return str(int(instant.timestamp()))
 
 
-def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]:
+def _buckets(
+    client: ProviderClient, path: str, params: Params, read: Callable[[bytes], Any] = strict_json.loads
+) -> Iterator[Any]:
     """Every bucket of the chain. It ends on `has_more` false or an empty page; a lost or repeated cursor is refused."""
     seen: set[str] = set()
     cursor: str | None = None
     for _ in range(lists.MAX_PAGES):
-        page = _page(client, path, params, cursor)
+        page = _page(client, path, params, cursor, read)
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise PayloadChanged(f"OpenAI answered {path} without a list of buckets.")
         reached("page read")
@@ -254,12 +264,12 @@ def _buckets(client: ProviderClient, path: str, params: Params) -> Iterator[Any]
     raise PayloadChanged(f"OpenAI gave more than {lists.MAX_PAGES} pages of {path}.")
 
 
-def _page(client: ProviderClient, path: str, params: Params, cursor: str | None) -> Any:
+def _page(client: ProviderClient, path: str, params: Params, cursor: str | None, read: Callable[[bytes], Any]) -> Any:
     """One page. A refused cursor has expired: the chain is begun anew with the unit's next try, never shortened."""
     if cursor is None:
-        return client.get(path, params).json
+        return client.get(path, params, read=read).json
     try:
-        return client.get(path, (*params, ("page", cursor))).json
+        return client.get(path, (*params, ("page", cursor)), read=read).json
     except BadRequest as error:
         refused = str(error)
     raise PayloadChanged(f"OpenAI no longer knows its own cursor for {path}. {refused}")

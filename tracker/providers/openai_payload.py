@@ -272,7 +272,7 @@ def _shown(value: Json) -> str:
 def _dimensions(family: Family, row: Mapping[str, Json], width_s: int) -> Dimensions:
     values = [row.get(name) for name in family.dimensions]
     try:
-        return _interned(family.name, width_s, *values)
+        return interned_dimensions(family.name, width_s, *values)
     except TypeError:  # an object or a list can be no key: it is no dimension either, which is said here
         return _made_dimensions(family.name, width_s, *values)
 
@@ -287,7 +287,7 @@ def _made_dimensions(usage_type: str, width_s: int, *values: Json) -> Dimensions
 
 
 # Typed, because 1 is True as a key, and false as a dimension. What raises is not kept.
-_interned = lru_cache(maxsize=20_000, typed=True)(_made_dimensions)
+interned_dimensions = lru_cache(maxsize=20_000, typed=True)(_made_dimensions)
 
 
 def _measures(family: Family, row: Mapping[str, Json]) -> Measures:

@@ -104,8 +104,10 @@ class ProviderClient:
     limited: Callable[[datetime], None] = lambda _: None
     part: Callable[[], float] = jitter
 
-    def get(self, path: str, params: Params = ()) -> Answer:
+    def get(self, path: str, params: Params = (), *, read: Callable[[bytes], Json] = strict_json.loads) -> Answer:
         """The answer to GET `path`, asked again within the limits; a ProviderError of the right kind otherwise.
+
+        `read` makes of the body what becomes the answer's `json`; PayloadChanged where it cannot.
 
         ValueError for a path that is not allowed, BadConfiguration for a foreign host while only this machine may
         be called; both before a connection is made. `limited` is told of each 429 that is
@@ -117,7 +119,7 @@ class ProviderClient:
         attempt, waited_s = 1, 0.0
         while True:
             try:
-                return self._once(path, params)
+                return self._once(path, params, read)
             except (ProviderDown, RateLimited) as error:
                 told = error.told_s if isinstance(error, RateLimited) else None
                 wait_s = next_wait_s(attempt, told_s=told, waited_s=waited_s, limits=self.limits, part=self.part())
@@ -134,7 +136,7 @@ class ProviderClient:
         if self.connection.loopback_only and not is_loopback(httpx.URL(self.base_url).host):
             raise BadConfiguration("While TRACKER_NOW is set, only addresses of this machine are called.")
 
-    def _once(self, path: str, params: Params) -> Answer:
+    def _once(self, path: str, params: Params, read: Callable[[bytes], Json]) -> Answer:
         received = _Received()
         call_id = self.calls.started("GET", path)
         began = time.monotonic()
@@ -151,7 +153,7 @@ class ProviderClient:
         where = f"GET {path}"
         if trouble:
             raise ProviderDown(f"{self.title} {trouble} ({where}).")
-        return self._judge(received, where)
+        return self._judge(received, where, read)
 
     def _receive(self, path: str, params: Params, *, into: _Received) -> str | None:
         """Fill `into` within the deadline; what the connection suffered from, None when nothing."""
@@ -187,7 +189,7 @@ class ProviderClient:
         finally:
             into.body = bytes(body)
 
-    def _judge(self, received: _Received, where: str) -> Answer:
+    def _judge(self, received: _Received, where: str, read: Callable[[bytes], Json]) -> Answer:
         """The good answer; every other status raises what it stands for."""
         status = received.status or 0
         if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -198,15 +200,15 @@ class ProviderClient:
             raise self.explain(refusal(status, received.body))
         if status >= httpx.codes.MULTIPLE_CHOICES:
             raise PayloadChanged(f"{self.title} answered with a redirect, which is never followed ({where}).")
-        return self._accept(received, where)
+        return self._accept(received, where, read)
 
-    def _accept(self, received: _Received, where: str) -> Answer:
+    def _accept(self, received: _Received, where: str, read: Callable[[bytes], Json]) -> Answer:
         sha256 = hashlib.sha256(received.body).hexdigest()
         if unusable := _unusable(received, self.limits):
             raise PayloadChanged(f"{self.title} {unusable} ({where}).", body_sha256=sha256)
         served_at = _date(received.header("date"))
         self._check_clock(served_at, where)
-        value = strict_json.loads(received.body)
+        value = read(received.body)
         if isinstance(value, dict) and value.get("error") is not None:
             raise PayloadChanged(f"{self.title} answered with an error under status 200 ({where}).", body_sha256=sha256)
         return Answer(value, len(received.body), served_at, sha256)
