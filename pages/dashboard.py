@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import cards, charts, demo, kept, live, needs, notices, palette, tables, text
+from pages.ui import arithmetic, cards, charts, demo, kept, live, needs, notices, palette, tables, text
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
@@ -152,7 +152,9 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
         colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
         prices = {line.name: _price(line, found.get(line.name), seen) for line in lines}
-        frame = tables.lines_frame(lines, colours, prices, what=split.value, change=change)
+        frame = tables.lines_frame(
+            lines, colours, prices, what=split.value, change=change, why=why if split is Split.MODEL else None
+        )
         st.dataframe(
             frame if any(line.change is not None for line in lines) else frame.drop(columns=change),
             hide_index=True,
@@ -169,6 +171,11 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         )
 
 
+def why(line: Line) -> str:
+    """Where a model's newest day is explained."""
+    return arithmetic.address(line.newest, line.name)
+
+
 def _price(line: Line, source: Source | None, seen: Overview) -> str:
     """Where the price is from: "list, 2 Nov" or "yours, 1 Oct"; that some of it has none goes before."""
     if line.unpriced_rows:
@@ -182,11 +189,12 @@ def _line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),
-        split.value: st.column_config.TextColumn(pinned=True, width=168),
+        split.value: st.column_config.TextColumn(pinned=True, width=148),
         "Estimate": number(format="dollar", width=84),
-        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=104, color="gray"),
-        change: number(format="%+.2f", width=76, help="Against the same days, complete in both months."),
-        "Tokens (M)": number(format="%,.1f", width=80),
+        tables.WHY: tables.why_column("Why this number? The arithmetic of the newest of these days."),
+        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=86, color="gray"),
+        change: number(format="%+.2f", width=72, help="Against the same days, complete in both months."),
+        "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=72),
         "$ per M tokens": number(format="%.2f", width=100),
         "Cached input": number(format="%.1f %%", width=88),

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import text
+from pages.ui import arithmetic, text
 from tracker.export import cell
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
@@ -29,17 +29,29 @@ STATES = {
     DayMark.MISSING: "not read",
 }
 
+WHY = "Why?"
+
 
 def lines_frame(
-    lines: Sequence[Line], colours: Mapping[str, str], prices: Mapping[str, str], *, what: str, change: str
+    lines: Sequence[Line],
+    colours: Mapping[str, str],
+    prices: Mapping[str, str],
+    *,
+    what: str,
+    change: str,
+    why: Callable[[Line], str] | None = None,
 ) -> pd.DataFrame:
-    """The chart's names as rows: what each costs, part of the whole, unit price and price source."""
+    """The chart's names as rows: what each costs, part of the whole, unit price and price source.
+
+    `why` is where the arithmetic of a line stands; without it there is no such column.
+    """
     return pd.DataFrame(
         [
             {
                 "": swatch(colours.get(line.name, "")),
                 what: cell(line.name),
                 "Estimate": number(line.estimate),
+                **({WHY: why(line)} if why else {}),
                 "Share": number(line.share),
                 change: number(line.change),
                 "Tokens (M)": None if line.tokens is None else line.tokens / 1e6,
@@ -101,6 +113,7 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
                 f"Hour ({zone})": event.at,
                 "Model": cell(event.model),
                 "Estimate": number(event.estimate),
+                WHY: arithmetic.address(event.at.date(), event.model),
                 "Price": "" if event.basis is CostBasis.ESTIMATED else event.basis.value,
                 "Requests": event.requests,
                 "Input tokens": event.input_tokens,
@@ -121,9 +134,15 @@ def event_columns(zone: str = "UTC") -> dict[str, ColumnConfig]:
     return {
         f"Hour ({zone})": st.column_config.DatetimeColumn(format="D MMM, HH:mm", timezone=zone, pinned=True),
         "Estimate": st.column_config.NumberColumn(format="$%.4f", help="Tokens × list price."),
+        WHY: why_column("Why this number? The arithmetic of the model's day."),
         "Price": st.column_config.TextColumn(width=84, help="Why an event has no estimate, or costs nothing."),
         **{name: st.column_config.NumberColumn(format="localized") for name in counts},
     }
+
+
+def why_column(explained: str) -> ColumnConfig:
+    """A column of links to the arithmetic behind an estimate."""
+    return st.column_config.LinkColumn(width=48, help=explained, display_text=":material/calculate:")
 
 
 def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:

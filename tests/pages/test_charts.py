@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tomllib
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import altair as alt
 import pytest
 
+from pages import dashboard
 from pages.registry import PAGES
 from pages.ui import charts, tables
 from pages.ui.palette import Palette, palette
@@ -18,7 +19,10 @@ from tracker import colours as colours_of
 from tracker.overview import stacks
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
+from tracker.overview.events import Event
 from tracker.overview.figures import Cell, Measure
+from tracker.overview.lines import lines
+from tracker.usage import CostBasis
 
 TODAY = date(2026, 11, 23)
 WEEK = Cycle(TODAY).week
@@ -121,3 +125,16 @@ def test_the_pace_of_the_budget_and_unusual_days_are_drawn_within_the_chart() ->
 
 def test_every_way_to_another_page_leads_to_one() -> None:
     assert {way.value for way in Way} <= {page.path for page in PAGES}
+
+
+def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
+    day = date(2026, 11, 2)
+    (line,) = lines([Cell(day, "a&b=c", Decimal(1), 10, 1)], [day])
+    at = datetime(2026, 11, 2, 23, tzinfo=UTC)
+    event = Event(at, None, "images", None, None, None, None, None, None, None, CostBasis.UNPRICED)
+
+    found = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="", why=dashboard.why)
+
+    assert found[tables.WHY][0] == "/prices?view=Why+this+number%3F&day=2026-11-02&model=a%26b%3Dc"
+    assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")
+    assert tables.events_frame([event])[tables.WHY][0].endswith("day=2026-11-02&model=%28no+model%29")

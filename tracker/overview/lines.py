@@ -17,7 +17,8 @@ class Line:
     """Sums of one name over the days; None where nothing is known. Percentages have one decimal.
 
     `share` is of the known estimate of all lines, `per_million` USD a million tokens of what is priced, `cached` the
-    part of the input that came from the cache, `by_day` the estimate of each day for a small line.
+    part of the input that came from the cache, `by_day` the estimate of each day for a small line, `newest` the last
+    of the days on which it was used.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Line:
     cached: Decimal | None
     unpriced_rows: int
     by_day: tuple[Decimal, ...]
+    newest: date
 
 
 def lines(cells: Sequence[Cell], days: Sequence[date], changes: Mapping[str, Decimal] | None = None) -> list[Line]:
@@ -67,6 +69,7 @@ def _line(
         cached=_percent(Decimal(cached), Decimal(given)) if given and cached is not None else None,
         unpriced_rows=unpriced,
         by_day=tuple(by_day.get(day, Decimal()) for day in days),
+        newest=max(by_day),
     )
 
 

@@ -37,6 +37,7 @@ def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
         Decimal("25.0"),
         (Decimal(3), Decimal(0)),
     )
+    assert [line.newest for line in (first, second, third)] == [SECOND, FIRST, FIRST]
     assert (second.per_million, second.change, second.unpriced_rows) == (None, Decimal(0), 1)
     assert (third.name, third.estimate, third.share, third.change, third.tokens) == ("c", None, None, None, None)
 
