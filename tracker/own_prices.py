@@ -79,6 +79,8 @@ class OwnPrices:
 
     def for_tokens(self, provider: str, model: str, variant: str, day: date) -> OwnPrice | None:
         """The price in force for tokens of a model and tier."""
+        if not self.prices:  # so of most workspaces, and asked for every row
+            return None
         return self._last(
             each
             for each in self.prices

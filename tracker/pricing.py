@@ -13,6 +13,8 @@ from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
+import msgspec
+
 from tracker.own_prices import NO_PRICES, UNIT_RATES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import agreed
 from tracker.ratecards import SOURCE, RateCard, Region, rate_card
@@ -54,8 +56,7 @@ class PriceVersion:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(msgspec.Struct, frozen=True):
     """An exact, unrounded cost in USD (None: unpriced), how it came about, and what to know about it.
 
     `own` is the agreed price that was applied; `version` are the list's rates under it, None where the list has none.

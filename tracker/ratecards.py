@@ -100,10 +100,9 @@ class Region:
 
     def unpriced(self, measures: Measures) -> str | None:
         """The token class that was used and has no rate at all."""
-        return next(
-            (name for name in ("input_tokens", "output_tokens") if getattr(measures, name) and name not in self.priced),
-            None,
-        )
+        if measures.input_tokens and "input_tokens" not in self.priced:
+            return "input_tokens"
+        return "output_tokens" if measures.output_tokens and "output_tokens" not in self.priced else None
 
 
 @dataclass(frozen=True)
@@ -123,13 +122,17 @@ class RateCard:
 
     def region(self, input_tokens: int, *, requests: int) -> Region:
         """The rates for the average request. "Above" means more than the threshold, which itself is still below."""
-        exceeded = [region for region in self.regions if region.above == 0 or input_tokens > region.above * requests]
-        return exceeded[-1]
+        found = self.regions[0]
+        for region in self.regions[1:]:
+            if input_tokens > region.above * requests:
+                found = region
+        return found
 
     def __hash__(self) -> int:
         return hash((self.model, self.variant, self.content_sha256))
 
 
+@lru_cache(maxsize=16_384)
 def rate_card(provider: str, model_ref: str, variant: str, day: date) -> RateCard | str:
     """The card for a UTC day, or why there is none (the rest of "Unpriced: …")."""
     model = _find(provider, model_ref)
