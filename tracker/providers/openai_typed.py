@@ -7,7 +7,7 @@ nesting that cannot be true) is left to `strict_json` and `openai_payload`, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -131,29 +131,29 @@ def _sound(bucket: _Bucket, family: Family, width_s: int, last: int) -> SoundBuc
     if not 0 < end - start <= width_s or start % width_s or start > last:
         raise ValueError("times that do not fit the width, or lie in the future")
     at = datetime.fromtimestamp(start, UTC)
-    return SoundBucket(at, [_record(row, at, family.name, width_s) for row in bucket.results])
-
-
-def _record(row: Any, at: datetime, family_name: str, width_s: int) -> UsageRecord:
-    counts_of, dimensions_of, beside = _getters(family_name)
-    counts = _with_cached(counts_of(row)) if beside else counts_of(row)
-    return UsageRecord(at, interned_dimensions(family_name, width_s, *dimensions_of(row)), Measures(*counts))
-
-
-def _with_cached(counts: tuple[int | None, ...]) -> list[int | None]:
-    """The audio and image counts with their cached part, where both were told."""
-    found = list(counts)
-    for whole, cached in BESIDE:
-        one, other = found[whole], found[cached]
-        if one is not None and other is not None:
-            found[whole] = one + other
-    return found
+    counts_of, dimensions_of = _getters(family.name)
+    records = [
+        UsageRecord(at, interned_dimensions(family.name, width_s, *dimensions_of(row)), Measures(*counts_of(row)))
+        for row in bucket.results
+    ]
+    return SoundBucket(at, records)
 
 
 @lru_cache(maxsize=32)
-def _getters(family_name: str) -> tuple[Callable[[Any], tuple[int | None, ...]], Callable[[Any], Any], bool]:
-    """How to get a row's counts (in the order of MEASURES) and its dimensions; whether cached parts stand beside."""
+def _getters(family_name: str) -> tuple[Callable[[Any], Sequence[int | None]], Callable[[Any], Any]]:
+    """How to get a row's counts, in the order of MEASURES, and its dimensions, in the family's."""
     family = FAMILIES[family_name]
     fields = {**family.required, **family.optional}
+    counts_of = attrgetter(*(fields.get(name, NOTHING) for name in MEASURES))
     beside = any(cached in fields for _, cached in CACHED_BESIDE)
-    return attrgetter(*(fields.get(name, NOTHING) for name in MEASURES)), attrgetter(*family.dimensions), beside
+    return (lambda row: _with_cached(counts_of(row))) if beside else counts_of, attrgetter(*family.dimensions)
+
+
+def _with_cached(counts: Sequence[int | None]) -> Sequence[int | None]:
+    """The audio and image counts with their cached part, where both were told."""
+    found = counts
+    for whole, cached in BESIDE:
+        uncached, more = counts[whole], counts[cached]
+        if more and uncached is not None:
+            found = [*found[:whole], uncached + more, *found[whole + 1 :]]
+    return found
