@@ -20,9 +20,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from procrastinate import App, BaseRetryStrategy, PsycopgConnector, RetryDecision, jobs
+from procrastinate import App, PsycopgConnector, jobs
 from sqlalchemy.exc import DBAPIError
 
+from jobs.queued import CHECK, NAMES, DatabaseRetry, Item, items_of
 from jobs.worker import THREADS, UNWELL_AFTER_S, Stopping
 from tracker import checking, fetching, health, passports, reconcile, runs
 from tracker.clock import utc_now
@@ -32,7 +33,7 @@ from tracker.fetching import Done, Outcome
 from tracker.health import Health
 from tracker.migrations.queue import SCHEMA
 from tracker.product import Product
-from tracker.reconcile import Connection, Plan
+from tracker.reconcile import Connection
 from tracker.runs import Run
 
 log = logging.getLogger(__name__)
@@ -42,66 +43,11 @@ UNITS, UPKEEP = "units", "upkeep"
 LOOK, RECOVER, PRUNE = "* * * * * */2", "* * * * * */15", "17 3 * * *"
 """When the ledger is looked at, when jobs of dead workers are dropped, and when old ones go. Seconds stand last."""
 
-DEPTH = 40
-"""Jobs of one connection that wait at most: what is due is looked at again before they are done."""
-
 BEAT_S, DEAD_AFTER_S = 5, 20
 KEPT_HOURS = 72
-MOST_RETRIES = 5
 TICK_S, RESTART_S = 0.25, 2.0
 QUIET_S = 10
 """A connection that was not worked on for so long has come to the end of a run."""
-
-CHECK, NAMES, PASSPORT = "check", "names", "passport"
-
-
-@dataclass(frozen=True)
-class Item:
-    """What a job names: a connection, and a unit by its endpoint and first day, or one of the words above."""
-
-    connection: Connection
-    what: str
-    start: str = ""
-
-    @property
-    def lock(self) -> str:
-        """Jobs of one connection run one after the other, wherever."""
-        return f"key:{self.connection.provider_key_id}"
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        of = self.connection
-        return {"workspace": of.workspace_id, "key": of.provider_key_id, "what": self.what, "start": self.start}
-
-    @classmethod
-    def of(cls, arguments: dict[str, Any]) -> Item:
-        of = Connection(arguments["workspace"], arguments["key"])
-        return cls(of, arguments["what"], arguments["start"])
-
-
-def retry_in_s(exception: BaseException, attempts: int) -> int | None:
-    """Seconds until a job is tried again that was tried so often before; None: not by the queue."""
-    lost = isinstance(exception, DBAPIError) and is_retryable(exception)
-    return 2**attempts if lost and attempts < MOST_RETRIES else None
-
-
-class DatabaseRetry(BaseRetryStrategy):
-    """A job that the database failed is tried again soon. What a provider fails is the ledger's to put off."""
-
-    def get_retry_decision(self, *, exception: BaseException, job: jobs.Job) -> RetryDecision | None:
-        seconds = retry_in_s(exception, job.attempts)
-        return None if seconds is None else RetryDecision(retry_in={"seconds": seconds})
-
-
-def items_of(connection: Connection, plan: Plan) -> list[Item]:
-    """What a connection owes, as jobs, in order."""
-    if plan.needs_check:
-        return [Item(connection, CHECK)]
-    if plan.units:
-        return [Item(connection, unit.endpoint, str(unit.start)) for unit in plan.units[:DEPTH]]
-    if plan.names_due:
-        return [Item(connection, NAMES)]
-    return [Item(connection, PASSPORT)] if plan.passport_due else []
 
 
 @dataclass

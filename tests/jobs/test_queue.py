@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 from jobs import queue
 from jobs.__main__ import once
-from jobs.queue import QueueWorker, retry_in_s
+from jobs.queue import QueueWorker
+from jobs.queued import retry_in_s
 from tests.conftest import fresh_name
 from tests.installation import NOW, Installation, assert_equal_until, installed
 from tests.postgres import PostgresServer
