@@ -23,7 +23,7 @@ from typing import Any
 from procrastinate import App, PsycopgConnector, jobs
 from sqlalchemy.exc import DBAPIError
 
-from jobs.queued import CHECK, NAMES, DatabaseRetry, Item, items_of
+from jobs.queued import CHECK, NAMES, DatabaseRetry, Item, Jobs, items_of
 from jobs.worker import THREADS, UNWELL_AFTER_S, Stopping
 from tracker import checking, fetching, health, passports, reconcile, runs
 from tracker.clock import utc_now
@@ -46,19 +46,24 @@ LOOK, RECOVER, PRUNE = "* * * * * */2", "* * * * * */15", "17 3 * * *"
 BEAT_S, DEAD_AFTER_S = 5, 20
 KEPT_HOURS = 72
 TICK_S, RESTART_S = 0.25, 2.0
+
+FETCH_S = 0.25
+"""Between looks for jobs. A connection's next job waits for its lock, and nobody is told when that is free."""
+
 QUIET_S = 10
 """A connection that was not worked on for so long has come to the end of a run."""
 
 
 @dataclass
 class QueueWorker:
-    """One process's worker of this engine; `name` owns its leases."""
+    """One process's worker of this engine; `name` owns its leases, `taken` counts the jobs it took."""
 
     product: Product
     threads: int = THREADS
     name: str = field(default_factory=lambda: f"q-{secrets.token_hex(6)}")
     started_at: datetime = field(default_factory=utc_now)
     stopping: threading.Event = field(default_factory=threading.Event)
+    taken: int = 0
     _busy: int = 0
     _runs: dict[Connection, tuple[Run, float]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -81,6 +86,7 @@ class QueueWorker:
         """Do what a job names, if it is still owed. Raises only what `DatabaseRetry` may want to try again."""
         with self._lock:
             self._busy += 1
+            self.taken += 1
         try:
             done = self._done(item)
         finally:
@@ -183,6 +189,7 @@ def app_of(worker: QueueWorker) -> App:
         max_size=worker.threads + 3,
     )
     app = App(connector=connector)
+    app.job_manager = Jobs(app.connector)
 
     @app.task(name="unit", queue=UNITS, retry=DatabaseRetry())
     def _unit(**arguments: Any) -> None:
@@ -246,7 +253,7 @@ async def work(app: App, worker: QueueWorker, *, forever: bool = True) -> None:
         name=worker.name,
         concurrency=worker.threads,
         wait=forever,
-        fetch_job_polling_interval=1.0,
+        fetch_job_polling_interval=FETCH_S,
         install_signal_handlers=False,
         delete_jobs="successful",
         update_heartbeat_interval=BEAT_S,
@@ -285,8 +292,10 @@ async def run_once(worker: QueueWorker, *, owes: Callable[[], bool], poll_s: flo
     async with app.open_async():
         while not worker.stopping.is_set():
             await drop_stalled(app)
-            made = await look(app, worker)
+            made, before = await look(app, worker), worker.taken
             await work(app, worker, forever=False)
-            if not made and not await asyncio.to_thread(owes):
+            if made or worker.taken > before:  # the queue tells of no job whose connection has another in work
+                continue
+            if not await asyncio.to_thread(owes):
                 return
-            await asyncio.sleep(0 if made else poll_s)
+            await asyncio.sleep(poll_s)

@@ -1,11 +1,13 @@
-"""What is put into Procrastinate's queue: what a job names, and when it is tried again."""
+"""What is put into Procrastinate's queue: what a job names, when it is tried again, and how workers take it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from procrastinate import BaseRetryStrategy, RetryDecision, jobs
+from procrastinate import BaseRetryStrategy, RetryDecision, exceptions, jobs
+from procrastinate.manager import JobManager
 from sqlalchemy.exc import DBAPIError
 
 from tracker.db import is_retryable
@@ -66,3 +68,16 @@ def items_of(connection: Connection, plan: Plan) -> list[Item]:
     if plan.names_due:
         return [Item(connection, NAMES)]
     return [Item(connection, PASSPORT)] if plan.passport_due else []
+
+
+class Jobs(JobManager):
+    """Procrastinate's, for many workers: two that reach for jobs of one connection at once are told of it by an error.
+
+    The one that came second has no job for now, and goes on; unheeded, the error would end its worker.
+    """
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
+        try:
+            return await super().fetch_job(queues, worker_id)
+        except exceptions.UniqueViolation:
+            return None

@@ -13,23 +13,26 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from procrastinate import exceptions
+from procrastinate import exceptions, jobs
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
 
 from jobs import queue
 from jobs.__main__ import once
 from jobs.queue import QueueWorker
-from jobs.queued import retry_in_s
+from jobs.queued import Item, retry_in_s
 from tests.conftest import fresh_name
-from tests.installation import NOW, Installation, assert_equal_until, installed
+from tests.installation import NOW, TODAY, Installation, assert_equal_until, installed
 from tests.postgres import PostgresServer
-from tracker import access, connections, reconcile
+from tracker import access, clock, connections, reconcile, runs
 from tracker.clock import utc_now
+from tracker.models import ProviderKey
 from tracker.reconcile import Connection
 from tracker.sandbox import World
 
 PATIENCE_S = 60.0
+OF_IT = col(ProviderKey.workspace_id) == 1
 
 
 @pytest.fixture
@@ -40,6 +43,23 @@ def installation(postgres_server: PostgresServer, migrated_template: str, tmp_pa
         installed(World(days=4, keeps=4), url, tmp_path) as made,
     ):
         yield made
+
+
+@pytest.fixture
+def short(installation: Installation) -> Installation:
+    """One of which the provider has told already how far its history goes: no job is put off at that edge."""
+    with installation.product.database.workspace(installation.workspace_id, write=True) as session:
+        session.exec(select(ProviderKey).where(OF_IT)).one().history_from = TODAY - 3 * clock.DAY
+    return installation
+
+
+def libpq(installation: Installation) -> str:
+    return installation.environ["TRACKER_DATABASE_URL"].replace("+psycopg", "")
+
+
+def living(installation: Installation) -> int:
+    with installation.product.database.exempt() as session:
+        return runs.living_workers(session, now=utc_now())
 
 
 def worker_of(installation: Installation) -> QueueWorker:
@@ -55,8 +75,7 @@ def read_by_queue(installation: Installation) -> int:
 
 def tell_queue(installation: Installation, statement: str) -> None:
     """Do something to the queue's tables, as their owner."""
-    url = installation.environ["TRACKER_DATABASE_URL"].replace("+psycopg", "")
-    with psycopg.connect(url, options="-c search_path=procrastinate") as connection:
+    with psycopg.connect(libpq(installation), options="-c search_path=procrastinate") as connection:
         connection.execute(statement.encode())
 
 
@@ -77,9 +96,9 @@ def test_everything_due_is_read_once(installation: Installation) -> None:
     assert len(told) == len(set(told))
 
 
-def test_jobs_that_are_lost_doubled_or_late_change_nothing(installation: Installation) -> None:
-    worker = worker_of(installation)
-    reconcile.look_everywhere(installation.product, now=utc_now())
+def test_jobs_that_are_lost_doubled_or_late_change_nothing(short: Installation) -> None:
+    worker = worker_of(short)
+    reconcile.look_everywhere(short.product, now=utc_now())
 
     async def twice_and_lost() -> int:
         app = queue.app_of(worker)
@@ -88,28 +107,28 @@ def test_jobs_that_are_lost_doubled_or_late_change_nothing(installation: Install
             assert await queue.look(app, worker) == 0  # each has its job already
             for item in worker.owed()[:3]:
                 await app.configure_task("unit", queue=queue.UNITS).defer_async(**item.arguments)
-            tell_queue(installation, "delete from procrastinate_jobs where id % 2 = 0")
+            tell_queue(short, "delete from procrastinate_jobs where id % 2 = 0")
             return made
 
     assert asyncio.run(twice_and_lost()) > 10
     worker.stop()
 
-    assert read_by_queue(installation) == 0
-    assert_equal_until(installation, NOW)
+    assert read_by_queue(short) == 0
+    assert_equal_until(short, NOW)
 
 
-def test_without_its_tables_the_worker_does_not_start_and_migrate_makes_them_again(installation: Installation) -> None:
-    tell_queue(installation, "drop schema procrastinate cascade")
-    process = installation.process("jobs", "--once", "--engine", "procrastinate")
+def test_without_its_tables_the_worker_does_not_start_and_migrate_makes_them_again(short: Installation) -> None:
+    tell_queue(short, "drop schema procrastinate cascade")
+    process = short.process("jobs", "--once", "--engine", "procrastinate")
     _, told = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, b"python -m tracker migrate" in told) == (78, True)
 
-    migrated = installation.process("tracker", "migrate")
+    migrated = short.process("tracker", "migrate")
     migrated.communicate(timeout=PATIENCE_S)
 
     assert migrated.returncode == 0
-    assert read_by_queue(installation) == 0
-    assert_equal_until(installation, NOW)
+    assert read_by_queue(short) == 0
+    assert_equal_until(short, NOW)
 
 
 def test_of_two_workers_of_both_engines_one_killed_and_switched_back_nothing_is_lost(
@@ -119,7 +138,7 @@ def test_of_two_workers_of_both_engines_one_killed_and_switched_back_nothing_is_
     killed = installation.process("jobs", "--engine", "procrastinate")
     until(killed, lambda: len(installation.server.requests) >= 12)
     other = installation.process("jobs")
-    until(other, lambda: len(installation.server.requests) >= 20)
+    until(other, lambda: living(installation) == 2)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     other.send_signal(signal.SIGTERM)
@@ -132,9 +151,9 @@ def test_of_two_workers_of_both_engines_one_killed_and_switched_back_nothing_is_
     assert_equal_until(installation, NOW)
 
 
-def test_the_jobs_of_a_worker_that_is_gone_are_dropped_and_done_by_another(installation: Installation) -> None:
-    worker = worker_of(installation)
-    reconcile.look_everywhere(installation.product, now=utc_now())
+def test_the_jobs_of_a_worker_that_is_gone_are_dropped_and_done_by_another(short: Installation) -> None:
+    worker = worker_of(short)
+    reconcile.look_everywhere(short.product, now=utc_now())
 
     async def taken_by_the_dead() -> tuple[int, int]:
         app = queue.app_of(worker)
@@ -147,7 +166,7 @@ def test_the_jobs_of_a_worker_that_is_gone_are_dropped_and_done_by_another(insta
             assert await app.job_manager.fetch_job(queues=[queue.UNITS], worker_id=dead) is None
             alive = await queue.drop_stalled(app, dead_after_s=60)
             tell_queue(
-                installation,
+                short,
                 "update procrastinate_workers set last_heartbeat = now() - interval '2 minutes'",
             )
             return alive, await queue.drop_stalled(app, dead_after_s=60)
@@ -155,8 +174,33 @@ def test_the_jobs_of_a_worker_that_is_gone_are_dropped_and_done_by_another(insta
     assert asyncio.run(taken_by_the_dead()) == (0, 1)
     worker.stop()
 
-    assert read_by_queue(installation) == 0
-    assert_equal_until(installation, NOW)
+    assert read_by_queue(short) == 0
+    assert_equal_until(short, NOW)
+
+
+def test_of_two_workers_that_reach_for_one_connection_at_once_the_second_has_no_job(installation: Installation) -> None:
+    """One is taking a job; before it is done, a job that comes first is deferred, and the other reaches for that."""
+    worker = worker_of(installation)
+    of = Connection(1, 1)
+
+    async def both() -> jobs.Job | None:
+        app = queue.app_of(worker)
+        other = await psycopg.AsyncConnection.connect(libpq(installation), options="-c search_path=procrastinate")
+        async with app.open_async(), other:
+            one, two = [await app.job_manager.register_worker() for _ in range(2)]
+            later, first = (app.configure_task("unit", lock="key:1", queue=queue.UNITS, priority=n) for n in (0, 1))
+            await later.defer_async(**Item(of, "completions", "2026-11-16").arguments)
+            await other.execute("select procrastinate_fetch_job_v2(array['units'], %s)", [one])
+            await first.defer_async(**Item(of, "completions", "2026-11-23").arguments)
+            reaching = asyncio.create_task(app.job_manager.fetch_job(queues=[queue.UNITS], worker_id=two))
+            waiting = "select from pg_locks where not granted"
+            while await (await other.execute(waiting)).fetchone() is None:
+                assert not reaching.done()
+            await other.commit()
+            return await reaching
+
+    assert asyncio.run(both()) is None
+    worker.stop()
 
 
 def test_sigterm_ends_the_worker_in_order(installation: Installation) -> None:
@@ -167,7 +211,7 @@ def test_sigterm_ends_the_worker_in_order(installation: Installation) -> None:
 
     assert process.returncode == 0, told.decode()[-2_000:]
     leased = "select count(*) from coverage where lease_owner is not null"
-    with psycopg.connect(installation.environ["TRACKER_DATABASE_URL"].replace("+psycopg", "")) as connection:
+    with psycopg.connect(libpq(installation)) as connection:
         assert connection.execute(leased.encode()).fetchone() == (0,)
 
 
