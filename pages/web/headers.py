@@ -21,7 +21,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pages.web import cookie, social, visitor
+from pages.web import cookie, returning, social, visitor
 from tracker import metrics
 from tracker.config import Settings, is_loopback
 from tracker.oidc import CALLBACK
@@ -86,7 +86,10 @@ class Guard:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = {name for name, _ in self._headers}
-                told = social.tamed(message.get("headers", []), secure=cookie.is_secure(self._settings))
+                secure = cookie.is_secure(self._settings)
+                told = social.tamed(message.get("headers", []), secure=secure)
+                if scope["type"] == "http":
+                    told = returning.told(scope["path"], Headers(scope=scope), told, secure=secure)
                 kept = [(name, text) for name, text in told if name.lower() not in own]
                 message = {**message, "headers": [*kept, *self._headers]}
             await send(message)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pages.web import social
+from pages.web import returning, social
 from tracker.config import load
 
 OPENID = {
@@ -71,3 +71,20 @@ def test_the_server_is_told_of_the_provider_without_a_file(tmp_path: Path) -> No
     assert told["in"]["server_metadata_url"] == "https://id.example/tenant/.well-known/openid-configuration"
     assert told["again"]["authorize_params"] == {"max_age": "0"}
     assert [file.name for file in tmp_path.iterdir()] == ["cookie-secret"]
+
+
+@pytest.mark.parametrize(
+    ("referer", "page"),
+    [
+        ("http://here:8501/explore?by=project&only=%C3%A4", "/explore?by=project&only=%C3%A4"),
+        ("http://here:8501/", "/"),
+        ("http://elsewhere/explore", ""),
+        ("http://here:8501//elsewhere/", ""),
+        ("http://here:8501/export/usage.csv?from=2026-11-01", ""),
+        ("http://here:8501/?" + "a" * 2_000, ""),
+        ("http://[here", ""),
+        ("", ""),
+    ],
+)
+def test_the_way_back_from_a_provider_is_a_page_of_this_site_or_none(referer: str, page: str) -> None:
+    assert returning.page_of(referer, "here:8501") == page

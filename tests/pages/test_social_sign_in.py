@@ -135,9 +135,15 @@ def test_somebody_who_returns_is_known_by_issuer_and_subject_alone(
     is_in(page, "hal@acme.example")
     context.clear_cookies()
 
-    come(page, social_site, provider, Person("hal", "moved@elsewhere.example", verified=False))
+    provider.person = Person("hal", "moved@elsewhere.example", verified=False)
+    shared = f"{social_site.base_url}/explore?range=custom&from=2026-11-01&to=2026-11-20&by=project&m=tokens"
+    page.goto(shared)
+    go_on(page)
 
     is_in(page, "hal@acme.example")
+    expect(page.get_by_role("heading", name="Explore", exact=True)).to_be_visible()
+    expect(page).to_have_url(shared)
+    assert "back_to" not in cookies(context)
 
 
 def test_an_account_of_the_address_is_connected_once_its_password_is_typed(
