@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.ui import text, ways
 from pages.ui.ways import Way
+from tracker.explore.view import Grain, Preset, View
 from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
@@ -17,13 +18,14 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Need:
-    """A bold fact, what follows from it, and where to go on: the words on the button, and the way."""
+    """A bold fact, what follows from it, and where to go on: the words on the button, the way, the view there."""
 
     icon: str
     fact: str
     consequence: str
     step: str
     way: Way
+    view: View | None = None
 
 
 def draw(seen: Overview) -> None:
@@ -38,7 +40,7 @@ def draw(seen: Overview) -> None:
                     text.dollars(f":orange[:material/{need.icon}:] **{need.fact}**  \n:gray[{need.consequence}]"),
                     width="stretch",
                 )
-                ways.button(need.step, need.way, key=f"need-{place}")
+                ways.button(need.step, need.way, key=f"need-{place}", view=need.view)
         if len(found) > MOST:
             st.caption(f"{len(found) - MOST} more.")
         if not found:
@@ -137,7 +139,8 @@ def _unusual(seen: Overview) -> Iterator[Need]:
         day = f"{found.day:%a} {text.day(found.day, today=seen.cycle.today)}"
         fact = f"{day} was unusual: {text.money(found.spend)}, at most {text.money(found.dearest)} on such days before."
         rise = f"{text.quoted(found.model)} made {found.part} % of the rise."
-        yield Need("trending_up", fact, rise, "See the day", Way.COMPLETENESS)
+        hours = View(Preset.CUSTOM, found.day, found.day, grain=Grain.HOUR)
+        yield Need("trending_up", fact, rise, "See the day", Way.EXPLORE, hours)
 
 
 def _budget(seen: Overview) -> Iterator[Need]:

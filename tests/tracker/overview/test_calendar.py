@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import altair as alt
 import pytest
 
 from pages.ui import calendars, needs
+from pages.ui.ways import Way
 from tests.installation import NOW, PASSWORD, TODAY, Installation, installed
 from tracker import access, clock, connections, coverage, overview
 from tracker.coverage import LedgerDay
+from tracker.explore.view import Grain, Preset, View
 from tracker.models import DayState, ProviderKey
 from tracker.overview import calendar
 from tracker.overview.calendar import Calendar, Face, face_of
+from tracker.overview.unusual import Unusual
 from tracker.sandbox import World
 from tracker.sandbox.trouble import Trouble
 
@@ -133,3 +138,12 @@ def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column(
     alt.LayerChart.from_dict(spec)
     assert len(spec["data"]["values"]) == columns * len(of_key.endpoints)
     assert {row["face"] for row in spec["data"]["values"]} == {Face.MISSING}
+
+
+def test_an_unusual_day_leads_to_its_hours(ready: Installation) -> None:
+    odd = Unusual(date(2026, 11, 17), Decimal(30), Decimal(10), "gpt-5.4", Decimal(88))
+    told = replace(overview.read(ready.product, ready.workspace_id, now=NOW), unusual=(odd,))
+    (need,) = [each for each in needs.needs(told) if each.step == "See the day"]
+
+    assert (need.way, need.view) == (Way.EXPLORE, View(Preset.CUSTOM, odd.day, odd.day, grain=Grain.HOUR))
+    assert need.consequence.endswith("made 88 % of the rise.")
