@@ -9,7 +9,7 @@ from datetime import date
 
 import streamlit as st
 
-from pages.ui import explore_charts, facets, findings, rate_charts, tables, text, view_controls
+from pages.ui import explore_charts, facets, findings, rate_charts, text, token_mix, view_controls
 from pages.ui.context import Context
 from tracker.explore import reading, unit_costs
 from tracker.explore.reading import Explored
@@ -33,7 +33,7 @@ def render(ctx: Context) -> None:
         return
     _findings(seen, costs, today)
     _rates(seen, costs)
-    _tokens(costs)
+    token_mix.draw(costs.mix, costs.caching)
 
 
 def _headline(seen: Explored, costs: UnitCosts, today: date) -> str:
@@ -92,39 +92,3 @@ def _rates(seen: Explored, costs: UnitCosts) -> None:
                 column_config=rate_charts.columns(),
                 alt="The same figures, one row a day.",
             )
-
-
-def _tokens(costs: UnitCosts) -> None:
-    with st.container(border=True, gap="small"):
-        st.header("What the tokens were, and what caching saved", anchor=False)
-        st.markdown(text.dollars(_saved(costs)))
-        if costs.mix:
-            st.dataframe(
-                tables.mix_frame(costs.mix),
-                hide_index=True,
-                height="content",
-                row_height=34,
-                column_config={
-                    "Tokens": st.column_config.NumberColumn(format="localized", width=140),
-                    "Share": st.column_config.ProgressColumn(
-                        format="%.1f %%", min_value=0, max_value=100, width="large", color="gray"
-                    ),
-                },
-                alt="Tokens by kind, one row a kind, the largest first; no token is in two kinds.",
-            )
-        st.caption(
-            "Saved: cached tokens × (rate of uncached input − rate of cached input), at the rates each row was priced "
-            "at, less what writing the cache cost above plain input. Tokens without a known rate are in no sum."
-        )
-
-
-def _saved(costs: UnitCosts) -> str:
-    told = costs.caching
-    if not told.cached:
-        return "No input came from a cache in these days."
-    if told.net is None:
-        return f"What caching saved is unknown: the {text.count(told.cached)} cached input tokens have no known rate."
-    known = text.count(told.cached - told.unknown)
-    written = f", of which writing it took {text.money(told.written)} back" if told.written else ""
-    unknown = f" {text.count(told.unknown)} more cached tokens have no known rate." if told.unknown else ""
-    return f"Caching saved **{text.money(told.net)}** (estimate) on {known} input tokens{written}.{unknown}"

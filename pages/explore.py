@@ -12,9 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import charts, explore_charts, facets, palette, saved, tables, text, view_controls
+from pages.ui import charts, explore_charts, facets, palette, saved, tables, text, token_mix, view_controls
 from pages.ui.context import Context
-from tracker.explore import reading, rows
+from tracker.explore import reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Chosen, Grain
@@ -55,6 +55,8 @@ def render(ctx: Context) -> None:
     bars, lines = seen.bars(), seen.lines()
     _chart_block(seen, bars, lines)
     _lines_block(seen, bars, lines)
+    tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
+    token_mix.draw(tokens.mix, tokens.caching)
     _rows_block(ctx, seen, bars)
     st.caption(text.DISCLAIMER)
 

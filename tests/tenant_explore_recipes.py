@@ -32,9 +32,12 @@ def _read(a: Attempt) -> object:
 
 
 def _unit_costs(a: Attempt) -> object:
+    return unit_costs.read(a.caller.product, a.caller.workspace_id, _seen(a))
+
+
+def _seen(a: Attempt) -> reading.Explored:
     choices = reading.read_facets(a.caller.product, a.caller.workspace_id)
-    seen = reading.read(a.caller.product, a.caller.workspace_id, replace(VIEW, compare=False), choices, now=NOW)
-    return unit_costs.read(a.caller.product, a.caller.workspace_id, seen)
+    return reading.read(a.caller.product, a.caller.workspace_id, replace(VIEW, compare=False), choices, now=NOW)
 
 
 RECIPES: dict[str, Recipe] = {
@@ -57,6 +60,9 @@ RECIPES: dict[str, Recipe] = {
         lambda s, w, a: saved_views.remove(s, w, f"{a.victim.word} other view"), "changes", aimed=True
     ),
     "explore.unit_costs.read": Recipe(_unit_costs, "counts"),
+    "explore.unit_costs.tokens": Recipe(
+        lambda a: unit_costs.tokens(a.caller.product, a.caller.workspace_id, _seen(a)), "counts"
+    ),
     "explore.rows.behind": Recipe(lambda a: rows.behind(a.caller.product, a.caller.workspace_id, VIEW, DAY, None)),
     "explore.usage.cells rolled up": within(
         lambda s, w, _: usage.cells(s, w, SPAN, By.MODEL, grain=Grain.DAY, only={}),

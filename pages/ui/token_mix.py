@@ -1,0 +1,46 @@
+"""What tokens there were, and what caching saved on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from pages.ui import tables, text
+from tracker.explore.unit_costs import Caching
+
+
+def draw(mix: Mapping[str, int], caching: Caching) -> None:
+    """One block; no token is in two kinds."""
+    with st.container(border=True, gap="small"):
+        st.header("What the tokens were, and what caching saved", anchor=False)
+        st.markdown(text.dollars(_saved(caching)))
+        if mix:
+            st.dataframe(
+                tables.mix_frame(mix),
+                hide_index=True,
+                height="content",
+                row_height=34,
+                column_config={
+                    "Tokens": st.column_config.NumberColumn(format="localized", width=140),
+                    "Share": st.column_config.ProgressColumn(
+                        format="%.1f %%", min_value=0, max_value=100, width="large", color="gray"
+                    ),
+                },
+                alt="Tokens by kind, one row a kind, the largest first; no token is in two kinds.",
+            )
+        st.caption(
+            "Saved: cached tokens × (rate of uncached input − rate of cached input), at the rates each row was priced "
+            "at, less what writing the cache cost above plain input. Tokens without a known rate are in no sum."
+        )
+
+
+def _saved(told: Caching) -> str:
+    if not told.cached:
+        return "No input came from a cache in these days."
+    if told.net is None:
+        return f"What caching saved is unknown: the {text.count(told.cached)} cached input tokens have no known rate."
+    known = text.count(told.cached - told.unknown)
+    written = f", of which writing it took {text.money(told.written)} back" if told.written else ""
+    unknown = f" {text.count(told.unknown)} more cached tokens have no known rate." if told.unknown else ""
+    return f"Caching saved **{text.money(told.net)}** (estimate) on {known} input tokens{written}.{unknown}"
