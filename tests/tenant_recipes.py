@@ -182,6 +182,7 @@ DOWNLOADS = {
 
 RECONCILIATION = {
     "reconciliation.read.lines": within(lambda s, w, _: reconciling.lines(s, w, DAY, NEXT)),
+    "reconciliation.read.reconciled": within(lambda s, w, _: reconciling.reconciled(s, w, DAY, NEXT)),
     "reconciliation.read.groups": within(lambda s, w, _: reconciling.groups(s, w, DAY, NEXT)),
     "reconciliation.read.bill": within(lambda s, w, _: reconciling.bill(s, w, DAY, NEXT)),
     "reconciliation.read.proposed": within(lambda s, w, _: reconciling.proposed(s, w, DAY, NEXT), "counts"),

@@ -19,13 +19,13 @@ from tracker.commands.base import (
 )
 from tracker.money import usd_text
 from tracker.reconciliation import read
-from tracker.reconciliation.causes import Reconciled, reconcile
+from tracker.reconciliation.causes import Reconciled
 
 
 def write_reconciliation(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         labels = queries.key_labels(session, workspace_id)
-        rows = reconcile(read.lines(session, workspace_id, options.start, options.end))
+        rows = read.reconciled(session, workspace_id, options.start, options.end)
         tell_unpriced(session, workspace_id, options.start, options.end)
         print_rows([_fields(row, labels) for row in rows], as_json=options.json)
         tell_truth(session, workspace_id, options.start, options.end)

@@ -16,7 +16,7 @@ from tracker.coverage import ABSENT, COMPLETE, LedgerDay
 from tracker.models import BilledCostRow, DayState, PriceVersion, ProviderKey, UsageEvent, UsageSeries, table_of
 from tracker.own_prices import OwnPrice
 from tracker.reconciliation import lines as wording
-from tracker.reconciliation.causes import Cause, Line
+from tracker.reconciliation.causes import Cause, Line, Reconciled, reconcile
 from tracker.reconciliation.estimates import UNIT_FAMILIES, Group, Part, parts
 from tracker.reconciliation.implied import Observation
 from tracker.reconciliation.lines import Item
@@ -32,6 +32,9 @@ USAGE_CURRENCY = "usd"
 TOKEN_ENDPOINTS = ("completions", "embeddings")
 ENDPOINTS = {kind: (family,) for family, (_, kind) in UNIT_FAMILIES.items()}
 READ = COMPLETE | {DayState.PROVISIONAL}
+
+AROUND_DAYS, LEAST_DAYS = 7, 31
+"""Days before and after a period in which its causes are looked for too, and days to look at in any case."""
 
 Place = tuple[date, int, str, Item]
 """Day, connection, currency and item: what one line is about."""
@@ -76,6 +79,18 @@ def lines(session: Session, workspace_id: int, start: date, end: date) -> list[L
     told = Told({key: ledger.read(session, workspace_id, key) for key in keys})
     made = [_line(place, estimated.get(place, []), billed.get(place), told) for place in {**estimated, **billed}]
     return sorted(made, key=lambda line: (line.day, line.provider_key_id, line.item, line.currency))
+
+
+def reconciled(session: Session, workspace_id: int, start: date, end: date) -> list[Reconciled]:
+    """Every line of the UTC days [start, end) with its causes.
+
+    A price shows on several days, so that the days around are looked at too: a day has the same causes by itself as in
+    its month.
+    """
+    first = max(1, min(start.toordinal() - AROUND_DAYS, end.toordinal() - LEAST_DAYS))
+    last = min(date.max.toordinal(), end.toordinal() + AROUND_DAYS)
+    found = reconcile(lines(session, workspace_id, date.fromordinal(first), date.fromordinal(last)))
+    return [each for each in found if start <= each.line.day < end]
 
 
 def observations(session: Session, workspace_id: int, start: date, end: date) -> list[Observation]:

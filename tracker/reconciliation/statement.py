@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from tracker import unpriced
 from tracker.product import Product
 from tracker.reconciliation import read
-from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline, reconcile
+from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline
 from tracker.unpriced import Unpriced
 
 NOTHING = Decimal()
@@ -66,9 +66,9 @@ class Statement:
 def statement(product: Product, workspace_id: int, start: date, end: date) -> Statement:
     """What the database holds of the period, reconciled."""
     with product.database.workspace(workspace_id) as session:
-        lines = read.lines(session, workspace_id, start, end)
+        found = read.reconciled(session, workspace_id, start, end)
         lacking = unpriced.read(session, workspace_id, start, end)
-    return replace(of(reconcile(lines), start, end), unpriced=lacking)
+    return replace(of(found, start, end), unpriced=lacking)
 
 
 def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:

@@ -37,6 +37,7 @@ ALONE: tuple[tuple[Line, dict[str, str]], ...] = (
     (line(None, "3.001", item=SEARCH), {"tool or storage fee": "3.001"}),
     (line(None, "3.001", unpriced=True), {"price missing": "3.001"}),
     (line("1", "3.001", unpriced=True), {"price missing": "2.001"}),
+    (line("1", "1.501", unpriced=True), {"price missing": "0.501"}),
     (line("3.001", "1.001", unpriced=True), {"unexplained": "-2.000"}),
     (line(None, "3.001", usage_told=False), {"usage missing": "3.001"}),
     (line("1", "3.001", usage_told=False), {"usage missing": "2.001"}),
@@ -116,6 +117,52 @@ def test_usage_billed_on_the_day_beside_it_is_a_day_boundary() -> None:
     assert causes(line("1", "0.499"), line("1", "1.501", day=1)) == [
         {"day boundary": "-0.501"},
         {"day boundary": "0.501"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # Two rows and a line of the bill each: rounding may make three nano-dollars between the two days.
+        ((line("1", "0.499"), line("1", "1.501000003", day=1)), ["day boundary", "day boundary"]),
+        ((line("1", "0.499"), line("1", "1.501000004", day=1)), ["unexplained", "unexplained"]),
+        ((line("1", "1"), line("1", "1.000000002", day=1)), ["", "unexplained"]),
+        (
+            (line("1", "0.499"), line("1", "0.499", day=5), line("1", "1.501", day=6)),
+            ["unexplained", "day boundary", "day boundary"],
+        ),
+        (
+            (line("1", "0.499"), line("1", "1.501", day=1), line("1", "1.7", day=2)),
+            ["day boundary", "day boundary", "unexplained"],
+        ),
+    ],
+)
+def test_only_two_days_beside_each_other_whose_gaps_cancel_out_are_a_boundary(
+    lines: tuple[Line, ...], expected: list[str]
+) -> None:
+    assert ["".join(told) for told in causes(*lines)] == expected
+
+
+LARGEST = line("4", "4.8001", day=1)
+
+
+@pytest.mark.parametrize(("more", "cause"), [("2.25E-9", "negotiated price"), ("2.26E-9", "unexplained")])
+def test_a_ratio_is_read_off_the_largest_line_and_fits_within_the_rounding_of_both(more: str, cause: str) -> None:
+    half = Decimal("2.40005")
+    above, below = (line("2", str(half + sign * Decimal(more)), day=1 + sign) for sign in (-1, 1))
+
+    assert [list(told) for told in causes(above, LARGEST, below)] == [[cause]] * 3
+
+
+def test_a_price_names_what_is_left_on_its_days_and_nothing_else() -> None:
+    lines = [line("1", "1.2001", day=n) for n in range(3)]
+    lines[1] = replace(lines[1], billed=Decimal("0.2001"), credits=Decimal(-1))
+
+    assert causes(*lines, line("1", None, day=3)) == [
+        {"negotiated price": "0.2001"},
+        {"credit": "-1", "negotiated price": "0.2001"},
+        {"negotiated price": "0.2001"},
+        {"unexplained": "-1"},
     ]
 
 

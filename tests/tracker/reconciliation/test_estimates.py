@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests import seeds
 from tracker.own_prices import OwnPrice
 from tracker.reconciliation.causes import Cause
-from tracker.reconciliation.estimates import Group, kinds, parts
+from tracker.reconciliation.estimates import Group, Part, kinds, parts
 from tracker.reconciliation.lines import Item
 from tracker.usage import CostBasis
 
@@ -75,6 +75,27 @@ def test_a_search_priced_by_agreement_tells_its_rate() -> None:
     found = replace(GROUP, own=own, usage_type="web_search_calls", counts={"requests": 4}, cost=Decimal("0.04"))
 
     assert [part.rate for part in parts(found)] == [Decimal("0.01")]
+
+
+@pytest.mark.parametrize(
+    ("family", "counts", "item", "quantity", "rate_name"),
+    [
+        ("images", {"images": 7}, Item("gpt-5.4", "images"), 7, "images"),
+        ("audio_speeches", {"characters": 90}, Item("gpt-5.4", "characters"), 90, "characters"),
+        ("audio_transcriptions", {"seconds": None}, Item("gpt-5.4", "seconds"), 0, "seconds"),
+        ("file_search_calls", {"requests": 4}, Item("", "file search tool calls"), 4, "file_search_calls"),
+        ("web_search_calls", {"requests": None}, Item("", "web search tool calls"), 0, "web_search_calls"),
+    ],
+)
+def test_what_is_not_sold_by_the_token_is_one_part(
+    family: str, counts: dict[str, int | None], item: Item, quantity: int, rate_name: str
+) -> None:
+    own = OwnPrice(1, "openai", "*", date(2026, 11, 1), rates={rate_name: Decimal("0.01")})
+    group = replace(GROUP, usage_type=family, counts=counts, cost=Decimal("0.04"))
+
+    assert parts(group) == [Part(item, quantity, Decimal("0.04"), 3)]
+    assert parts(replace(group, own=own)) == [Part(item, quantity, Decimal("0.04"), 3, rate=Decimal("0.01"))]
+    assert parts(replace(group, model=None))[0].item == replace(item, model="")
 
 
 def test_what_rounding_left_goes_to_the_largest_part() -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
-from tests.tracker.builders import AFTER, DAY, record, store, two_workspaces
-from tracker import clock
+from tests.tracker.builders import AFTER, DAY, owned, record, store, two_workspaces
+from tracker import clock, workspace_prices
+from tracker.audit import OPERATOR
 from tracker.db import Database
+from tracker.own_prices import OwnPrice
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Reconciled, reconcile
+from tracker.reconciliation.estimates import Group
 from tracker.reconciliation.lines import Item
-from tracker.usage import BilledCost
+from tracker.usage import MEASURES, BilledCost, CostBasis
 
 END = DAY + timedelta(days=1)
 INPUT, OUTPUT = Decimal("0.0025"), Decimal("0.00015")
@@ -171,3 +174,107 @@ def test_another_workspace_is_in_no_line(database: Database) -> None:
 
     assert rows(database) == {}
     assert set(rows(database, 2)) == {"gpt-5.4, input", "gpt-5.4, output"}
+
+
+def raised(day: int, factor: str) -> list[BilledCost]:
+    """The lines of the bill for 100,000 tokens in and ten out on that day, at so many times the list price."""
+    made = {"input": (Decimal("0.25"), 100_000), "output": (OUTPUT, 10)}
+    return [
+        replace(
+            BILL,
+            day=DAY + timedelta(days=day),
+            line_item=f"gpt-5.4, {kind}",
+            amount=listed * Decimal(factor),
+            quantity=Decimal(quantity),
+        )
+        for kind, (listed, quantity) in made.items()
+    ]
+
+
+def bill_at(database: Database, *factors: str) -> None:
+    """So many days from DAY on, each billed at its factor of the list price."""
+    days, now = len(factors), AFTER + timedelta(days=10)
+    store(database, *(record(24 * n, tokens=100_000) for n in range(days)), days=days, now=now)
+    store(database, endpoint="embeddings", days=days, now=now)
+    bills = [line for n, factor in enumerate(factors) for line in raised(n, factor)]
+    store(database, *bills, endpoint="costs", days=days, now=now)
+
+
+@pytest.mark.parametrize(
+    ("factors", "cause"),
+    [(("1", "1", "1.2", "1.2", "1.2"), Cause.PRICE_OUT_OF_DATE), (("0.8",) * 5, Cause.NEGOTIATED)],
+)
+def test_a_day_has_the_causes_that_it_has_in_its_month(
+    database: Database, factors: tuple[str, ...], cause: Cause
+) -> None:
+    bill_at(database, *factors)
+
+    with database.workspace(1) as session:
+        whole = read.reconciled(session, 1, DAY, DAY + timedelta(days=5))
+        by_day = [read.reconciled(session, 1, DAY + clock.DAY * n, DAY + clock.DAY * (n + 1)) for n in range(5)]
+        far = [read.reconciled(session, 1, *days) for days in ((date.min, date.min), (date.max, date.max))]
+    assert [row for day in by_day for row in day] == whole
+    assert [len(day) for day in by_day] == [2] * 5
+    assert {row.line.day: set(row.causes) for row in whole if row.causes} == {
+        DAY + clock.DAY * n: {cause} for n, factor in enumerate(factors) if factor != "1"
+    }
+    assert far == [[], []]
+
+
+def test_a_price_to_agree_is_read_off_the_bill_of_ones_own_connections(database: Database) -> None:
+    bill_at(database, "0.8", "0.8", "0.8", "0.8")
+
+    with database.workspace(1) as session:
+        (found,) = read.proposed(session, 1, DAY, DAY + timedelta(days=4))
+        fewer = read.proposed(session, 1, DAY, DAY + clock.DAY)
+    assert found.price == OwnPrice(0, "openai", "gpt-5.4", DAY, factor=Decimal("0.8"))
+    assert (found.agreed, [day.day for day in found.days]) == (None, [10, 11, 12, 13])
+    assert fewer == []
+    with database.workspace(2) as session:
+        assert read.proposed(session, 2, DAY, DAY + timedelta(days=4)) == []
+    with owned(database).workspace(1, write=True) as session:
+        workspace_prices.add(session, 1, found.price, by=OPERATOR)
+        (again,) = read.proposed(session, 1, DAY, DAY + timedelta(days=4))
+    assert again.agreed is not None and again.agreed.factor == Decimal("0.8")
+
+
+def test_a_group_holds_all_that_decides_its_price(database: Database) -> None:
+    long = record(0, tokens=400_000, service_tier="priority", batch=True)
+    store(database, long, record(1, model="unheard-of"), record(2, model="unheard-of"))
+    own = OwnPrice(0, "openai", "o3", DAY, factor=Decimal("0.5"))
+    with owned(database).workspace(1, write=True) as session:
+        number = workspace_prices.add(session, 1, own, by=OPERATOR)
+    store(database, *[record(hour, usage_type="embeddings", model="o3") for hour in range(3)], endpoint="embeddings")
+
+    with database.workspace(1) as session:
+        found = {group.model: group for group in read.groups(session, 1, DAY, END)}
+        assert read.groups(session, 1, END, END + clock.DAY) == []
+    counts = {"requests": 1, "input_tokens": 400_000, "input_cached_tokens": 0, "output_tokens": 10}
+    assert found["gpt-5.4"] == Group(
+        day=DAY,
+        provider_key_id=1,
+        provider="openai",
+        usage_type="completions",
+        model="gpt-5.4",
+        tier="priority",
+        batch=True,
+        basis=CostBasis.ESTIMATED,
+        long_context=True,
+        rows=1,
+        counts=dict.fromkeys(MEASURES) | counts,
+        cost=found["gpt-5.4"].cost,
+        own=None,
+    )
+    unheard = found["unheard-of"]
+    assert (unheard.rows, unheard.cost, unheard.basis, unheard.batch) == (2, None, CostBasis.UNPRICED, False)
+    assert (unheard.long_context, unheard.counts["input_tokens"]) == (False, 2_000)
+    agreed = found["o3"]
+    assert (agreed.own and agreed.own.id, agreed.rows, agreed.usage_type) == (number, 3, "embeddings")
+
+
+def test_lines_of_another_workspace_are_in_no_group_and_no_bill(database: Database) -> None:
+    bill_at(database, "1")
+
+    with database.workspace(2) as session:
+        assert read.groups(session, 2, DAY, END) == []
+        assert read.bill(session, 2, DAY, END) == {}
