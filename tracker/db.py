@@ -125,6 +125,13 @@ class Database:
 class _TenantSession(Session):
     """The session behind the three doors. What watches it is put in place once, below, for all of them."""
 
+    def execute(self, statement: Any, params: Any = None, **options: Any) -> Any:
+        """As always; a statement on tables alone goes to the connection: the ORM's way costs as much again."""
+        if options or getattr(statement, "_propagate_attrs", {"unknown": True}):  # what the ORM has to know of it
+            return super().execute(statement, params, **options)
+        _check(self, statement, params)
+        return self.connection().execute(statement, params)
+
 
 @lru_cache(maxsize=64)
 def _bound(engine: Engine, *, write: bool) -> Engine:
@@ -155,7 +162,8 @@ def insert_rows(session: Session, table: Table, rows: Sequence[tuple[Any, ...]])
     statement, processors = _inserting(table, session.get_bind().dialect)
     columns = list(zip(*rows, strict=True))
     for number, process in processors:
-        columns[number] = tuple(map(process, columns[number]))
+        made = {value: process(value) for value in set(columns[number])}  # hours and costs repeat
+        columns[number] = tuple(made[value] for value in columns[number])
     encoded = zip(*columns, strict=True)
     if session.get_bind().dialect.name == "postgresql":
         names = [column.name for column in table.c]
@@ -265,9 +273,13 @@ def _enter_tenant(session: Session, _transaction: SessionTransaction, connection
 
 @event.listens_for(_TenantSession, "do_orm_execute")
 def _check_execute(state: ORMExecuteState) -> None:
-    if "crossing" in state.session.info and state.is_select:
+    _check(state.session, state.statement, state.parameters)
+
+
+def _check(session: Any, statement: Any, parameters: Any) -> None:
+    if "crossing" in session.info and getattr(statement, "is_select", False):
         return
-    check_statement(state.statement, state.parameters, state.session.info.get("workspace_id"))
+    check_statement(statement, parameters, session.info.get("workspace_id"))
 
 
 @event.listens_for(_TenantSession, "before_flush")

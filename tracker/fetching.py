@@ -154,7 +154,8 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
             provider=row.provider,
             now=asked_at,
         )
-        row.failures, row.retry_at = 0, None
+        if row.failures or row.retry_at:
+            row.failures, row.retry_at = 0, None
         reached("unit stored")
         opened.calls.flush(session)
     return stored
