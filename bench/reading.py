@@ -13,6 +13,7 @@ from bench.bulk import HEAVY, SHAPES, TODAY, Shape
 from bench.measure import spread
 from tracker import queries
 from tracker.db import Database
+from tracker.explore import facets
 from tracker.explore import usage as explore
 from tracker.explore.span import Span
 from tracker.explore.view import By, Grain
@@ -27,6 +28,7 @@ FIVE: Mapping[str, Callable[[Session], object]] = {
     "week_by_model": lambda session: queries.usage(session, HEAVY, Question(WEEK, TODAY, ("day", "model"))),
     "quarter_by_model": lambda session: queries.usage(session, HEAVY, Question(QUARTER, TODAY, ("day", "model"))),
     "last_100": lambda session: events.last_events(session, HEAVY),
+    "filter_choices": lambda session: facets.facets(session, HEAVY),
 }
 FILTERED: Mapping[str, Callable[[Session], object]] = {
     "filtered_project_ms": lambda session: queries.usage(
