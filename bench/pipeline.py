@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from bench import bulk, keys, stub
-from bench.measure import resident_mb, stretch
+from bench import bulk, floor, keys, stub
+from bench.measure import resident_mb, spread, stretch
 from bench.payload import DAY, ROWS
 from tracker import clock, fetching, product, reconcile
 from tracker.coverage import Unit
@@ -30,7 +30,21 @@ DAILY = Unit("completions", DAY, DAY + clock.DAY, (0,))
 
 def run() -> dict[str, object]:
     """Keys a second against the latency limit (in flight ÷ latency), CPU a key, memory grown from warm to the end."""
-    return measured(KEYS)
+    return {**measured(KEYS), **_alone()}
+
+
+def _alone() -> dict[str, object]:
+    """CPU of one unit at a time, beside the least that it could cost on SQLite."""
+    with _installed(2 * WARM) as (ready, connections):
+        _read(ready, connections[:WARM])
+        rest = iter(connections[WARM:])
+        alone = spread(lambda: _unit(ready, next(rest)), times=60, watch=time.thread_time)
+        if ready.database.engine.dialect.name != "sqlite":
+            return {"alone_cpu_ms": alone}
+        before = floor.copied(str(ready.database.engine.url.database))
+        with floor.heard(ready.database) as statements:
+            _unit(ready, next(rest))
+        return {"alone_cpu_ms": alone, "floor": floor.of(before, statements, ready.base_url("openai"))}
 
 
 def measured(count: int) -> dict[str, object]:
@@ -74,12 +88,13 @@ def _installed(count: int) -> Iterator[tuple[Product, list[Connection]]]:
 
 
 def _read(ready: Product, connections: list[Connection]) -> None:
-    def one(connection: Connection) -> Done:
-        return fetching.work(ready, connection, DAILY, owner="bench", wait=time.sleep)
-
     with ThreadPoolExecutor(IN_FLIGHT) as pool:
-        done = list(pool.map(one, connections))
+        done = list(pool.map(lambda connection: _unit(ready, connection), connections))
     assert all(each.outcome is Outcome.STORED and each.rows == ROWS for each in done), done[0]
+
+
+def _unit(ready: Product, connection: Connection) -> Done:
+    return fetching.work(ready, connection, DAILY, owner="bench", wait=time.sleep)
 
 
 def _planning(ready: Product, connections: list[Connection]) -> float:
