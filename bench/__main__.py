@@ -15,23 +15,28 @@ from bench.measure import machine
 RESULTS = Path(__file__).parent / "results"
 
 BENCHES = {
-    "browser": "bench.browser:run",
     "payload": "bench.payload:run",
-    "pipeline": "bench.pipeline:run",
-    "picture": "bench.pictures:run",
-    "workers": "bench.workers:run",
     "writing": "bench.writing:run",
-    "curves": "bench.curves:run",
-    "files": "bench.files:run",
-    "start": "bench.start:run",
+    "pipeline": "bench.pipeline:run",
     "rerun": "bench.rerun:run",
+    "start": "bench.start:run",
     "reading": "bench.reading:run",
-    "reading-postgresql": "bench.reading:run_postgresql",
+    "files": "bench.files:run",
     "year": "bench.year:run",
+    "browser": "bench.browser:run",
+    "reading-postgresql": "bench.reading:run_postgresql",
+    "workers": "bench.workers:run",
+    "curve-events": "bench.curves:events",
+    "curve-keys": "bench.curves:keys",
+    "curve-sessions": "bench.curves:sessions",
+    "picture": "bench.pictures:run",
 }
-"""Name → module:function, loaded when it is asked for; the function gives the figures, ready for JSON."""
+"""Name → module:function, loaded when it is asked for; the function gives the figures, ready for JSON.
 
-NEVER_WITH_ALL = {"curves", "picture"}
+Without a name they run in this order, the quick ones first.
+"""
+
+NEVER_WITH_ALL = {"workers", "curve-events", "curve-keys", "curve-sessions", "picture"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
-    names = options.names or sorted(set(BENCHES) - NEVER_WITH_ALL)
+    names = options.names or [name for name in BENCHES if name not in NEVER_WITH_ALL]
     for name in () if options.table else names:
         print(json.dumps(_measure(name), indent=2), flush=True)
     results = {name: json.loads(file.read_text()) for name in names if (file := _file(name)).exists()}

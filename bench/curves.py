@@ -7,14 +7,13 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from websockets.sync.client import connect
 
 from bench import bulk, files, pipeline, reading, rerun
 from bench.bulk import SHAPES
-from bench.drawing import Points, chart
+from bench.drawing import chart
 
 PICTURES = Path(__file__).parent / "pictures"
 KEYS = tuple(n for n in (1, 10, 100, 1_000, 10_000) if n <= int(os.environ.get("BENCH_MOST_KEYS", "10000")))
@@ -23,33 +22,30 @@ EVERY_S, FOR_S = 5.0, 10.0
 """Each session acts once in so many seconds, for so long."""
 
 
-def run() -> dict[str, object]:
-    """The points of each curve; the pictures are written beside."""
-    made = {name: make() for name, make in CURVES.items()}
-    return {name: {line: list(points) for line, points in lines.items()} for name, lines in made.items()}
-
-
-def events() -> dict[str, Points]:
+def events() -> dict[str, object]:
+    """How the dashboard's questions grow with the events in all; the picture is written beside."""
     lines: dict[str, list[tuple[float, float]]] = {"SQLite": [], "PostgreSQL": []}
     for shape in SHAPES.values():
         for name, opening in (("SQLite", bulk.sqlite), ("PostgreSQL", bulk.postgresql)):
             with opening(shape) as database:
                 lines[name].append((shape.events, reading.five(database)["median"]))
     _draw("events", "The dashboard's five questions", lines, x="events in all", y="milliseconds", bar=10)
-    return dict(lines)
+    return {"points": lines}
 
 
-def keys() -> dict[str, Points]:
+def keys() -> dict[str, object]:
+    """How the worker's speed and cost a key grow with the number of keys."""
     found = [(count, pipeline.measured(count)) for count in KEYS]
     lines: dict[str, list[tuple[float, float]]] = {
         "keys/s": [(count, float(str(each["keys_per_s"]))) for count, each in found],
         "CPU ms a key": [(count, float(str(each["cpu_ms_a_key"]))) for count, each in found],
     }
     _draw("keys", "The worker, 64 in flight at 80 ms", lines, x="keys", y="see each line")
-    return dict(lines)
+    return {"points": lines, "grown_mb": {count: each["grown_mb"] for count, each in found}}
 
 
-def sessions() -> dict[str, Points]:
+def sessions() -> dict[str, object]:
+    """How long a rerun takes with so many people at once."""
     with tempfile.TemporaryDirectory() as name:
         with bulk.sqlite(SHAPES["1M"]) as database:
             shutil.copyfile(str(database.engine.url.database), Path(name) / "tracker.db")
@@ -62,7 +58,7 @@ def sessions() -> dict[str, Points]:
         "p95": [(count, _part(times, 0.95)) for count, times in taken.items()],
     }
     _draw("sessions", "Reruns, one action per 5 s and session", lines, x="sessions", y="milliseconds", bar=150)
-    return dict(lines)
+    return {"points": lines}
 
 
 def _taken(address: str, sid: str, count: int) -> list[float]:
@@ -99,6 +95,3 @@ def _draw(
 ) -> None:
     PICTURES.mkdir(exist_ok=True)
     (PICTURES / f"curve-{name}.svg").write_text(chart(title, lines, x=x, y=y, bar=bar))
-
-
-CURVES: dict[str, Callable[[], dict[str, Points]]] = {"events": events, "keys": keys, "sessions": sessions}
