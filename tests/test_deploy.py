@@ -30,6 +30,10 @@ FILES = [
     DEPLOY / "README.md",
     *DEPLOY.glob("systemd/*.example"),
 ]
+SERVICE_KEYS = {
+    *("build", "image", "command", "environment", "secrets", "volumes", "tmpfs", "ports", "depends_on", "healthcheck"),
+    *("restart", "read_only", "cap_drop", "security_opt", "stop_grace_period", "deploy"),
+}
 
 
 def unit(file: Path) -> dict[str, list[str]]:
@@ -70,6 +74,26 @@ def test_every_module_that_is_run_is_there() -> None:
 
     assert all(find_spec(command[command.index("-m") + 1]) for command in commands)
     assert {command[command.index("-m") + 1] for command in commands} == {"streamlit", "jobs", "tracker"}
+    web = [command for command in commands if "streamlit" in command]
+    assert all("--logger.hideWelcomeMessage" in command for command in web), "a greeting is no log line"
+
+
+def test_the_compose_file_says_only_what_compose_understands() -> None:
+    """By github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json, read 2026-11."""
+    top = {"name", "services", "secrets", "volumes"}
+    assert {key for key in COMPOSE if not key.startswith("x-")} <= top
+    for service in COMPOSE["services"].values():
+        assert set(service) <= SERVICE_KEYS and {"image", "build"} & set(service)
+        assert set(service.get("healthcheck", {})) <= {
+            "test",
+            "interval",
+            "timeout",
+            "retries",
+            "start_period",
+            "disable",
+        }
+        for condition in service.get("depends_on", {}).values():
+            assert condition["condition"] in {"service_healthy", "service_completed_successfully"}
 
 
 def test_the_compose_file_names_only_what_it_defines() -> None:
