@@ -20,9 +20,9 @@ from tracker.reconciliation.causes import Cause
 
 Spec = dict[str, Any]
 
-STEP_PX, HEAD_PX = 34, 60
-ROOM = 0.12
-"""What is kept free for the amounts beside the bars, as a part of the whole width."""
+STEP_PX, HEAD_PX = 34, 112
+ROOM_PX = 68
+"""What is kept free at the right for the amounts beside the bars, however narrow the page."""
 MORE, LESS, OPEN, TOTAL = "billed more", "billed less", "unexplained", "difference"
 KINDS = (MORE, LESS, OPEN, TOTAL)
 
@@ -33,8 +33,7 @@ def waterfall(causes: Sequence[tuple[Cause, Decimal]], *, dark: bool) -> Spec:
     rows = list(_rows(causes))
     spec["data"] = {"values": rows}
     low, high = min(row["x"] for row in rows), max(row["x2"] for row in rows)
-    room = (high - low) * ROOM or 1.0
-    spec["layer"][0]["encoding"]["x"]["scale"]["domain"] = [low and low - room, high + room]
+    spec["layer"][0]["encoding"]["x"]["scale"]["domain"] = [low, high if high > low else low + 1]
     for layer in spec["layer"]:
         layer["encoding"]["y"]["sort"] = [row["Cause"] for row in rows]
     return spec
@@ -78,13 +77,21 @@ def _bars(*, dark: bool) -> alt.Chart:
     words: Spec = {"title": None, "ticks": False, "domain": False, "labelFontSize": 12}
     x = alt.Axis(tickCount=4, format="$,.2~f", gridColor=colours.grid, labelColor=colours.grey, **words)
     y = alt.Axis(labelColor=colours.text, labelLimit=150, labelPadding=8, **words)
+    scale = alt.Scale(domain=[0, 1], nice=False, rangeMax=alt.ExprRef(f"width-{ROOM_PX}"))
     fills = [colours.slots[0], colours.slots[1], colours.slots[-1], colours.text]
-    legend = alt.Legend(orient="top", title=None, symbolType="square", labelColor=colours.text, labelFontSize=13)
+    legend = alt.Legend(
+        orient="top",
+        title=None,
+        symbolType="square",
+        labelColor=colours.text,
+        labelFontSize=13,
+        columns=alt.ExprRef("width<400?2:4"),
+    )
     chart: alt.Chart = (
         alt.Chart()
         .mark_rect(cornerRadius=2, height={"band": 0.55})
         .encode(
-            x=alt.X("x:Q", axis=x, scale=alt.Scale(domain=[0, 1], nice=False)),
+            x=alt.X("x:Q", axis=x, scale=scale),
             x2="x2:Q",
             y=alt.Y("Cause:N", axis=y, sort=[]),
             color=alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=list(KINDS), range=fills)),
