@@ -9,7 +9,7 @@ from datetime import date
 
 import streamlit as st
 
-from pages.ui import explore_charts, facets, findings, rate_charts, text, token_mix, view_controls
+from pages.ui import explore_charts, facets, findings, notices, rate_charts, text, token_mix, view_controls
 from pages.ui.context import Context
 from tracker.explore import reading, unit_costs
 from tracker.explore.reading import Explored
@@ -27,8 +27,11 @@ def render(ctx: Context) -> None:
     seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
     costs = unit_costs.read(ctx.product, ctx.workspace_id, seen)
     today = ctx.now.date()
+    nothing = not costs.mix and costs.total is None
+    if nothing and notices.nothing_connected(ctx, "tell"):
+        return
     st.markdown(text.dollars(_headline(seen, costs, today)))
-    if not costs.mix and costs.total is None:
+    if nothing:
         st.info("No tokens and no priced requests in these days. Choose other days.", icon=":material/search_off:")
         return
     _findings(seen, costs, today)

@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import charts, explore_charts, facets, palette, saved, tables, text, token_mix, view_controls
+from pages.ui import charts, explore_charts, facets, notices, palette, saved, tables, text, token_mix, view_controls
 from pages.ui.context import Context
 from tracker.explore import reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
@@ -48,6 +48,8 @@ def render(ctx: Context) -> None:
     with beside:
         saved.draw(ctx, view)
     seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
+    if not seen.cells and notices.nothing_connected(ctx, "explore"):
+        return
     st.markdown(text.dollars(_headline(seen, ctx.now.date())))
     if not seen.cells:
         st.info(_nothing(seen, ctx.now.date()), icon=":material/search_off:")
