@@ -20,7 +20,7 @@ from pages.ui.palette import Palette, palette
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.forecast import Day
-from tracker.overview.stacks import Bars
+from tracker.overview.stacks import Bars, Segment
 
 Spec = dict[str, Any]
 Row = dict[str, object]
@@ -62,17 +62,22 @@ def day_chart(
     days = [*sorted(bars.totals), *rest]
     heights = {day: float(total) for day, total in bars.totals.items() if total}
     noted = {day: heights[day] for day in unusual or () if day in heights}
-    colours, top = palette(dark=dark), top_of(bars, outlook, pace, noted)
+    top = top_of(bars, outlook, pace, noted)
     rows = (
         *(_bar_rows(bars, states), stripe_rows(bars, states, top), gap_rows(bars, states, top)),
         *(_outlook_rows(outlook, days), marks.pace_rows(pace, len(days))),
         marks.unusual_rows(unusual or {}, noted, days),
     )
     spec["data"] = {"values": list(chain(*rows))}
+    return dressed(spec, bars, day_labels(days), len(days), top, float(bars.highest), palette(dark=dark))
+
+
+def dressed(spec: Spec, bars: Bars, labels: str, columns: int, top: float, highest: float, colours: Palette) -> Spec:
+    """The spec with its scales, the labels of so many columns, and the colours of its names."""
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
-    first["x"]["axis"] |= {"labelExpr": day_labels(days), "values": [n + 0.5 for n in range(len(days))]}
-    first["x"]["scale"]["domain"] = [0, len(days)]
-    first["y"]["axis"]["labelExpr"] = amount_labels(bars.measure, float(bars.highest))
+    first["x"]["axis"] |= {"labelExpr": labels, "values": [n + 0.5 for n in range(columns)]}
+    first["x"]["scale"]["domain"] = [0, columns]
+    first["y"]["axis"]["labelExpr"] = amount_labels(bars.measure, highest)
     first["y"]["scale"]["domain"] = [0, top]
     for layer in parts:
         if "color" in layer["encoding"]:
@@ -94,25 +99,31 @@ def top_of(
 
 
 def _bar_rows(bars: Bars, states: Mapping[date, DayMark]) -> Iterator[Row]:
-    places = {day: n for n, day in enumerate(sorted(bars.totals))}
     last = {segment.day: segment for segment in bars.segments}
+    for segment, row in placed(bars, sorted(bars.totals)):
+        yield row | {
+            "part": "top" if last[segment.day] is segment else "bar",
+            "Model": segment.name,
+            "Day": f"{segment.day:%a %-d %b}",
+            "Day in total": amount_text(bars.totals[segment.day], bars.measure),
+            **state_row(states[segment.day]),
+        }
+
+
+def placed(bars: Bars, columns: Sequence[date]) -> Iterator[tuple[Segment, Row]]:
+    """Each part of a bar with where it stands, on top of those before it, and its amount."""
+    places = {column: n for n, column in enumerate(columns)}
     reached = dict.fromkeys(places, 0.0)
     for segment in bars.segments:
         low, n = reached[segment.day], places[segment.day]
         reached[segment.day] = high = low + float(segment.amount)
-        yield {
-            "part": "top" if last[segment.day] is segment else "bar",
-            "x": n + EDGE,
-            "x2": n + 1 - EDGE,
-            "y": low,
-            "y2": high,
-            "Model": segment.name,
-            "Day": f"{segment.day:%a %-d %b}",
-            "Amount": amount_text(segment.amount, bars.measure),
-            "Day in total": amount_text(bars.totals[segment.day], bars.measure),
-            "State": STATES[states[segment.day]],
-            "solid": states[segment.day] is DayMark.FINAL,
-        }
+        amount = amount_text(segment.amount, bars.measure)
+        yield segment, {"x": n + EDGE, "x2": n + 1 - EDGE, "y": low, "y2": high, "Amount": amount}
+
+
+def state_row(mark: DayMark) -> Row:
+    """How far a day can be trusted, in words and for the eye."""
+    return {"State": STATES[mark], "solid": mark is DayMark.FINAL}
 
 
 def stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
@@ -170,18 +181,20 @@ def _outlook_rows(outlook: Sequence[Day], days: Sequence[date]) -> Iterator[Row]
 def _template(*, dark: bool) -> Spec:
     """The chart without data, colours of models, labels and heights."""
     colours = palette(dark=dark)
-    layers = alt.layer(
-        axes(colours),
-        _bars("bar", colours),
-        _bars("top", colours),
-        stripes(colours),
-        *gaps(colours),
-        *_outlook(colours),
-        *marks.pace(colours),
-        *marks.unusual(colours),
-    )
+    bars = (_bars("bar", colours), _bars("top", colours))
+    beside = (*_outlook(colours), *marks.pace(colours), *marks.unusual(colours))
+    return spec_of(axes(colours), *bars, stripes(colours), *gaps(colours), *beside)
+
+
+def spec_of(*layers: alt.Chart) -> Spec:
+    """One chart of these layers, without data."""
     # The whole chart has a text in its place and a table below: its marks one by one would drown who listens.
-    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
+    chart = (
+        alt.layer(*layers)
+        .properties(data=alt.InlineData(values=[]))
+        .configure_view(stroke=None)
+        .configure_mark(aria=False)
+    )
     spec: Spec = chart.to_dict()
     # Named data that no layer uses is a mistake to the browser.
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
@@ -224,6 +237,15 @@ def axes(colours: Palette) -> alt.Chart:
 
 def _bars(part: str, colours: Palette) -> alt.Chart:
     """Segments, a line of background apart; the topmost of each day is rounded."""
+    radius = 3 if part == "top" else 0
+    mark = layer_of(part).mark_rect(
+        stroke=colours.background, strokeWidth=1, cornerRadiusTopLeft=radius, cornerRadiusTopRight=radius
+    )
+    return coloured(mark, "Model", ("Day", "Model", "Amount", "Day in total", "State"), colours)
+
+
+def coloured(mark: alt.Chart, name: str, told: Sequence[str], colours: Palette) -> alt.Chart:
+    """Bars coloured by the field of this name, with their legend; these fields are told of the one pointed at."""
     legend = alt.Legend(
         orient="top",
         title=None,
@@ -233,23 +255,14 @@ def _bars(part: str, colours: Palette) -> alt.Chart:
         labelLimit=180,
         columns=alt.ExprRef("width<520?2:6"),
     )
-    chart: alt.Chart = (
-        layer_of(part)
-        .mark_rect(
-            stroke=colours.background,
-            strokeWidth=1,
-            cornerRadiusTopLeft=3 if part == "top" else 0,
-            cornerRadiusTopRight=3 if part == "top" else 0,
-        )
-        .encode(
-            x="x:Q",
-            x2="x2:Q",
-            y="y:Q",
-            y2="y2:Q",
-            color=alt.Color("Model:N", sort=None, legend=legend, scale=alt.Scale(domain=[""], range=["#000000"])),
-            opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
-            tooltip=[f"{name}:N" for name in ("Day", "Model", "Amount", "Day in total", "State")],
-        )
+    chart: alt.Chart = mark.encode(
+        x="x:Q",
+        x2="x2:Q",
+        y="y:Q",
+        y2="y2:Q",
+        color=alt.Color(f"{name}:N", sort=None, legend=legend, scale=alt.Scale(domain=[""], range=["#000000"])),
+        opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
+        tooltip=[f"{field}:N" for field in told],
     )
     return chart
 

@@ -11,11 +11,10 @@ from zoneinfo import ZoneInfo
 import altair as alt
 
 from pages.ui import charts, text
-from pages.ui.charts import EDGE, Row, Spec
+from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
-from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount
 from tracker.overview.stacks import Bars
 
@@ -29,7 +28,6 @@ def bar_chart(seen: Explored, bars: Bars, before: Mapping[date, Amount | None], 
     """Stacked bars of the view's days or hours; a short line in a bar tells what the period before had there."""
     spec = copy.deepcopy(_template(dark=dark))
     columns = list(seen.columns)
-    colours = palette(dark=dark)
     highest = max(float(bars.highest), *(float(amount or 0) for amount in before.values()), 0.0)
     top = highest * 1.06 or 1.0
     marks = {column: seen.mark(column) for column in columns}
@@ -37,37 +35,18 @@ def bar_chart(seen: Explored, bars: Bars, before: Mapping[date, Amount | None], 
     if len(columns) <= MOST_FINE:
         rows += [*charts.stripe_rows(bars, marks, top), *_before(bars, before, columns)]
     spec["data"] = {"values": rows}
-    first = spec["layer"][0]["encoding"]
-    first["x"]["axis"] |= {"labelExpr": labels(seen, columns), "values": [n + 0.5 for n in range(len(columns))]}
-    first["x"]["scale"]["domain"] = [0, len(columns)]
-    first["y"]["axis"]["labelExpr"] = charts.amount_labels(bars.measure, highest)
-    first["y"]["scale"]["domain"] = [0, top]
-    scale = spec["layer"][1]["encoding"]["color"]["scale"]
-    scale["domain"] = [name for name, _ in bars.names]
-    scale["range"] = [colours.slots[slot] for _, slot in bars.names]
-    return spec
+    return charts.dressed(spec, bars, labels(seen, columns), len(columns), top, highest, palette(dark=dark))
 
 
 def _bars(seen: Explored, bars: Bars, columns: Sequence[date]) -> Iterator[Row]:
-    places = {column: n for n, column in enumerate(columns)}
-    reached = dict.fromkeys(places, 0.0)
-    for segment in bars.segments:
-        low, n = reached[segment.day], places[segment.day]
-        reached[segment.day] = high = low + float(segment.amount)
-        mark = seen.mark(segment.day)
-        yield {
+    for segment, row in charts.placed(bars, columns):
+        yield row | {
             "part": "bar",
-            "x": n + EDGE,
-            "x2": n + 1 - EDGE,
-            "y": low,
-            "y2": high,
             "place": segment.day.isoformat(),
             "Name": segment.name,
             "When": when(segment.day, seen),
-            "Amount": charts.amount_text(segment.amount, bars.measure),
             "In total": charts.amount_text(bars.totals[segment.day], bars.measure),
-            "State": charts.STATES[mark],
-            "solid": mark is DayMark.FINAL,
+            **charts.state_row(seen.mark(segment.day)),
         }
 
 
@@ -111,44 +90,16 @@ def labels(seen: Explored, columns: Sequence[date]) -> str:
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
-    layers = alt.layer(
-        charts.axes(colours),
-        _bar_layer(colours),
-        charts.stripes(colours),
-        *charts.gaps(colours),
-        _before_layer(colours),
-    )
-    chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
-    spec: Spec = chart.to_dict()
-    return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
+    beside = (charts.stripes(colours), *charts.gaps(colours), _before_layer(colours))
+    return charts.spec_of(charts.axes(colours), _bar_layer(colours), *beside)
 
 
 def _bar_layer(colours: Palette) -> alt.Chart:
     picked = alt.selection_point(name=PICKED, fields=["place", "Name"], toggle=False)
-    legend = alt.Legend(
-        orient="top",
-        title=None,
-        symbolType="square",
-        labelColor=colours.text,
-        labelFontSize=13,
-        labelLimit=180,
-        columns=alt.ExprRef("width<520?2:6"),
-    )
-    chart: alt.Chart = (
-        charts.layer_of("bar")
-        .mark_rect(stroke=colours.background, strokeWidth=alt.ExprRef("width>900?1:0.5"), cursor="pointer")
-        .encode(
-            x="x:Q",
-            x2="x2:Q",
-            y="y:Q",
-            y2="y2:Q",
-            color=alt.Color("Name:N", sort=None, legend=legend, scale=alt.Scale(domain=[""], range=["#000000"])),
-            opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
-            tooltip=[f"{name}:N" for name in ("When", "Name", "Amount", "In total", "State")],
-        )
-        .add_params(picked)
-    )
-    return chart
+    stroke = alt.ExprRef("width>900?1:0.5")
+    mark = charts.layer_of("bar").mark_rect(stroke=colours.background, strokeWidth=stroke, cursor="pointer")
+    chart: alt.Chart = charts.coloured(mark, "Name", ("When", "Name", "Amount", "In total", "State"), colours)
+    return chart.add_params(picked)
 
 
 def _before_layer(colours: Palette) -> alt.Chart:
