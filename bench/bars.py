@@ -64,5 +64,7 @@ BARS = (
     Bar("year", "first_number_s", "first number after the key is saved: s", at_most=3),
     Bar("browser", "first_content_ratio", "first content, signed in ÷ a hello-world page", at_most=1.4),
     Bar("browser", "first_number_s", "key saved → first number on the screen, 200 ms away: s", at_most=60),
+    Bar("browser", "month_s", "key saved → the whole month on the screen, 200 ms away: s", at_most=60),
+    Bar("browser", "rerun_p95_ms", "50 people on the dashboard, an action each in 5 s, p95: ms", at_most=150),
     Bar("rerun", "server_ms", "rerun after a filter change, server time: ms", at_most=60),
 )
