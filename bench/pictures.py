@@ -38,7 +38,7 @@ def _take(page: Page, address: str, path: str, name: str, scheme: str) -> int:
     """The file's bytes."""
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto(f"{address}/{path}")
-    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.get_by_test_id("stVegaLiteChart").locator("svg").first).to_be_visible()
     page.wait_for_timeout(SETTLE_MS)
     file = FOLDER / f"{name}.png"
     page.screenshot(path=file)

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from dev import find_chromium
 from tests import site
+from tests.pages.looking import Album
 from tests.site import Site
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -63,3 +64,13 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Page:
     return context.new_page()
+
+
+@pytest.fixture
+def album(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Album]:
+    """Where pictures of what a test looks at go, and their count: below the folder that --basetemp names."""
+    album = Album(tmp_path_factory.getbasetemp() / "pictures")
+    album.folder.mkdir(exist_ok=True)
+    yield album
+    with (album.folder / "counts.txt").open("a", encoding="utf-8") as counts:
+        counts.write(album.count())

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests import site
 from tests.pages import steps
+from tests.pages.looking import Album
 from tests.site import Site
 
 pytestmark = pytest.mark.browser
@@ -26,7 +27,7 @@ def quiet_site(migrated_file: Path, tmp_path: Path) -> Iterator[Site]:
         yield running
 
 
-def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(quiet_site: Site, page: Page) -> None:
+def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(quiet_site: Site, page: Page, album: Album) -> None:
     steps.open_signed_in(page, quiet_site, "/settings")
     steps.add_key(page, quiet_site.server.world.keys["down_503"])
 
@@ -35,9 +36,11 @@ def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(quiet_site: 
     page.get_by_role("link", name="Dashboard").click()
     expect(page.get_by_text("A key is not checked yet")).to_be_visible()
     expect(page.get_by_text("No worker is running")).to_be_visible()
+    album.look(page, "dashboard, key unchecked and no worker")
+    assert album.faults == {}
 
 
-def test_an_organisation_without_usage_is_asked_about(own_site: Site, page: Page) -> None:
+def test_an_organisation_without_usage_is_asked_about(own_site: Site, page: Page, album: Album) -> None:
     steps.open_signed_in(page, own_site, "/settings")
     steps.add_key(page, own_site.server.world.keys["empty_org"])
     expect(page.get_by_text("Is it the right organisation?").first).to_be_visible()
@@ -46,9 +49,13 @@ def test_an_organisation_without_usage_is_asked_about(own_site: Site, page: Page
 
     expect(page.get_by_text("verified zero")).to_be_visible(timeout=60_000)
     expect(page.get_by_test_id("stMetric")).to_have_count(0)
+    album.look(page, "dashboard, nothing used")
+    assert album.faults == {}
 
 
-def test_a_page_that_cannot_be_built_shows_a_reference_and_nothing_else(quiet_site: Site, page: Page) -> None:
+def test_a_page_that_cannot_be_built_shows_a_reference_and_nothing_else(
+    quiet_site: Site, page: Page, album: Album
+) -> None:
     steps.open_signed_in(page, quiet_site)
     with closing(sqlite3.connect(quiet_site.log.parent / "tracker.db")) as broken:
         broken.execute("alter table daily_usage rename to elsewhere")
@@ -58,5 +65,7 @@ def test_a_page_that_cannot_be_built_shows_a_reference_and_nothing_else(quiet_si
 
     expect(page.get_by_text("This page could not be built")).to_be_visible()
     reference = page.locator("code").first.inner_text()
+    album.look(page, "broken page")
+    assert album.faults == {}
     assert "daily_usage" not in page.locator("body").inner_text()
     assert reference in quiet_site.log.read_text()

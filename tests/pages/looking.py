@@ -1,0 +1,154 @@
+"""Looking at a page in one state: what can be seen to be wrong with it, and a picture of it, in both themes and widths.
+
+The pictures lie under pytest's folder of temporary files and are nobody's truth: they are for people to look at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Locator, Page
+from playwright.sync_api import TimeoutError as TooLate
+
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+    "preload": False,  # the style sheets are in the page
+}
+WIDE, NARROW, HIGH, HIGHEST = 1440, 390, 900, 4_000
+WIDTHS = (WIDE, NARROW)
+OF_WIDTH = {WIDE: RULES, NARROW: {**RULES, "rules": {"color-contrast": {"enabled": False}}}}
+"""Colours are the theme's and the same at any width; to look at each pair of them takes half of axe-core's time."""
+
+GRAVE = {"serious", "critical"}
+
+BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 22, 27)"}
+"""By which the page's theme is known; as in .streamlit/config.toml."""
+
+NOT_OURS = {
+    # Streamlit puts a div between the list and the items of a navigation with headings (1.67, seen 2026-11).
+    "list": "stSidebarNavItems",
+    "listitem": "<li class=",
+    # The parts of a date are narrow; WCAG 2.5.8 lets that be where another control, its calendar, does the same.
+    "target-size": 'role="spinbutton"',
+}
+
+MOST_TABS = 120
+"""Presses of the tab key within which anything on a page is reached."""
+
+# What axe-core does not look for: a page wider than the screen, a chart that is told to nobody, a message that is not
+# announced. A chart's twin is a table beside it, or behind an expander that says so.
+SEEN = """() => {
+  const all = (test) => [...document.querySelectorAll(`[data-testid="${test}"]`)].filter((e) => e.checkVisibility());
+  const found = [];
+  const main = all("stMain")[0];
+  if (main && main.scrollWidth > main.clientWidth + 1) found.push(`${main.scrollWidth} px wide`);
+  const charts = all("stVegaLiteChart");
+  const told = (e) => e.matches("[aria-label]") || e.querySelector("[aria-label]:not(button)");
+  found.push(...charts.filter((e) => !told(e)).map(() => "a chart without words"));
+  const twins = all("stDataFrame").length + all("stTable").length
+    + all("stExpander").filter((e) => /table/i.test(e.innerText)).length;
+  if (charts.length && !twins) found.push("a chart without a table");
+  const said = (e) => e.closest("[role=alert],[role=status]") || e.querySelector("[role=alert],[role=status]");
+  found.push(...all("stAlert").filter((e) => !said(e)).map((e) => `not announced: ${e.innerText.slice(0, 60)}`));
+  if (all("stException").length) found.push("an exception is shown");
+  return found;
+}"""
+
+FITS = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  return !main || main.scrollWidth <= main.clientWidth + 1;
+}"""
+
+RESTS = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning"
+  && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')"""
+
+REACHES = """() => document.querySelector('[data-testid="stMain"]')?.scrollHeight ?? 0"""
+WEARS = """(colour) => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor === colour"""
+HELD = "(rules) => axe.run(rules).then((told) => told.violations)"
+
+
+@dataclass
+class Album:
+    """Pictures of one test, and what was wrong with what they show."""
+
+    folder: Path
+    theme: str = "light"
+    pictures: int = 0
+    told: dict[str, list[str]] = field(default_factory=dict)
+
+    def look(self, page: Page, name: str, again: Callable[[], object] = lambda: None) -> None:
+        """At the page as it stands, in both themes at both widths; `again` brings back what a redraw takes away."""
+        rest(page)
+        self.told[name] = self._look(page, name)
+        self.theme = "light" if self.theme == "dark" else "dark"
+        wear(page, self.theme)
+        rest(page)
+        again()
+        rest(page)
+        self.told[name] += self._look(page, name)
+
+    def _look(self, page: Page, name: str) -> list[str]:
+        found: list[str] = []
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": HIGH})
+            with suppress(TooLate):  # a table follows the window a moment later; one that never does is told below
+                page.wait_for_function(FITS, timeout=3_000)
+            page.set_viewport_size({"width": width, "height": max(HIGH, min(page.evaluate(REACHES), HIGHEST))})
+            found += [
+                f"{self.theme}, {width} px: {fault}" for fault in (*page.evaluate(SEEN), *_held_by_axe(page, width))
+            ]
+            page.screenshot(path=self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{self.theme}-{width}.png")
+            self.pictures += 1
+        page.set_viewport_size({"width": WIDE, "height": HIGH})
+        return found
+
+    def count(self) -> str:
+        """For whoever looks at the pictures."""
+        held = sum(map(len, self.told.values()))
+        looks = f"{len(self.told)} pages and states × 2 themes × {len(WIDTHS)} widths"
+        return f"{looks}: {held} faults, {self.pictures} pictures ({', '.join(self.told)})\n"
+
+    @property
+    def faults(self) -> dict[str, list[str]]:
+        return {name: found for name, found in self.told.items() if found}
+
+
+def rest(page: Page) -> None:
+    """Until the page has drawn itself to its end."""
+    page.wait_for_function(RESTS)
+
+
+def wear(page: Page, theme: str) -> None:
+    """Have the browser change its theme, and the page drawn anew: the server knows of it at its next run."""
+    page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    page.wait_for_function(WEARS, arg=BACKGROUNDS[theme])
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
+    page.evaluate("() => document.activeElement?.blur()")
+    page.keyboard.press("r")
+
+
+def _held_by_axe(page: Page, width: int) -> list[str]:
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+    return [
+        f"{fault['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
+        for fault in page.evaluate(HELD, OF_WIDTH[width])
+        if fault["impact"] in GRAVE
+        for node in fault["nodes"]
+        if NOT_OURS.get(fault["id"], "\0") not in node["html"]
+    ]
+
+
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press the tab key until the wanted thing has the focus."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError(f"the keyboard does not reach {wanted}")
