@@ -14,11 +14,13 @@ from http.server import ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from schedule import Scheduler
+from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import health
 from jobs.worker import Worker
 from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
+from tracker.db import is_unable
 from tracker.errors import BadConfiguration
 from tracker.migrations import queue
 from tracker.ping import Ping
@@ -118,6 +120,16 @@ def _keep_time(clock: Scheduler, worker: QueueWorker) -> None:
 
 def once(worker: Worker | QueueWorker) -> int:
     """Do everything due, waiting for other workers' leases; 1 when a key that works still owes something."""
+    try:
+        return _once(worker)
+    except SQLAlchemyError as error:
+        if not is_unable(error):
+            raise
+        log.exception("the run ends, for the database cannot do its part")
+        return 1
+
+
+def _once(worker: Worker | QueueWorker) -> int:
     worker.sign_of_life()
     reached("sign of life given")
     _deliver(worker)
@@ -137,7 +149,7 @@ def _to_the_end(worker: Worker) -> None:
     while not worker.stopping.is_set():
         worker.wake()
         worker.pump(POLL_S)
-        if worker.is_idle and not _owes(worker):
+        if worker.rests or (worker.is_idle and not _owes(worker)):
             break
 
 

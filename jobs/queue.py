@@ -113,7 +113,7 @@ class QueueWorker:
             if isinstance(error, DBAPIError) and is_retryable(error):
                 raise
             log.exception("%s %s of connection %d raised", item.what, item.start, item.connection.provider_key_id)
-            return self._set_aside(item.connection, unit, f"Unexpected {type(error).__name__}; see the worker's log.")
+            return self._set_aside(item.connection, unit, error)
 
     def _work(self, connection: Connection, unit: Unit) -> Done:
         return fetching.work(self.product, connection, unit, owner=self.name, wait=self._wait)
@@ -128,11 +128,11 @@ class QueueWorker:
             passports.read(self.product, of.workspace_id, of.provider_key_id, wait=self._wait)
         return Done(Outcome.TAKEN)
 
-    def _set_aside(self, connection: Connection, unit: Unit | None, reason: str) -> Done:
+    def _set_aside(self, connection: Connection, unit: Unit | None, error: Exception) -> Done:
         if unit is None:
-            checking.postpone(self.product, connection)
-            return Done(Outcome.FAILED, reason=reason)
-        return fetching.put_aside(self.product, connection, unit, owner=self.name, reason=reason)
+            checking.postpone(self.product, connection, error)
+            return Done(Outcome.FAILED, reason=fetching.reason_of(error))
+        return fetching.put_aside(self.product, connection, unit, owner=self.name, error=error)
 
     def _wait(self, seconds: float) -> None:
         if self.stopping.wait(seconds):

@@ -10,15 +10,17 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.schedule import Turns
-from tracker import checking, fetching, health, passports, reconcile, runs
+from tracker import checking, fetching, health, metrics, passports, reconcile, runs
 from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
+from tracker.db import is_unable
 from tracker.fetching import Done, Outcome
 from tracker.health import Health
 from tracker.points import reached
@@ -31,6 +33,9 @@ log = logging.getLogger(__name__)
 
 THREADS = 4
 """More would wait for SQLite's one writer; many machines scale by more workers."""
+
+REST_S = 15
+"""How long a worker does nothing after the database failed it."""
 
 UNWELL_AFTER_S = 120
 """A worker looks for work every second; one that has not for so long is stuck."""
@@ -61,6 +66,7 @@ class Worker:
     _busy: dict[Future[Done], Task] = field(default_factory=dict)
     _runs: dict[Connection, Run] = field(default_factory=dict)
     _woke_at: float = field(default_factory=time.monotonic)
+    _rests_until: float = 0
 
     def __post_init__(self) -> None:
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="unit")
@@ -69,22 +75,32 @@ class Worker:
     def is_idle(self) -> bool:
         return not self._busy and not self._runs
 
+    @property
+    def rests(self) -> bool:
+        """Whether the worker begins nothing for a moment, because the database failed it."""
+        return time.monotonic() < self._rests_until
+
     def wake(self) -> None:
         """Plan the connections whose time has come and that are not being worked on."""
         now, self._woke_at = utc_now(), time.monotonic()
-        for connection in reconcile.due_connections(self.product, now=now):
-            # Also one whose run was left open because looking at it failed, say for want of the database.
-            if not self._in_hand(connection):
-                self._plan(connection, now)
+        if self.rests:
+            return
+        with self._or_rest():
+            for connection in reconcile.due_connections(self.product, now=now):
+                # Also one whose run was left open because looking at it failed, say for want of the database.
+                if not self._in_hand(connection):
+                    self._plan(connection, now)
 
     def pump(self, timeout_s: float) -> None:
         """Fill free threads, then wait until one is done or the time is over, and gather what is done."""
-        while len(self._busy) < self.threads and not self.stopping.is_set() and (task := self._turns.take()):
-            self._submit(*task)
+        with self._or_rest():
+            while len(self._busy) < self.threads and self._may_begin() and (task := self._turns.take()):
+                self._submit(*task)
         if self._busy:
             done, _ = wait(self._busy, timeout=timeout_s, return_when=FIRST_COMPLETED)
             for future in done:
-                self._gather(future)
+                with self._or_rest():
+                    self._gather(future)
         else:
             self.stopping.wait(timeout_s)
 
@@ -93,10 +109,12 @@ class Worker:
         self.stopping.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         for future in list(self._busy):
-            self._gather(future)
-        for run in self._runs.values():
-            runs.close_run(self.product.database, run)
-        self.sign_of_life(stopped=True)
+            with self._or_rest():
+                self._gather(future)
+        with self._or_rest():
+            for run in self._runs.values():
+                runs.close_run(self.product.database, run)
+            self.sign_of_life(stopped=True)
 
     def health(self) -> Health:
         """How this worker is; it goes on looking while it has looked lately and is not ending."""
@@ -105,8 +123,9 @@ class Worker:
             "seconds_since_look": round(seconds, 1),
             "units_in_hand": len(self._busy),
             "connections_in_work": len(self._runs),
+            "rests": int(self.rests),
         }
-        looks = seconds < UNWELL_AFTER_S and not self.stopping.is_set()
+        looks = seconds < UNWELL_AFTER_S and self._may_begin()
         return health.of_worker(self.product.database, now=utc_now(), looks=looks, own=own)
 
     def sign_of_life(self, *, stopped: bool = False) -> None:
@@ -118,6 +137,21 @@ class Worker:
             next_run_at=next_daily(utc_now(), self.product.settings.fetch_hour_utc),
             stopped=stopped,
         )
+
+    def _may_begin(self) -> bool:
+        return not self.stopping.is_set() and not self.rests
+
+    @contextmanager
+    def _or_rest(self) -> Iterator[None]:
+        """Around what needs the database. While that cannot be written, nothing is asked of a provider either."""
+        try:
+            yield
+        except Exception as error:
+            if not is_unable(error):
+                raise
+            metrics.LOOP_EXCEPTIONS.labels("database").inc()
+            log.exception("the worker rests for %d s, for nothing can be stored", REST_S)
+            self._rests_until = time.monotonic() + REST_S
 
     def _plan(self, connection: Connection, now: datetime) -> None:
         """Look at what a connection owes; with nothing left, close its run and note when to look next."""
@@ -177,18 +211,18 @@ class Worker:
             return self._given_back(task)
         except Exception as error:
             log.exception("%s of connection %d raised", *_about(task), extra=_fields(task))
-            return self._set_aside(task, f"Unexpected {type(error).__name__}; see the worker's log.")
+            return self._set_aside(task, error)
 
     def _given_back(self, task: Task) -> Done:
         if task.unit is None:
             return Done(Outcome.TAKEN)
         return fetching.give_back(self.product, task.connection, task.unit, owner=self.name)
 
-    def _set_aside(self, task: Task, reason: str) -> Done:
+    def _set_aside(self, task: Task, error: Exception) -> Done:
         if task.unit is None:
-            checking.postpone(self.product, task.connection)
-            return Done(Outcome.FAILED, reason=reason)
-        return fetching.put_aside(self.product, task.connection, task.unit, owner=self.name, reason=reason)
+            checking.postpone(self.product, task.connection, error)
+            return Done(Outcome.FAILED, reason=fetching.reason_of(error))
+        return fetching.put_aside(self.product, task.connection, task.unit, owner=self.name, error=error)
 
     def _work(self, connection: Connection, unit: Unit) -> Done:
         return fetching.work(self.product, connection, unit, owner=self.name, wait=self._wait)

@@ -75,9 +75,10 @@ class Installation:
     def fetch(self) -> int:
         """The worker's `--once` in this process; its exit code."""
         worker = Worker(self.as_("worker"))
-        code = once(worker)
-        worker.stop()
-        return code
+        try:
+            return once(worker)
+        finally:
+            worker.stop()
 
     def as_(self, role: ProcessRole) -> Product:
         """The product with the rights of one of its processes."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from tracker import connections, coverage
 from tracker.clock import utc_now
+from tracker.db import is_unable
 from tracker.errors import LeaseLost, NotFound, ProviderError, ScopeMissing, VaultError
 from tracker.models import KeyStatus
 from tracker.opened import Opened, Wait, open_key, present, set_status, still_its_key
@@ -16,12 +17,18 @@ from tracker.providers.base import Verdict
 from tracker.reconcile import Connection, are_names_fresh
 
 
-def postpone(product: Product, connection: Connection) -> None:
-    """Leave a connection alone for a while after its check or its names raised what nobody foresaw."""
+def postpone(product: Product, connection: Connection, error: Exception) -> None:
+    """Leave a connection alone for a while after its check or its names raised what nobody foresaw.
+
+    What the database failed is not counted against the key, and is tried again soon.
+    """
     with product.database.workspace(connection.workspace_id, write=True) as session:
         row = present(session, connection)
-        row.failures += 1
-        row.retry_at = utc_now() + coverage.retry_in(row.failures)
+        if is_unable(error):
+            row.retry_at = utc_now() + coverage.OURS_AFTER
+        else:
+            row.failures += 1
+            row.retry_at = utc_now() + coverage.retry_in(row.failures)
 
 
 def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | None:

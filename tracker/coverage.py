@@ -29,6 +29,9 @@ LEASE = timedelta(minutes=5)
 RETRY_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))
 """How long a unit waits after its first, second, … failed attempt; the last one repeats."""
 
+OURS_AFTER = timedelta(minutes=1)
+"""How long what the database failed waits, however often: nothing is wrong with the unit or its key."""
+
 NEWEST_FIRST = timedelta(days=35)
 """Days this recent are read newest first; older debt oldest first, for a provider's history ends there."""
 

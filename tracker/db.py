@@ -201,13 +201,23 @@ def is_read_only(error: Exception) -> bool:
     )
 
 
+def is_unable(error: Exception) -> bool:
+    """Whether the database could not do its part for now (full, read-only, locked, gone), and nobody asked wrongly."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    asked_wrongly = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+    return is_read_only(error) or is_retryable(error) or (isinstance(error, OperationalError) and not asked_wrongly)
+
+
 def sentence_for(error: Exception) -> str | None:
     """What to tell a person whom the database cannot serve now, and what to do; None for any other error."""
     if isinstance(error, PoolTimeout):
         return "The database is busy with others. Nothing was changed; load the page again in a few seconds."
     if is_read_only(error):
         return "The database can only be read at the moment. Nothing was changed; try again later."
-    if isinstance(error, OperationalError) or (isinstance(error, DBAPIError) and is_retryable(error)):
+    if is_unable(error):
         return "The database does not answer at the moment. Nothing is lost; load the page again in a minute."
     return None
 

@@ -16,6 +16,7 @@ from sqlmodel import Session
 from tracker import checking, coverage, ingest, ledger, metrics, pauses
 from tracker.clock import utc_now
 from tracker.coverage import Unit
+from tracker.db import is_unable
 from tracker.errors import (
     KeyRejected,
     LeaseLost,
@@ -94,18 +95,27 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     return Done(Outcome.STORED, days=len(unit.days), rows=stored.rows)
 
 
-def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, reason: str) -> Done:
+def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, error: Exception) -> Done:
     """Fail a unit that raised what nobody foresaw, so that it blocks nothing else and is tried again later.
 
     One that could not even be claimed, for want of space say, puts its whole connection off: it would be due at once.
     """
     claimed = Claim(connection.workspace_id, connection.provider_key_id, unit.claimed, owner)
+    reason = reason_of(error)
+    set_aside = ledger.put_off if is_unable(error) else ledger.fail
     try:
         with product.database.workspace(connection.workspace_id, write=True) as session:
-            ledger.fail(session, claimed, reason, now=utc_now())
+            set_aside(session, claimed, reason, now=utc_now())
     except LeaseLost:
-        checking.postpone(product, connection)
+        checking.postpone(product, connection, error)
     return Done(Outcome.FAILED, reason=reason)
+
+
+def reason_of(error: Exception) -> str:
+    """What to tell of an error that nobody foresaw."""
+    if is_unable(error):
+        return "What was read could not be stored, because the database failed. It is read again within minutes."
+    return f"Unexpected {type(error).__name__}; see the worker's log."
 
 
 def give_back(product: Product, connection: Connection, unit: Unit, *, owner: str) -> Done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Insert, Update, and_, bindparam, func, or_, select, updat
 from sqlmodel import Session
 
 from tracker.columns import UtcDateTime
-from tracker.coverage import LEASE, LedgerDay, Unit, retry_in
+from tracker.coverage import LEASE, OURS_AFTER, LedgerDay, Unit, retry_in
 from tracker.db import upsert_for
 from tracker.errors import LeaseLost
 from tracker.models import Coverage, DayState, table_of
@@ -189,6 +189,13 @@ def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_
     """Record why the unit was not read and when it will be tried again; days that were read keep their state."""
     for day, row in hold(session, claimed).items():
         fail_day(session, claimed, day, row, reason, now=now, retry_at=retry_at)
+
+
+def put_off(session: Session, claimed: Claim, reason: str, *, now: datetime) -> None:
+    """The same for what was our own fault: tried again soon, and counted once however often it happens."""
+    for day, row in hold(session, claimed).items():
+        tried = replace(row, attempts=max(row.attempts - 1, 0))
+        fail_day(session, claimed, day, tried, reason, now=now, retry_at=now + OURS_AFTER)
 
 
 def fail_day(

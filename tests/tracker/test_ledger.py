@@ -181,6 +181,19 @@ def test_a_unit_that_keeps_failing_is_tried_at_a_growing_distance(database: Data
     assert days_of(database)[DAY].state is DayState.FAILED
 
 
+def test_what_our_own_database_failed_is_tried_again_in_a_minute_however_often(database: Database) -> None:
+    now, waits = AFTER, list[timedelta]()
+    for fence in range(5):
+        with database.workspace(1, write=True) as session:
+            mine = ledger.claim(session, 1, 1, Unit("completions", DAY, NEXT, (fence,)), owner="w", now=now)
+            ledger.put_off(session, mine, "no space", now=now)
+        waits.append((days_of(database)[DAY].retry_at or now) - now)
+        now += waits[-1]
+
+    assert waits == [MINUTE] * 5
+    assert (days_of(database)[DAY].state, days_of(database)[DAY].attempts) == (DayState.FAILED, 1)
+
+
 def test_a_failed_unit_waits_until_the_time_the_provider_named(database: Database) -> None:
     named = AFTER + timedelta(hours=7)
     mine = claim(database)

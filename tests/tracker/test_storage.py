@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic import command
-from sqlalchemy import event
-from sqlalchemy.exc import OperationalError
 
-from tests.installation import NOW, ROOT, Installation, assert_equal_until, installed
+from tests.installation import ROOT
 from tests.tracker.test_migrations import revision, tables
-from tracker import backup, clock, migrations, product, storage
+from tracker import backup, migrations, product, storage
 from tracker.db import open_database
 from tracker.errors import BadConfiguration
-from tracker.sandbox import World
 
 MOUNTINFO = """22 1 8:1 / / rw - ext4 /dev/sda1 rw
 40 22 0:40 / /srv rw - nfs4 files:/srv rw
@@ -72,48 +64,6 @@ def test_a_damaged_file_stops_the_start_and_the_way_back_is_shown(tmp_path: Path
 
     backup.restore(url, tmp_path / "night", replace=True)
     product.start(environ, role="worker").close()
-
-
-@pytest.fixture
-def fetched(tmp_path: Path) -> Iterator[Installation]:
-    """Three days read at NOW, on SQLite."""
-    clock.start_at(NOW)
-    with installed(World(days=3, keeps=3), f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path) as installation:
-        assert installation.fetch() == 0
-        yield installation
-
-
-def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
-    fetched: Installation, tmp_path: Path
-) -> None:
-    engine, file = fetched.product.database.engine, tmp_path / "tracker.db"
-    with closing(sqlite3.connect(file)) as connection:
-        pages = connection.execute("pragma page_count").fetchone()[0]
-
-    def no_more(connection: Any, _record: Any) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages}")
-
-    before = fetched.csv_text(clock.day_of(NOW) - timedelta(days=9), clock.day_of(NOW))
-    event.listen(engine, "connect", no_more)
-    engine.dispose()
-    fetched.later(NOW + timedelta(days=1))
-    assert outcome(fetched) == 1
-    assert fetched.csv_text(clock.day_of(NOW) - timedelta(days=9), clock.day_of(NOW)) == before
-    assert storage.damage(file) is None
-
-    event.remove(engine, "connect", no_more)
-    engine.dispose()
-    fetched.later(NOW + timedelta(days=1, minutes=10))
-    assert fetched.fetch() == 0
-    assert_equal_until(fetched, NOW + timedelta(days=1))
-
-
-def outcome(installation: Installation) -> int:
-    """The exit code of a run; one that ends with the database's own error would give 1 as well."""
-    try:
-        return installation.fetch()
-    except OperationalError as error:
-        return 1 if "full" in str(error) else 2
 
 
 KILLED = """

@@ -1,0 +1,215 @@
+"""What comes between a worker and its work: a stop beyond its lease, wrong clocks, missed months, a poisoned key."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+import tracker.ledger
+from jobs.__main__ import once
+from jobs.worker import Worker
+from tests.installation import NOW, Installation, held
+from tests.places import ended, started
+from tests.small import Small, TwoEndpoints, assert_true, small, true_rows
+from tracker import clock, connections, points, storage
+from tracker.coverage import LEASE, LedgerDay
+from tracker.models import KeyStatus
+from tracker.providers import PROVIDERS
+from tracker.providers.base import Endpoint, Fetched
+from tracker.providers.http import ClientPool, ProviderClient
+
+START = clock.day_of(NOW) - timedelta(days=9)
+STOPPED_FOR = timedelta(minutes=10)
+YEAR, DAY, MINUTE = timedelta(days=365), timedelta(days=1), timedelta(minutes=1)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
+    on_postgres = request.param == "postgresql"
+    server = request.getfixturevalue("postgres_server") if on_postgres else None
+    template = request.getfixturevalue("migrated_template" if on_postgres else "migrated_file")
+    with small(tmp_path_factory.mktemp("kept"), server, template) as made:
+        yield made
+
+
+@pytest.fixture
+def new(kept: Small, tmp_path: Path) -> Iterator[Installation]:
+    """A key that was never used."""
+    clock.start_at(NOW)
+    kept.world.troubles._waiting.clear()
+    with kept.copy("new", tmp_path / "data") as environ, kept.installed(environ) as ready:
+        yield ready
+
+
+@pytest.fixture
+def read(kept: Small, tmp_path: Path) -> Iterator[Installation]:
+    """All of nine days was read once."""
+    clock.start_at(NOW)
+    with kept.copy("read", tmp_path / "data") as environ, kept.installed(environ) as ready:
+        yield ready
+
+
+def test_a_worker_stopped_beyond_its_lease_stores_nothing_when_it_goes_on(kept: Small, new: Installation) -> None:
+    child = started(lambda: stopped_with_an_answer_in_hand(kept, new.environ))
+    assert os.WIFSTOPPED(os.waitpid(child, os.WUNTRACED)[1])
+    taken = leased(new)
+    new.later(NOW + STOPPED_FOR)
+    assert new.fetch() == 0
+    before = ledger(new)
+
+    os.kill(child, signal.SIGCONT)
+
+    assert ended(child) == 0
+    assert_true(new, NOW + STOPPED_FOR)
+    assert {before[day].fence for day in taken} == {2}, "nothing was taken over"
+    assert {day: ledger(new)[day] for day in taken} == {day: before[day] for day in taken}
+
+
+def stopped_with_an_answer_in_hand(kept: Small, environ: dict[str, str]) -> None:
+    """A worker that stops itself with its first answer, and goes on when others are ten minutes further."""
+    stops = ["answer complete"]
+
+    def stop(label: str) -> None:
+        if label in stops:
+            stops.clear()
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread at once, between two statements
+            clock.start_at(NOW + STOPPED_FOR)
+
+    with points.watch(stop), kept.installed(environ) as ready:
+        worker = Worker(ready.product, threads=1)
+        once(worker)
+        worker.stop()
+
+
+def ledger(ready: Installation) -> dict[tuple[str, date], LedgerDay]:
+    with ready.product.database.workspace(1) as session:
+        found = tracker.ledger.read(session, 1, 1)
+    return {(endpoint, day): row for endpoint, days in found.items() for day, row in days.items()}
+
+
+def leased(ready: Installation) -> list[tuple[str, date]]:
+    return [day for day, row in ledger(ready).items() if row.lease_until]
+
+
+@pytest.mark.parametrize("jump", [YEAR, -YEAR])
+def test_a_clock_that_jumps_by_a_year_and_back_costs_nothing(new: Installation, jump: timedelta) -> None:
+    """The provider keeps the right time; ours is judged by its answers, as it is without TRACKER_NOW."""
+    world, own = new.world, replace(new.product, clients=ClientPool())
+    moved, clock_of_world = Installation(new.environ, new.server, own, 1), world.now
+    jumped = timedelta()
+    world.now = lambda: clock.utc_now() - jumped
+    try:
+        jumped = jump
+        clock.start_at(NOW + jump)
+        moved.fetch()
+        jumped = timedelta()
+        clock.start_at(NOW + 20 * MINUTE)
+
+        assert moved.fetch() == 0
+    finally:
+        world.now = clock_of_world
+        own.clients.close()
+
+    assert_true(new, NOW)
+
+
+def test_over_the_turns_of_the_calendar_and_ninety_missed_days_every_day_is_read_once(read: Installation) -> None:
+    read.world.keeps = 400
+    for year, month, day in ((2026, 12, 31), (2027, 1, 1), (2027, 2, 28), (2027, 3, 1), (2027, 5, 31)):
+        now = datetime(year, month, day, 0, 30, tzinfo=UTC)
+        read.later(now)
+        assert read.fetch() == 0
+        assert_true(read, now)
+
+    days = sorted(day for name, day in ledger(read) if name == "costs")
+    assert days[-190:] == clock.days(date(2026, 11, 23), date(2027, 6, 1))
+    read.world.keeps = 9
+
+
+class Poisoned(TwoEndpoints):
+    """Its bill is never read: something in it that nobody foresaw."""
+
+    def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
+        if endpoint.bills:
+            raise RuntimeError("nobody foresaw this")
+        return super().fetch(client, endpoint, start, end, now=now)
+
+
+def test_what_nobody_foresaw_is_set_aside_for_ever_longer_and_blocks_nothing(
+    new: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROVIDERS, "openai", Poisoned())
+    waits = list[timedelta]()
+    for _ in range(4):
+        assert new.fetch() == 1
+        at = max(row.retry_at for (name, _), row in ledger(new).items() if name == "costs" and row.retry_at)
+        waits.append(at - clock.utc_now())
+        new.later(at + MINUTE)
+
+    assert all(longer > shorter for shorter, longer in pairwise(waits)) and waits[-1] > 10 * waits[0]
+    assert new.csv(START, clock.day_of(NOW))
+    assert connections.find(new.product, 1, 1).status == KeyStatus.VALID
+    monkeypatch.setitem(PROVIDERS, "openai", TwoEndpoints())
+    assert new.fetch() == 0
+    assert_true(new, NOW)
+
+
+Limit = Callable[[Installation, Path], AbstractContextManager[None]]
+
+
+@contextmanager
+def full(ready: Installation, file: Path) -> Iterator[None]:
+    """No page more than there is."""
+    pages, engine = file.stat().st_size // 4096, ready.product.database.engine
+
+    def no_more(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    event.listen(engine, "connect", no_more)
+    engine.dispose()
+    yield
+    event.remove(engine, "connect", no_more)
+    engine.dispose()
+
+
+@contextmanager
+def no_growth(_ready: Installation, file: Path) -> Iterator[None]:
+    """The system refuses to let any file grow beyond the size that the database has."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("limit", [full, no_growth])
+@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
+def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
+    new: Installation, tmp_path: Path, limit: Limit
+) -> None:
+    file = tmp_path / "data" / "tracker.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("vacuum")  # no page is free
+    with limit(new, file):
+        assert new.fetch() == 1
+        told = held(new.csv(START, clock.day_of(NOW)))  # but today, which goes on
+        assert told.items() <= true_rows(new.world, NOW).items()
+
+    assert storage.damage(file) is None
+    new.later(NOW + LEASE)
+    assert new.fetch() == 0
+    assert_true(new, NOW)
