@@ -16,7 +16,7 @@ from sqlmodel import Session
 from tracker.db import upsert
 from tracker.ledger import Claim
 from tracker.models import Colour, table_of
-from tracker.usage import UsageRecord
+from tracker.usage import Dimensions, UsageRecord
 
 COLOURS = table_of(Colour)
 
@@ -26,6 +26,7 @@ SLOTS = 9
 DIMENSIONS = ("model", "project_id", "api_key_id")
 
 Size = tuple[Decimal, int]
+NO_SIZE: Size = (Decimal(), 0)
 """US dollars, then tokens: what has no price still has an order."""
 
 
@@ -51,8 +52,8 @@ def allot(session: Session, claimed: Claim, stored: Iterable[tuple[UsageRecord, 
     known = _kept(session, claimed.workspace_id)
     rows = [
         (dimension, name, slot)
-        for dimension, sizes in _sizes(stored).items()
-        for name, slot in chosen(known[dimension], _ranked(sizes, known[dimension])).items()
+        for dimension, sizes in _new_sizes(stored, known).items()
+        for name, slot in chosen(known[dimension], _ranked(sizes)).items()
     ]
     if rows:
         # Always in the same order: two workers that meet the same names wait for each other and never crosswise.
@@ -76,17 +77,25 @@ def chosen(known: Mapping[str, int], new: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _ranked(sizes: Mapping[str, Size], known: Mapping[str, int]) -> list[str]:
-    """The names that have no slot yet, the largest first."""
-    return sorted(sizes.keys() - known.keys(), key=lambda name: (-sizes[name][0], -sizes[name][1], name))
+def _ranked(sizes: Mapping[str, Size]) -> list[str]:
+    """The names, the largest first."""
+    return sorted(sizes, key=lambda name: (-sizes[name][0], -sizes[name][1], name))
 
 
-def _sizes(stored: Iterable[tuple[UsageRecord, Decimal | None]]) -> dict[str, dict[str, Size]]:
-    sizes: dict[str, dict[str, Size]] = {dimension: {} for dimension in DIMENSIONS}
+def _new_sizes(
+    stored: Iterable[tuple[UsageRecord, Decimal | None]], known: Mapping[str, Mapping[str, int]]
+) -> dict[str, dict[str, Size]]:
+    """Dimension → name → cost and tokens of the names that have no slot yet."""
+    alike: dict[Dimensions, Size] = {}  # rows repeat hour by hour what they are about
     for record, cost in stored:
-        tokens = (record.measures.input_tokens or 0) + (record.measures.output_tokens or 0)
+        spend, tokens = alike.get(record.dimensions, NO_SIZE)
+        more = (record.measures.input_tokens or 0) + (record.measures.output_tokens or 0)
+        alike[record.dimensions] = spend + (cost or 0), tokens + more
+    sizes: dict[str, dict[str, Size]] = {dimension: {} for dimension in DIMENSIONS}
+    for of, (spend, tokens) in alike.items():
         for dimension in DIMENSIONS:
-            if (name := getattr(record.dimensions, dimension)) is not None:
-                spend, before = sizes[dimension].get(name, (Decimal(), 0))
-                sizes[dimension][name] = spend + (cost or 0), before + tokens
+            name = getattr(of, dimension)
+            if name is not None and name not in known[dimension]:
+                before = sizes[dimension].get(name, NO_SIZE)
+                sizes[dimension][name] = before[0] + spend, before[1] + tokens
     return sizes

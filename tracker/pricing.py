@@ -8,7 +8,6 @@ price as standard, long context is meant per request, batch and flex are recorde
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -39,8 +38,7 @@ NO_CACHE_TOLD = "The provider told no cached part, so all input is priced as unc
 LONG_CONTEXT = "Long-context rates, by the average request of the hour."
 
 
-@dataclass(frozen=True, slots=True)
-class PriceVersion:
+class PriceVersion(msgspec.Struct, frozen=True, cache_hash=True):
     """The rates that priced a row: `model` as the list names it, `content_sha256` over the list's own words.
 
     `rates` are the very numbers (`Region.to_json`), `note` what is to be known about them.
