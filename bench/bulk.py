@@ -21,7 +21,7 @@ from sqlalchemy import Connection, text
 from tests import postgres
 from tests.postgres import PostgresServer
 from tracker import clock, migrations, rollup
-from tracker.db import Database, open_database
+from tracker.db import Database, ProcessRole, open_database
 from tracker.models import ProviderKey, Workspace
 from tracker.usage import Dimensions
 
@@ -66,7 +66,7 @@ def sqlite(shape: Shape) -> Iterator[Database]:
     if not file.exists():
         making = file.with_suffix(".making")
         making.unlink(missing_ok=True)
-        with _opened(f"sqlite:///{making}") as database:
+        with _opened(f"sqlite:///{making}", "owner") as database:
             fill(database, shape)
         making.rename(file)
     with _opened(f"sqlite:///{file}") as database:
@@ -78,9 +78,11 @@ def postgresql(shape: Shape) -> Iterator[Database]:
     """The same in a PostgreSQL of our own with ordinary memory; kept where TEST_DATABASE_URL names a server."""
     with server() as running:
         if "TEST_DATABASE_URL" not in os.environ:
-            with running.database("bench") as url, _opened(url) as database:
-                fill(database, shape)
-                yield database
+            with running.database("bench") as url:
+                with _opened(url, "owner") as database:
+                    fill(database, shape)
+                with _opened(url) as database:
+                    yield database
             return
         with _opened(running.url(_kept(running, shape))) as database:
             yield database
@@ -91,7 +93,7 @@ def _kept(running: PostgresServer, shape: Shape) -> str:
     name = f"bench_{shape.heavy}_{shape.light}_{_schema()}"
     if not _has(running, name):
         with running.database(f"{name}_making") as url:
-            with _opened(url) as database:
+            with _opened(url, "owner") as database:
                 fill(database, shape)
             running.execute(f'create database "{name}" template "{name}_making"')
     return name
@@ -116,9 +118,9 @@ def server() -> Iterator[PostgresServer]:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Database]:
+def _opened(url: str, role: ProcessRole = "web") -> Iterator[Database]:
     migrations.upgrade(url)
-    database = open_database(url, role="worker")
+    database = open_database(url, role=role)
     try:
         yield database
     finally:

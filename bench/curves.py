@@ -40,7 +40,7 @@ def keys() -> dict[str, object]:
         "keys/s": [(count, float(str(each["keys_per_s"]))) for count, each in found],
         "CPU ms a key": [(count, float(str(each["cpu_ms_a_key"]))) for count, each in found],
     }
-    _draw("keys", "The worker, 64 in flight at 80 ms", lines, x="keys", y="see each line")
+    _draw("keys", "The worker, 64 in flight at 80 ms", lines, x="keys", y="keys a second, CPU ms a key")
     return {"points": lines, "grown_mb": {count: each["grown_mb"] for count, each in found}}
 
 
