@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlmodel import SQLModel
 
 from jobs.__main__ import once
-from jobs.worker import Worker
+from jobs.worker import THREADS, Worker
 from tracker import access, clock, connections, export, money, product
 from tracker.db import ProcessRole
 from tracker.models import table_of
@@ -72,9 +72,9 @@ class Installation:
     def world(self) -> World:
         return self.server.world
 
-    def fetch(self) -> int:
-        """The worker's `--once` in this process; its exit code."""
-        worker = Worker(self.as_("worker"))
+    def fetch(self, *, threads: int = THREADS) -> int:
+        """The worker's `--once` in this process; its exit code. Where it is to wait much, more threads wait at once."""
+        worker = Worker(self.as_("worker"), threads=threads)
         try:
             return once(worker)
         finally:

@@ -68,7 +68,7 @@ def test_broken_keys_of_every_kind_leave_the_good_one_alone(migrated_url: str, t
         places = {kind: add_broken(installation, kind) for kind in BROKEN}
         quick = installation.product
 
-        assert installation.fetch() == 1
+        assert installation.fetch(threads=12) == 1
 
         assert_equal_until(installation, NOW)
         for kind, (workspace_id, key_id) in places.items():
