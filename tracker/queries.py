@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, null, select
@@ -104,8 +105,8 @@ def usage(session: Session, workspace_id: int, question: Question) -> list[Usage
     width = len(question.by)
     used = {row[:width]: row[width:] for row in map(tuple, session.execute(statement).all())}
     billed = billed_cost(session, workspace_id, question)
-    rows = [_row(question.by, key, used.get(key), billed.get(key)) for key in {**used, **billed}]
-    return sorted(rows, key=lambda row: [_sortable(value) for value in row.dimensions.values()])
+    keys = sorted({**used, **billed}, key=lambda key: [*map(_sortable, key)])
+    return [_row(question.by, key, used.get(key), billed.get(key)) for key in keys]
 
 
 def billed_cost(session: Session, workspace_id: int, question: Question) -> dict[tuple[Value, ...], Decimal]:
@@ -237,6 +238,7 @@ def _only(question: Question, dimension: Any) -> Iterable[ColumnElement[bool]]:
         yield matches if len(known) == len(values) else (matches | expression.is_(None))
 
 
+@lru_cache(maxsize=4_096, typed=True)  # days and models come again in every row
 def _sortable(value: Value) -> tuple[bool, str]:
     text = (
         value.isoformat()
