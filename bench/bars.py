@@ -59,6 +59,7 @@ BARS = (
     Bar("files", "cpu_over_fetching", "CSV of 1M rows ÷ fetching the rows, CPU", at_most=4),
     Bar("files", "peak_over_idle_mb", "CSV of 1M rows, peak memory over the idle server: MB", at_most=150),
     Bar("year", "bytes_an_event", "bytes an event on disk, SQLite (usage_events)", at_most=60),
+    Bar("workers", "failures.share_within_the_day", "days read within the day, 5 % of answers spoiled", at_least=0.999),
     Bar("start", "answers_s", "dev.py up to a page that answers: s", at_most=4),
     Bar("year", "seconds", "365 days of one key at 100 ms latency: s", at_most=60),
     Bar("year", "first_number_s", "first number after the key is saved: s", at_most=3),

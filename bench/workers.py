@@ -1,101 +1,169 @@
-"""Throughput of 1, 2 and 4 workers, each a process with a data folder of its own, on both engines and databases.
+"""Workers: what 1, 2 and 4 do together, thirty missed days caught up, one killed, and a provider that fails.
 
-Eight workspaces of one key each, ten days, every family by the hour, from the sandbox with 250 ms latency, so that one
-worker of four threads spends its time waiting. Measured from the first unit stored to the last, by the ledger.
+Each is a process with a data folder of its own. The provider answers after 250 ms where throughput is measured, so
+that a worker of four threads spends its time waiting, as it does in life; seconds are those from the first unit stored
+to the last, by the ledger.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
+import random
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
-
-from jobs.worker import THREADS
+from bench import fleet
+from bench.fleet import Fleet
+from jobs.__main__ import once
+from jobs.worker import THREADS, Worker
 from tests import postgres
-from tracker import access, connections, product
-from tracker.db import open_database
-from tracker.models import Coverage, FetchRun, UsageEvent, table_of
-from tracker.sandbox import SandboxServer, World
+from tests.postgres import PostgresServer
+from tracker import clock, coverage, product
+from tracker.sandbox import World
+from tracker.sandbox.trouble import Trouble, Troubles
 
-KEYS, DAYS, LATENCY_S = 8, 10, 0.25
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 COUNTS = (1, 2, 4)
-PATIENCE_S = 120
-LEDGER, RUNS, EVENTS = table_of(Coverage), table_of(FetchRun), table_of(UsageEvent)
+FEW, MANY, DAYS = 16, 100, 6
+MISSED_DAYS = 30
+LATENCY_S = 0.25
+LOOKS_MIN = (0, 1, 2, 5, 10, 20, 40, 80, 160, 320, 505)
+"""Minutes after NOW, all within its day, at which the worker looks again; a real one looks every second."""
+
+FAILING, FAILED_KEYS = 0.05, 20
+FAILURES = ("status_500", "status_503", "rate_limit", "connection_reset", "truncated_json", "empty_body")
+"""Those that the HTTP client tries again at once, and two that put the unit off until the ledger's retry."""
 
 
 def run() -> dict[str, object]:
-    """Units a second by engine and number of workers, and how many rows each way stored: the same."""
-    with postgres.running(os.environ) as server:
-        told = {
-            "sqlite, own": [_sqlite(count) for count in COUNTS],
-            "postgresql, own": [_postgres(server, count, "own") for count in COUNTS],
-            "postgresql, procrastinate": [_postgres(server, count, "procrastinate") for count in COUNTS],
+    """Every figure. A day that was left out anywhere fails the run."""
+    with tempfile.TemporaryDirectory() as name, postgres.running(os.environ) as server:
+        folder = Path(name)
+        told: dict[str, object] = {"keys": FEW, "latency_ms": LATENCY_S * 1_000, "threads_a_worker": THREADS}
+        parts: dict[str, Callable[[], object]] = {
+            "catch_up": lambda: _catch_up(folder / "missed", server),
+            "recovery": lambda: _recovery(folder / "killed", server),
+            "failures": lambda: _failures(folder / "failing"),
+            "units_a_second": lambda: _throughput(folder, server),
         }
-    return {"keys": KEYS, "days": DAYS, "latency_ms": LATENCY_S * 1000, "threads_a_worker": THREADS, "runs": told}
-
-
-def _sqlite(count: int) -> dict[str, object]:
-    with tempfile.TemporaryDirectory() as folder:
-        return _measured(f"sqlite:///{folder}/tracker.db", Path(folder), count, "own")
-
-
-def _postgres(server: postgres.PostgresServer, count: int, engine: str) -> dict[str, object]:
-    with tempfile.TemporaryDirectory() as folder, server.database(f"bench_{engine}_{count}") as url:
-        return _measured(url, Path(folder), count, engine)
-
-
-def _measured(url: str, folder: Path, count: int, engine: str) -> dict[str, object]:
-    world = World(days=DAYS, keeps=DAYS)
-    with SandboxServer(world, latency_s=LATENCY_S) as sandbox, _installed(url, folder, sandbox) as environ:
-        workers = [_worker(environ, folder / f"worker-{n}", engine) for n in range(count)]
-        codes = [worker.wait(PATIENCE_S) for worker in workers]
-    return {"workers": count, "exit_codes": codes, **_figures(url)}
+        for part, measure in parts.items():
+            told[part] = measure()
+            print(f"{part}: {told[part]}", file=sys.stderr, flush=True)
+    return told
 
 
 @contextmanager
-def _installed(url: str, folder: Path, sandbox: SandboxServer) -> Iterator[dict[str, str]]:
-    environ = {
-        "TRACKER_DATA_DIR": str(folder),
-        "TRACKER_DATABASE_URL": url,
-        "TRACKER_OPENAI_BASE_URL": sandbox.base_url,
-    }
-    product.prepare(environ)
-    ready = product.start(environ, role="owner")
-    for number in range(KEYS):
-        workspace_id = access.add_user(ready.database, f"bench{number}@example.com", "a long enough password")
-        key = sandbox.world.another_key(f"bench{number}")
-        connections.add(ready, workspace_id, provider="openai", label="bench", text=key)
-    ready.close()
-    yield environ
+def _installed(folder: Path, server: PostgresServer | None, *, keys: int, days: int) -> Iterator[Fleet]:
+    """A fleet on SQLite, or on a database of that server's, with so many whole days and today to read."""
+    folder.mkdir(parents=True)
+    with ExitStack() as stack:
+        url = stack.enter_context(server.database(f"bench_{folder.name}")) if server else fleet.file_in(folder)
+        yield stack.enter_context(fleet.of(url, folder, keys=keys, world=World(days=days, keeps=days)))
 
 
-def _worker(environ: dict[str, str], folder: Path, engine: str) -> subprocess.Popen[bytes]:
-    """A worker as on another machine: nothing shared but the database and a copy of the key ring."""
-    folder.mkdir()
-    shutil.copy(Path(environ["TRACKER_DATA_DIR"]) / "keyring.json", folder)
-    own = {**os.environ, **environ, "TRACKER_DATA_DIR": str(folder)}
-    command = [sys.executable, "-m", "jobs", "--once", "--engine", engine]
-    return subprocess.Popen(command, env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _figures(url: str) -> dict[str, object]:
-    database = open_database(url, role="owner")
-    with database.crossing("operator") as session:
-        first, last = session.execute(select(func.min(LEDGER.c.fetched_at), func.max(LEDGER.c.fetched_at))).one()
-        units = session.execute(select(func.sum(RUNS.c.units_done))).scalar_one()
-        rows = session.execute(select(func.count()).select_from(EVENTS)).scalar_one()
-    database.engine.dispose()
-    seconds = (last - first).total_seconds()
+def _throughput(folder: Path, server: PostgresServer) -> dict[str, dict[str, float]]:
+    ways = (("sqlite", "own"), ("postgresql", "own"), ("postgresql", "procrastinate"))
     return {
-        "units": int(units),
-        "rows": rows,
-        "seconds": round(seconds, 1),
-        "units_a_second": round(int(units) / seconds, 1),
+        f"{database}, {engine}": {
+            str(count): _rate(folder / f"{database}_{engine}_{count}", server, engine, count) for count in COUNTS
+        }
+        for database, engine in ways
     }
+
+
+def _rate(folder: Path, server: PostgresServer, engine: str, count: int) -> float:
+    on = server if folder.name.startswith("postgresql") else None
+    with _installed(folder, on, keys=FEW, days=DAYS) as made:
+        made.sandbox.latency_s = LATENCY_S
+        held = made.until_whole(made.start(count, engine=engine))
+    return round(held.units / held.seconds, 1)
+
+
+def _catch_up(folder: Path, server: PostgresServer) -> dict[str, object]:
+    """Two workers, as many as there are cores, on what a hundred keys missed."""
+    with _installed(folder, server, keys=MANY, days=MISSED_DAYS) as made:
+        began = time.perf_counter()
+        held = made.until_whole(made.start(2))
+        seconds = time.perf_counter() - began
+    told = {"keys": MANY, "missed_days": MISSED_DAYS, "workers": 2, "units": held.units, "rows": held.rows}
+    return {**told, "seconds": round(seconds, 1), "units_a_second": round(held.units / seconds, 1)}
+
+
+def _recovery(folder: Path, server: PostgresServer) -> dict[str, object]:
+    """Of two workers one is killed in the middle; a third takes its units over when the leases of the dead run out.
+
+    They run out by the clock, which is put forward rather than waited for.
+    """
+    with _installed(folder, server, keys=FEW, days=DAYS) as made:
+        made.sandbox.latency_s = LATENCY_S
+        killed, other = made.start(2)
+        while made.held().units < FEW:
+            time.sleep(0.1)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        made.end([other])
+        leased, read = made.leased(), made.held().units
+        began = time.perf_counter()
+        third = made.start(now=clock.utc_now() + coverage.LEASE)
+        while made.leased(of=leased):
+            time.sleep(0.1)
+        took = time.perf_counter() - began
+        held = made.until_whole(third)
+    lease_s = coverage.LEASE.total_seconds()
+    told = {"units_before": read, "leased_by_the_dead": len(leased), "units_in_all": held.units}
+    return {**told, "lease_s": lease_s, "takeover_s": round(took, 1), "recovery_s": round(lease_s + took, 1)}
+
+
+class Failing(Troubles):
+    """Of the requests for usage and costs a share goes wrong, by a seeded choice; `met` counts them."""
+
+    def __init__(self, share: float, seed: int) -> None:
+        super().__init__()
+        self.share, self.chance, self.met, self.asked = share, random.Random(seed), 0, 0
+
+    def take(self, path: str) -> Trouble | None:
+        with self._lock:
+            self.asked += 1
+            if self.chance.random() >= self.share:
+                return None
+            self.met += 1
+            return Trouble(self.chance.choice(FAILURES), path=path, option="1")
+
+
+def _failures(folder: Path) -> dict[str, object]:
+    """The units of a day under failures: done at the first try, and by the day's end, with an injected clock."""
+    clock.start_at(NOW)
+    failing, shares = Failing(FAILING, seed=7), []
+    with _installed(folder, None, keys=FAILED_KEYS, days=MISSED_DAYS) as made:
+        made.sandbox.world.troubles = failing
+        for minutes in LOOKS_MIN:
+            clock.start_at(NOW + timedelta(minutes=minutes))
+            _read(made)
+            shares.append(made.held().days / made.due)
+            if shares[-1] == 1:
+                break
+    clock.start_at(None)
+    return {
+        "keys": FAILED_KEYS,
+        "days": made.due,
+        "requests": failing.asked,
+        "failed_requests": failing.met,
+        "share_at_first": round(shares[0], 5),
+        "share_within_the_day": round(shares[-1], 5),
+        "whole_after_minutes": minutes,
+    }
+
+
+def _read(made: Fleet) -> None:
+    """A worker's `--once` in this process, whose clock is injected."""
+    ready = product.start(made.environ, role="worker")
+    worker = Worker(ready)
+    once(worker)
+    worker.stop()
+    ready.close()
