@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 import tracker.ledger
 from jobs.__main__ import once
@@ -211,5 +212,59 @@ def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
 
     assert storage.damage(file) is None
     new.later(NOW + LEASE)
+    assert new.fetch() == 0
+    assert_true(new, NOW)
+
+
+def test_a_commit_whose_answer_is_lost_is_done_once(new: Installation) -> None:
+    """The transaction is repeated, as for any lost connection, and finds its work done."""
+    said, lost = list[str](), list[str]()
+
+    def lose(label: str) -> None:
+        if label == "committed" and "unit stored" in said:
+            lost.append(label)
+            said.clear()
+            raise OperationalError("commit", None, sqlite3.OperationalError("database is locked"))
+        said.append(label)
+
+    with points.watch(lose):
+        assert new.fetch() == 0
+
+    assert len(lost) > 1
+    assert_true(new, NOW)
+
+
+def refuse_writes(ready: Installation, kept: Small, *, on: bool) -> None:
+    """Make the database one that can only be read, as a standby is, or a file on a disk mounted so; or put it back."""
+    engine = ready.product.database.engine
+    if kept.postgres:
+        value = "on" if on else "off"
+        kept.postgres.execute(f'alter database "{engine.url.database}" set default_transaction_read_only = {value}')
+    elif on:
+        event.listen(engine, "connect", query_only)
+    else:
+        event.remove(engine, "connect", query_only)
+    engine.dispose()
+
+
+def query_only(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA query_only=ON")
+
+
+def test_where_nothing_can_be_written_the_worker_asks_nothing_and_goes_on_later(kept: Small, new: Installation) -> None:
+    asked = len(new.server.requests)
+    new.later(NOW + MINUTE)
+    refuse_writes(new, kept, on=True)
+    try:
+        worker = Worker(new.product)
+        worker.wake()
+        worker.pump(0)
+        assert new.fetch() == 1
+        assert worker.rests and worker.health().status == 503
+    finally:
+        refuse_writes(new, kept, on=False)
+        worker.stop()
+    assert len(new.server.requests) == asked
+
     assert new.fetch() == 0
     assert_true(new, NOW)
