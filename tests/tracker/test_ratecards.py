@@ -61,6 +61,10 @@ def test_what_is_priced_is_what_the_list_has_rates_for() -> None:
     assert embeddings.priced == {"input_tokens"}
     assert embeddings.unpriced(Measures(output_tokens=1)) == "output_tokens"
     assert embeddings.unpriced(Measures(input_tokens=1)) is None
+    for priced, told in (((), "input_tokens"), (("output_tokens",), "input_tokens"), (("input_tokens",), None)):
+        region = Region(0, embeddings.rates, Decimal(), frozenset(priced))
+        assert region.unpriced(Measures(input_tokens=1)) == told
+        assert region.unpriced(Measures(input_tokens=0, output_tokens=0)) is None
 
 
 @pytest.mark.parametrize(
