@@ -12,9 +12,21 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import charts, explore_charts, facets, notices, palette, saved, tables, text, token_mix, view_controls
+from pages.ui import (
+    cards,
+    charts,
+    explore_charts,
+    facets,
+    notices,
+    palette,
+    saved,
+    tables,
+    text,
+    token_mix,
+    view_controls,
+)
 from pages.ui.context import Context
-from tracker.explore import reading, rows, unit_costs
+from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Chosen, Grain
@@ -22,6 +34,7 @@ from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
+from tracker.unpriced import Unpriced
 
 TITLE = "Explore"
 ICON = ":material/query_stats:"
@@ -50,12 +63,14 @@ def render(ctx: Context) -> None:
     seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
     if not seen.cells and notices.nothing_connected(ctx, "explore"):
         return
-    st.markdown(text.dollars(_headline(seen, ctx.now.date())))
+    spends = seen.view.measure is Measure.SPEND
+    without = lacking.read(ctx.product, ctx.workspace_id, seen) if spends else Unpriced()
+    st.markdown(text.dollars(_headline(seen, without, ctx.now.date())))
     if not seen.cells:
         st.info(_nothing(seen, ctx.now.date()), icon=":material/search_off:")
         return
     bars, lines = seen.bars(), seen.lines()
-    _chart_block(seen, bars, lines)
+    _chart_block(seen, bars, lines, without)
     _lines_block(seen, bars, lines)
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
     token_mix.draw(tokens.mix, tokens.caching)
@@ -63,7 +78,7 @@ def render(ctx: Context) -> None:
     st.caption(text.DISCLAIMER)
 
 
-def _headline(seen: Explored, today: date) -> str:
+def _headline(seen: Explored, without: Unpriced, today: date) -> str:
     """What it comes to, of which days, and how that stands to the days before."""
     total, measure = seen.total, seen.view.measure
     amount = charts.amount_text(total.amount(measure), measure)
@@ -74,8 +89,8 @@ def _headline(seen: Explored, today: date) -> str:
         parts.append(_compared(seen, seen.comparison, today))
     if measure is Measure.SPEND and seen.billed_total is not None:
         parts.append(f"billed for these days so far **{text.money(seen.billed_total)}**")
-    if total.unpriced_rows and measure is Measure.SPEND:
-        parts.append(f"{text.count(total.unpriced_requests)} requests have no price and are in no sum")
+    if without.rows:
+        parts.append(f"{cards.unpriced(without)}, in no sum")
     return " · ".join(parts)
 
 
@@ -102,7 +117,7 @@ def _nothing(seen: Explored, today: date) -> str:
     )
 
 
-def _chart_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
+def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unpriced) -> None:
     unit = "hour" if seen.view.grain is Grain.HOUR else "day"
     with st.container(border=True, gap="small"):
         st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
@@ -115,7 +130,7 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
             selection_mode=explore_charts.PICKED,
             alt=_alt(seen, bars),
         )
-        st.caption(text.dollars(f"{_unpriced(seen, lines)} {_chart_caption(seen, unit)}".strip()))
+        st.caption(text.dollars(f"{_unpriced(seen, lines, without)} {_chart_caption(seen, unit)}".strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _column_table(seen, bars, unit)
 
@@ -128,13 +143,13 @@ def _chart_caption(seen: Explored, unit: str) -> str:
     return f"Choose a part of a bar for the rows behind it. {pale}: provisional. Dashed: not read.{before}{local}"
 
 
-def _unpriced(seen: Explored, lines: list[Line]) -> str:
+def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
     """What is in no bar of money."""
     names = [text.quoted(line.name) for line in lines if line.unpriced_rows]
     if seen.view.measure is not Measure.SPEND or not names:
         return ""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Wholly or partly without a price: {', '.join(names[:3])}{more}."
+    return f"Wholly or partly without a price: {', '.join(names[:3])}{more}.{cards.unpriced_rule(without)}"
 
 
 def _before(seen: Explored) -> Mapping[date, Amount | None]:

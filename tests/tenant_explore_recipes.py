@@ -8,7 +8,7 @@ from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
 from tracker import clock, export, saved_views
-from tracker.explore import facets, files, reading, rows, unit_costs, usage
+from tracker.explore import facets, files, lacking, reading, rows, unit_costs, usage
 from tracker.explore.span import Span
 from tracker.explore.usage import within as within_days
 from tracker.explore.view import By, Grain, Preset, View
@@ -62,6 +62,11 @@ RECIPES: dict[str, Recipe] = {
     "explore.unit_costs.read": Recipe(_unit_costs, "counts"),
     "explore.unit_costs.tokens": Recipe(
         lambda a: unit_costs.tokens(a.caller.product, a.caller.workspace_id, _seen(a)), "counts"
+    ),
+    "explore.lacking.read": Recipe(lambda a: lacking.read(a.caller.product, a.caller.workspace_id, _seen(a)), "counts"),
+    "explore.lacking.part rolled up": within(lambda s, w, _: lacking.part(s, w, SPAN, only={}), "counts"),
+    "explore.lacking.part of events": within(
+        lambda s, w, _: lacking.part(s, w, Span(DAY, NEXT, "Asia/Kolkata"), only={}), "counts"
     ),
     "explore.rows.behind": Recipe(lambda a: rows.behind(a.caller.product, a.caller.workspace_id, VIEW, DAY, None)),
     "explore.usage.cells rolled up": within(

@@ -23,6 +23,15 @@ from tracker.models import DailyUsage, table_of
 DAILY = table_of(DailyUsage)
 MILLION = Decimal(1_000_000)
 
+COUNTS = (
+    "unpriced_rows",
+    "unpriced_requests",
+    "unpriced_input_tokens",
+    "unpriced_output_tokens",
+    "unpriced_tokenless_rows",
+)
+"""The rollup's columns, in the order in which `of_provider` takes them."""
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -68,9 +77,8 @@ def read(session: Session, workspace_id: int, start: date, end: date) -> Unprice
 
 def by_day(session: Session, workspace_id: int, start: date, end: date) -> list[OfDay]:
     """The unpriced parts of the UTC days [start, end), for `of_days`; days that lack no price are left out."""
-    names = ("unpriced_rows", "unpriced_requests", "unpriced_input_tokens", "unpriced_output_tokens")
     statement = (
-        select(DAILY.c.day, DAILY.c.provider, *(func.sum(DAILY.c[n]) for n in (*names, "unpriced_tokenless_rows")))
+        select(DAILY.c.day, DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in COUNTS))
         .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end, DAILY.c.unpriced_rows > 0)
         .group_by(DAILY.c.day, DAILY.c.provider)
     )

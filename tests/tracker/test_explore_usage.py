@@ -17,6 +17,7 @@ from sqlalchemy import insert, select
 from tests.tracker.builders import AFTER, DAY, connection_of, owned, record, store, two_workspaces
 from tracker import export
 from tracker.db import Database
+from tracker.explore import lacking as lacking_of
 from tracker.explore import usage
 from tracker.explore.figures import Figures
 from tracker.explore.span import Span
@@ -128,6 +129,27 @@ def test_every_grouping_and_filter_is_what_plain_python_makes_of_the_exported_ro
         assert found == expected(told, span, zone, by, grain, only), (zone, by, grain, only)
         compared += len(found)
     assert compared > 1_000
+
+
+def test_what_lacks_a_price_is_that_of_the_exported_rows_with_its_bound(database: Database) -> None:
+    told, bounded = exported(database), 0
+    for zone, span, only in product(ZONES, SPANS, ONLY):
+        lacking = [
+            row
+            for row in told
+            if row["cost_basis"] == "unpriced"
+            and span[0] <= datetime.fromisoformat(row["bucket_start"]).astimezone(ZoneInfo(zone)).date() < span[1]
+            and all(matches(row, name, values) for name, values in only.items())
+        ]
+        given, made = (sum(int(row[f"{kind}_tokens"] or 0) for row in lacking) for kind in ("input", "output"))
+        with database.workspace(1) as session:
+            part = lacking_of.part(session, 1, Span(*span, zone), only=only)
+        assert (part.rows, part.input_tokens, part.output_tokens) == (len(lacking), given, made), (zone, span, only)
+        assert part.requests == sum(int(row["requests"] or 0) for row in lacking)
+        # At o1-pro's $150 a million tokens read and $600 written.
+        assert part.at_most == ((Decimal(150 * given + 600 * made) / 1_000_000) if given + made else None)
+        bounded += part.at_most is not None
+    assert bounded > 20
 
 
 def merged(one: list[Decimal | None] | None, other: list[Decimal | None]) -> list[Decimal | None]:

@@ -30,8 +30,8 @@ Only = Mapping[By, Sequence[Chosen]]
 
 def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only) -> list[Cell]:
     """The span by its days or hours and by a dimension, of the rows that `only` lets through; unordered."""
-    rolled_up = span.zone == "UTC" and grain is Grain.DAY and {by, *only} <= ROLLED_UP
-    statement = (_rollup if rolled_up else _events)(workspace_id, span, by, grain, only)
+    from_rollup = span.zone == "UTC" and grain is Grain.DAY and {by, *only} <= ROLLED_UP
+    statement = (_rollup if from_rollup else _events)(workspace_id, span, by, grain, only)
     return [Cell(at, value, _figures(sums)) for at, value, *sums in session.execute(statement)]
 
 
@@ -42,7 +42,7 @@ def _figures(sums: Sequence[Any]) -> Figures:
 
 
 def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
-    dimension = _rolled_up(by)
+    dimension = rolled_up(by)
     sums = (func.sum(DAILY.c[name]) for name in (*MEASURES, "estimated_cost", "unpriced_requests", "unpriced_rows"))
     return (
         select(DAILY.c.day, dimension, *sums)
@@ -50,13 +50,14 @@ def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) ->
             DAILY.c.workspace_id == workspace_id,
             DAILY.c.day >= span.first,
             DAILY.c.day < span.end,
-            *(among(_rolled_up(name), values) for name, values in only.items()),
+            *(among(rolled_up(name), values) for name, values in only.items()),
         )
         .group_by(DAILY.c.day, dimension)
     )
 
 
-def _rolled_up(by: By) -> ColumnElement[Any]:
+def rolled_up(by: By) -> ColumnElement[Any]:
+    """The rollup's column of a dimension."""
     return func.nullif(DAILY.c.model, NONE_MODEL) if by is By.MODEL else DAILY.c[by.column]
 
 
