@@ -18,7 +18,7 @@ NOW = date(2026, 11, 20)
 @pytest.fixture(scope="module", autouse=True)
 def drawn_anew() -> None:
     """Cards are kept once they are drawn; here they are drawn, whatever was asked for before."""
-    for kept in (ratecards._find, ratecards._changes, ratecards._card):
+    for kept in (ratecards.rate_card, ratecards._find, ratecards._changes, ratecards._card):
         kept.cache_clear()
 
 
