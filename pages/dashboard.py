@@ -37,9 +37,11 @@ CHART_CAPTION = (
 
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
+    row = _title_row()
+    with row:
+        st.title(TITLE, anchor=False)  # on its way to the browser while the figures are read
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
-    with _title_row():
-        st.title(TITLE, anchor=False)
+    with row:
         period = _period() if seen.stage not in WITHOUT_FIGURES else Period.MONTH
     notices.draw(seen)
     if seen.stage is Stage.NO_KEY:
