@@ -41,6 +41,9 @@ FAILURES_TO_HOLD = 3
 LONGEST_WAIT = timedelta(days=31)
 """Nothing is put off for longer; what is was written by a clock that ran ahead."""
 
+LONGEST_RETRY = timedelta(days=1)
+"""The same for what failed: a year after a clock ran a year ahead, what it wrote seems near."""
+
 COMPLETE = frozenset({DayState.FINAL, DayState.VERIFIED_ZERO})
 
 
@@ -90,7 +93,7 @@ def believed(row: LedgerDay, now: datetime) -> LedgerDay:
     """The row without what only a clock that ran ahead can have written: it was not read yet, and waits for nothing."""
     if row.fetched_at and row.fetched_at > now + clock.DAY:
         return replace(row, fetched_at=None, retry_at=None)
-    if row.retry_at and row.retry_at > now + LONGEST_WAIT:
+    if row.retry_at and row.retry_at > now + (LONGEST_RETRY if row.attempts else LONGEST_WAIT):
         return replace(row, retry_at=None)
     return row
 

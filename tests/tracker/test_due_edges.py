@@ -42,3 +42,12 @@ def test_a_lease_made_by_a_wrong_clock_postpones_nothing() -> None:
     rows = {yesterday: away, TODAY: read(PROVISIONAL, NOW)}
 
     assert coverage.next_due(USAGE, rows, period=(yesterday, tomorrow), now=NOW, fetch_hour=16) == at(23, 16)
+
+
+def test_a_retry_that_a_clock_a_year_ahead_wrote_down_is_not_waited_for_when_that_time_comes_near() -> None:
+    written = replace(read(PROVISIONAL, NOW), attempts=1, retry_at=NOW + timedelta(days=22))
+    left_alone = replace(written, attempts=0)
+
+    assert coverage.believed(written, NOW).retry_at is None
+    assert coverage.believed(left_alone, NOW) == left_alone
+    assert coverage.believed(replace(written, retry_at=NOW + timedelta(days=1)), NOW).retry_at is not None
