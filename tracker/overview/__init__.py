@@ -5,7 +5,7 @@ All sums, comparisons and decisions about states are made here and below; a page
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -212,7 +212,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         progress = days.progress(session, workspace_id, keys, now=now)
         used = _is_used(session, workspace_id)
         read_at = days.last_read(session, workspace_id)
-        failure, aside = _troubles(session, workspace_id, keys, cycle)
+        failure, aside = _troubles(session, workspace_id, zip(keys, connections, strict=True), cycle)
         last = tuple(events.last_events(session, workspace_id))
         without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
         foreign = queries.other_currencies(session, workspace_id, cycle.start, cycle.end)
@@ -295,11 +295,12 @@ def _workers(product: Product, now: datetime) -> Workers:
 
 
 def _troubles(
-    session: Session, workspace_id: int, keys: Sequence[ProviderKey], cycle: Cycle
+    session: Session, workspace_id: int, found: Iterable[tuple[ProviderKey, Connection]], cycle: Cycle
 ) -> tuple[Failure | None, tuple[Aside, ...]]:
-    """What could not be read, and the rows that were read but cannot be true."""
+    """What could not be read and is tried again, and the rows that were read but cannot be true."""
     lacking = set_aside.days_lacking(session, workspace_id)
-    failure = days.failure(session, workspace_id, keys, lacking=lacking)
+    tried = [key for key, connection in found if connection.read_with]
+    failure = days.failure(session, workspace_id, tried, lacking=lacking)
     return failure, tuple(set_aside.read(session, workspace_id, cycle.horizon, cycle.end))
 
 
