@@ -171,6 +171,16 @@ def state_after(
     return DayState.FINAL if rows else DayState.VERIFIED_ZERO
 
 
+def was_empty_before(day: date, row: LedgerDay, settling: Settling, *, now: datetime) -> bool:
+    """Whether a day's reading before today's found no bill either, when there should have been one.
+
+    A single answer that leaves a day out settles nothing.
+    """
+    if row.fetched_at is None or row.rows:
+        return False
+    return row.fetched_at >= clock.day_end(day) + settling.unbilled and clock.day_of(row.fetched_at) < clock.day_of(now)
+
+
 def is_complete(day: date, row: LedgerDay) -> bool:
     """Whether the day was read after it had ended. Late revisions may still come; an unbilled day is not complete."""
     return row.state in COMPLETE or (

@@ -60,6 +60,7 @@ def store(
     """Replace the claimed days by what was fetched; LeaseLost, and nothing written, when the lease has passed on.
 
     Of a day of which rows had to be set aside, the others are stored, unless it was read whole before: then that stays.
+    So does the bill of a day that the provider now leaves out.
     """
     usage, costs = (
         _by_day(fetched.usage, lambda row: row.bucket_start.date()),
@@ -70,6 +71,7 @@ def store(
     lacking = _by_day(fetched.set_aside, lambda row: row.day)
     set_aside.replace(session, claimed, lacking, now=now)
     _keep_whole_days(session, claimed, held, lacking, now=now)
+    _keep_untold_days(session, claimed, held, fetched.untold, now=now)
     digests = {day: _digest(told.get(day, ())) for day in held}
     changes = [DayChange(day, row) for day, row in held.items() if _differs(row, digests[day])]
     if endpoint.bills:
@@ -86,6 +88,7 @@ def store(
             rows=len(told.get(day, ())),
             digest=digests[day],
             lacking=lacking.get(day, ()),
+            untold=day in fetched.untold,
             restated=day in restated,
             after=after,
             now=now,
@@ -111,6 +114,17 @@ def _keep_whole_days(
             ledger.fail_day(session, claimed, day, held.pop(day), reason, now=now)
 
 
+def _keep_untold_days(
+    session: Session, claimed: Claim, held: dict[date, LedgerDay], untold: Iterable[date], *, now: datetime
+) -> None:
+    """Take out of `held` the days with a bill that was left out of this answer: nobody said that it is void."""
+    for day in sorted(day for day in untold if day in held and held[day].rows):
+        ledger.fail_day(session, claimed, day, held.pop(day), LEFT_OUT, now=now)
+
+
+LEFT_OUT = "The provider left the day out of its bill. The day keeps its earlier reading; it is read again by itself."
+
+
 def _result(
     day: date,
     row: LedgerDay,
@@ -119,12 +133,15 @@ def _result(
     rows: int,
     digest: bytes,
     lacking: Sequence[RowSetAside],
+    untold: bool,
     restated: bool,
     after: timedelta,
     now: datetime,
 ) -> DayResult:
     restated_at = now if restated else row.restated_at
     state = coverage.state_after(day, endpoint, rows=rows, after=after, restated_at=restated_at, now=now)
+    if untold and not coverage.was_empty_before(day, row, endpoint.settling, now=now):
+        state = DayState.PROVISIONAL
     return DayResult(
         day=day,
         state=DayState.FAILED if lacking else state,

@@ -103,6 +103,7 @@ def store(
     days: int = 1,
     key: int = 1,
     dropped: tuple[str, ...] = (),
+    untold: frozenset[date] = frozenset(),
 ) -> Stored:
     """Claim the days from DAY on and store, as the worker does, these rows as all that the provider told of them."""
     usage = tuple(row for row in rows if isinstance(row, UsageRecord))
@@ -112,5 +113,5 @@ def store(
         database = replace(database, role="worker")
     claimed = claim(database, ENDPOINTS[endpoint], now=now, days=days, key=key)
     with replace(database, role="worker").workspace(claimed.workspace_id, write=True) as session:
-        fetched = Fetched(usage, costs, dropped, set_aside=aside)
+        fetched = Fetched(usage, costs, dropped, set_aside=aside, untold=untold)
         return ingest.store(session, claimed, fetched, endpoint=ENDPOINTS[endpoint], provider="openai", now=now)

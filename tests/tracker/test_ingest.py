@@ -134,6 +134,29 @@ def test_a_bill_that_is_taken_back_is_empty_and_recorded(database: Database) -> 
     assert ledger_of(database, "costs").state == DayState.PROVISIONAL
 
 
+def test_a_bill_that_is_left_out_of_an_answer_stays_and_is_read_again(database: Database) -> None:
+    store(database, BilledCost(DAY, Decimal("1.5"), "usd"), endpoint="costs")
+    now = AFTER + timedelta(days=90)
+    store(database, endpoint="costs", now=now, untold=frozenset({DAY}))
+
+    row = ledger_of(database, "costs")
+    assert (row.rows, row.fetched_at, row.retry_at) == (1, AFTER, now + timedelta(minutes=1))
+    assert restatements(database) == []
+    with database.workspace(1) as session:
+        assert set(queries.billed_cost(session, 1, queries.Question(DAY, DAY + timedelta(days=1))).values()) == {
+            Decimal("1.5")
+        }
+
+
+def test_a_day_left_out_of_an_old_bill_is_no_zero_until_another_day_s_reading_agrees(database: Database) -> None:
+    states = []
+    for now in (AFTER, *(AFTER + timedelta(days=90, hours=hours) for hours in (0, 1, 24))):
+        store(database, endpoint="costs", now=now, untold=frozenset({DAY}))
+        states.append(ledger_of(database, "costs").state)
+
+    assert states == [DayState.PROVISIONAL] * 3 + [DayState.VERIFIED_ZERO]
+
+
 def test_the_same_answer_twice_makes_no_other_record_of_any_kind(database: Database) -> None:
     rows, line = [record(0), record(1, model="o3")], BilledCost(DAY, Decimal("1.5"), "usd", line_item="o3, input")
 

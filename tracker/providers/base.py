@@ -57,7 +57,8 @@ class Fetched:
     """Everything the provider told of a range of days: usage or bill lines, complete, already validated.
 
     `dropped` names the dimensions it refused to group by; `unknown_fields` counts what this version does not read;
-    `set_aside` are rows that cannot be true, beside which the others stand.
+    `set_aside` are rows that cannot be true, beside which the others stand; `untold` are days of the bill of which
+    nothing was said at all, not even that they are empty.
     """
 
     usage: tuple[UsageRecord, ...] = ()
@@ -65,6 +66,7 @@ class Fetched:
     dropped: tuple[str, ...] = ()
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
     set_aside: tuple[RowSetAside, ...] = ()
+    untold: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ class OpenAI:
     ) -> Fetched:
         params = _params(endpoint, period, dropped=dropped, now=now)
         family = None if endpoint.bills else payload.FAMILIES[endpoint.name]
-        gathered, told = Gathered(family), set[datetime]()
+        gathered, told, moved = Gathered(family), set[datetime](), False
         unknown: Counter[str] = Counter()
         read = typed.reader(family, width_s=endpoint.width_s, until=now + FUTURE) if family else strict_json.loads
         for bucket in _buckets(client, endpoint.path, params, read):
@@ -171,6 +171,7 @@ class OpenAI:
             if (start := payload.bucket_start(bucket)) > now + FUTURE:
                 day = min(start.date(), period[1] - clock.DAY)
                 gathered.add(payload.bucket_aside(family, bucket, "lies in the future", day=day))
+                moved = True
                 continue
             _check_within(start, period)
             told.add(start)
@@ -178,9 +179,10 @@ class OpenAI:
                 gathered.add(payload.usage_rows(family, bucket, width_s=endpoint.width_s))
             else:
                 gathered.add(payload.cost_rows(bucket))
-        if family:
+        if family or moved:
             _check_whole(told, period, endpoint.width_s, now=now)
-        return Fetched(gathered.usage, gathered.costs, dropped, dict(unknown), gathered.aside)
+        untold = frozenset() if family else frozenset(clock.days(*period)) - {start.date() for start in told}
+        return Fetched(gathered.usage, gathered.costs, dropped, dict(unknown), gathered.aside, untold)
 
     def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
         """The project ids ('' for none) with usage or cost in the last 31 days; raises what a refusal calls for.

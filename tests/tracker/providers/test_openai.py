@@ -289,20 +289,18 @@ def test_hours_told_as_hours_of_the_future_are_missing(openai: Sandboxed) -> Non
         openai.fetch("completions", NOW.date(), NOW.date() + clock.DAY)
 
 
-def test_a_bill_of_the_future_is_set_aside_from_the_last_day_asked_for(openai: Sandboxed) -> None:
+def test_a_bill_told_as_one_of_the_future_is_refused(openai: Sandboxed) -> None:
     openai.trouble("future_bucket", path="/organization/costs")
 
-    told = openai.fetch("costs")
-
-    assert told.costs == ()
-    assert [row.day for row in told.set_aside] == [END - clock.DAY] * (END - FIRST).days
-    assert told.set_aside[0].reason == "OpenAI's costs of 2027-12-17: its bucket lies in the future."
+    with pytest.raises(PayloadChanged, match=f"left out {(END - FIRST).days} buckets, the first of {FIRST} 00:00"):
+        openai.fetch("costs")
 
 
 def test_a_page_without_buckets_is_the_last_whatever_it_promises(openai: Sandboxed) -> None:
     openai.trouble("cursor_past_the_end", times=100)
 
-    assert openai.fetch("costs").costs == ()
+    told = openai.fetch("costs")
+    assert (told.costs, told.untold) == ((), frozenset(clock.days(FIRST, END)))
     assert len(openai.server.requests) == 1
 
 
