@@ -127,6 +127,27 @@ def test_a_clock_that_jumps_by_a_year_and_back_costs_nothing(new: Installation, 
     assert_true(new, NOW)
 
 
+def test_a_clock_set_right_in_the_middle_of_a_unit_leaves_no_day_as_read_in_the_future(new: Installation) -> None:
+    """A machine that woke with a clock a year ahead begins a unit, and is then told the time."""
+    begun, steps = list[str](), iter([lambda: clock.start_at(NOW)])
+
+    def set_right(label: str) -> None:
+        if label == "claim committed":
+            begun.append(label)
+        elif label == "call on record" and begun:
+            next(steps, lambda: None)()
+
+    clock.start_at(NOW + YEAR)
+    with points.watch(set_right):
+        new.fetch()
+
+    assert begun and next(steps, None) is None
+    assert [day for day, row in ledger(new).items() if row.fetched_at and row.fetched_at > NOW + DAY] == []
+    new.later(NOW + 20 * MINUTE)
+    assert new.fetch() == 0
+    assert_true(new, NOW)
+
+
 def test_over_the_turns_of_the_calendar_and_ninety_missed_days_every_day_is_read_once(read: Installation) -> None:
     read.world.keeps = 400
     for year, month, day in ((2026, 12, 31), (2027, 1, 1), (2027, 2, 28), (2027, 3, 1), (2027, 5, 31)):

@@ -13,11 +13,12 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from tracker import checking, coverage, ingest, ledger, metrics, pauses
+from tracker import checking, clock, coverage, ingest, ledger, metrics, pauses
 from tracker.clock import utc_now
 from tracker.coverage import Unit
 from tracker.db import is_unable
 from tracker.errors import (
+    ClockWrong,
     KeyRejected,
     LeaseLost,
     LookbackExceeded,
@@ -84,6 +85,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         endpoint = endpoint_of(opened.row, unit)
         fetched = opened.provider.fetch(opened.client(), endpoint, unit.start, unit.end, now=asked_at)
         reached("answer complete")
+        _believe_clock(asked_at)
         metrics.UNKNOWN_FIELDS.labels(endpoint.name).inc(sum(fetched.unknown_fields.values()))
         # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored.
         stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
@@ -93,6 +95,12 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         return _failed(opened, claimed, error)
     reached("unit committed")
     return Done(Outcome.STORED, days=len(unit.days), rows=stored.rows)
+
+
+def _believe_clock(asked_at: datetime) -> None:
+    """Refuse what was asked for while our clock ran ahead, though it is right by now: days to come would be empty."""
+    if asked_at > utc_now() + clock.DAY:
+        raise ClockWrong("This machine's clock was set back while the days were read. They are read again.")
 
 
 def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, error: Exception) -> Done:
