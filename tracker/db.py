@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
-from threading import Lock
+from threading import RLock
 from typing import Any, Literal, TypeVar
 
 from sqlalchemy import Dialect, Engine, Table, create_engine, event, text
@@ -63,7 +63,7 @@ class Database:
 
     engine: Engine
     role: ProcessRole
-    _turn: Lock = field(default_factory=Lock, repr=False, compare=False)
+    _turn: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @contextmanager
     def workspace(self, workspace_id: int, *, write: bool = False) -> Iterator[Session]:
@@ -113,6 +113,7 @@ class Database:
         """SQLite lets one write at a time, and whoever meets another sleeps up to 0.1 s: our own threads queue instead.
 
         Its own lock stays what makes it safe: after its waiting time a thread goes on and is told what it says.
+        A thread may open a second session before the first has begun anything.
         """
         held = needed and self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1_000)
         try:
