@@ -252,7 +252,7 @@ def coloured(mark: alt.Chart, name: str, told: Sequence[str], colours: Palette) 
         symbolType="square",
         labelColor=colours.text,
         labelFontSize=13,
-        labelLimit=180,
+        labelLimit=alt.ExprRef("width<520?width/2-30:180"),
         columns=alt.ExprRef("width<520?2:6"),
     )
     chart: alt.Chart = mark.encode(
