@@ -15,7 +15,7 @@ TrackerError
     ProviderDown        no answer, 5xx, cut or slow: try again at a growing distance
     BadRequest          400: the provider refuses these parameters (fewer dimensions may work)
     LookbackExceeded    400: the start lies before `earliest_day`
-    ClockWrong          our clock is far ahead of the provider's: believe nothing, tell the operator
+    ClockWrong          our clock is far from the provider's: believe nothing, tell the operator
     PayloadChanged      an answer we do not understand: write nothing, tell the operator
 
 A message says what happened, to what, and what to do. It never holds a key.
@@ -104,7 +104,7 @@ class LookbackExceeded(ProviderError):
 
 
 class ClockWrong(ProviderError):
-    """Our clock is far ahead of the provider's."""
+    """Our clock is far from the provider's, or was."""
 
 
 class PayloadChanged(ProviderError):

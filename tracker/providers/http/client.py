@@ -39,8 +39,9 @@ MAX_PARAM = 4_096
 UNTOLD_WAIT = timedelta(minutes=15)
 """How long a 429 without a usable Retry-After sets the work aside."""
 
-AHEAD = timedelta(days=1)
-"""How far ahead of a provider's our clock may be. Beyond it, days yet to come would be taken for empty ones."""
+OFF = timedelta(days=1)
+"""How far from a provider's our clock may be. Ahead of it, days yet to come would be taken for empty ones; behind it,
+a day long past for one that runs, and its rows replaced by those of its first hours."""
 
 SECONDS = re.compile(r"\d{1,8}", re.ASCII)
 # The one form that is sent today; far years and offsets overflow the parser. Source: RFC 9110, 5.6.7 (read 2026-11).
@@ -214,11 +215,11 @@ class ProviderClient:
         return Answer(value, len(received.body), served_at, sha256)
 
     def _check_clock(self, served_at: datetime | None, where: str) -> None:
-        """Believe no answer while our clock runs far ahead, unless it was moved on purpose (TRACKER_NOW)."""
-        if served_at and utc_now() > served_at + AHEAD and not self.connection.loopback_only:
-            ahead = (utc_now() - served_at).days
+        """Believe no answer while our clock is far off, unless it was moved on purpose (TRACKER_NOW)."""
+        if served_at and abs(utc_now() - served_at) > OFF and not self.connection.loopback_only:
+            days, way = abs(utc_now() - served_at).days, "ahead of" if utc_now() > served_at else "behind"
             raise ClockWrong(
-                f"This machine's clock is {ahead} days ahead of {self.title}'s. Set it right; "
+                f"This machine's clock is {days} days {way} {self.title}'s. Set it right; "
                 f"until then nothing is stored ({where})."
             )
 
