@@ -68,6 +68,12 @@ RECIPES: dict[str, Recipe] = {
     "explore.lacking.part of events": within(
         lambda s, w, _: lacking.part(s, w, Span(DAY, NEXT, "Asia/Kolkata"), only={}), "counts"
     ),
+    "explore.lacking.by_cell rolled up": within(
+        lambda s, w, _: lacking.by_cell(s, w, SPAN, By.MODEL, grain=Grain.DAY, only={}), "counts"
+    ),
+    "explore.lacking.by_cell of events": within(
+        lambda s, w, _: lacking.by_cell(s, w, SPAN, By.PROJECT, grain=Grain.HOUR, only={}), "counts"
+    ),
     "explore.rows.behind": Recipe(lambda a: rows.behind(a.caller.product, a.caller.workspace_id, VIEW, DAY, None)),
     "explore.usage.cells rolled up": within(
         lambda s, w, _: usage.cells(s, w, SPAN, By.MODEL, grain=Grain.DAY, only={}),

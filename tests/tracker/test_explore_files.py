@@ -17,7 +17,8 @@ from tests.tracker.builders import DAY, record, store, two_workspaces
 from tracker import export, parquet
 from tracker.db import Database
 from tracker.errors import BadInput
-from tracker.explore import files
+from tracker.explore import files, lacking
+from tracker.explore.span import span_of
 from tracker.explore.view import By, Grain, Preset, View
 from tracker.usage import BilledCost
 
@@ -65,6 +66,10 @@ def test_both_forms_hold_the_same_and_what_is_shown_adds_up_to_the_rows(database
     shown, rows = told(database, "view.parquet", view)[1], told(database, "rows.parquet", view)[1]
     for figure in ("requests", "input_tokens", "estimated_cost_usd"):
         assert sum(row[figure] or 0 for row in shown) == sum(row[figure] or 0 for row in rows)
+    with database.workspace(1) as session:
+        part = lacking.part(session, 1, span_of(view, now=NOW), only=view.only)
+    for figure, whole in {"rows": part.rows, "tokens": part.tokens, "cost_usd_at_most": part.at_most}.items():
+        assert sum(row[f"unpriced_{figure}"] or 0 for row in shown) == (whole or 0)
 
 
 def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> None:
@@ -80,6 +85,7 @@ def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> No
         (True, "1"),
         (False, "0"),
     ]
+    assert [bool(row["unpriced_cost_usd_at_most"]) for row in rows] == [False, True, False]
 
 
 @pytest.mark.parametrize(("zone", "days_are"), [("America/New_York", "exact"), ("Asia/Kolkata", "approximate")])

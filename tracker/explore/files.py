@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from tracker import export, parquet, queries
 from tracker.errors import BadInput
-from tracker.explore import reading
+from tracker.explore import lacking, reading
 from tracker.explore.reading import Explored
 from tracker.explore.rows import bounds
 from tracker.explore.span import Span, span_of
@@ -24,6 +24,7 @@ from tracker.explore.usage import of_series, within
 from tracker.explore.view import Chosen, Parameters, View, parse
 from tracker.product import Product
 from tracker.queries import MEASURES, Question
+from tracker.unpriced import Unpriced
 
 CSV, PARQUET = "text/csv; charset=utf-8", "application/vnd.apache.parquet"
 LINES = 2_000
@@ -108,15 +109,22 @@ def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tu
         ("billed_cost_usd", parquet.MONEY),
         ("unpriced_requests", parquet.COUNT),
         ("unpriced_rows", parquet.COUNT),
+        ("unpriced_tokens", parquet.COUNT),
+        ("unpriced_cost_usd_at_most", parquet.MONEY),
     )
-    return columns, _cells(seen, billed)
+    return columns, _cells(seen, billed, _lacking(product, workspace_id, seen))
 
 
-def _cells(seen: Explored, billed: Mapping[tuple[date, Chosen], Decimal]) -> Iterator[Row]:
-    """One row a bar and value, in the order of the bars; a bar without usage has none."""
+def _cells(
+    seen: Explored, billed: Mapping[tuple[date, Chosen], Decimal], lacks: Mapping[tuple[date, Chosen], Unpriced]
+) -> Iterator[Row]:
+    """One row a bar and value, in the order of the bars; a bar without usage has none.
+
+    The cost at most is that of unpriced tokens at the dearest rates on the provider's list (`tracker.unpriced`).
+    """
     exact = "approximate" if seen.is_approximate else "exact"
     for cell in sorted(seen.cells, key=lambda cell: (cell.at, seen.name(cell.value))):
-        sums = cell.figures
+        sums, part = cell.figures, lacks.get((cell.at, cell.value), Unpriced())
         yield (
             _start(cell.at, seen.span.zone),
             seen.span.zone,
@@ -129,11 +137,22 @@ def _cells(seen: Explored, billed: Mapping[tuple[date, Chosen], Decimal]) -> Ite
             billed.get((cell.at, cell.value)),
             sums.unpriced_requests,
             sums.unpriced_rows,
+            part.tokens,
+            part.at_most,
         )
 
 
 def _start(at: date, zone: str) -> str:
     return at.astimezone(ZoneInfo(zone)).isoformat() if isinstance(at, datetime) else at.isoformat()
+
+
+def _lacking(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[date, Chosen], Unpriced]:
+    """What each bar and value lacks a price for; nothing is asked for where all has one."""
+    if not seen.total.unpriced_rows:
+        return {}
+    view = seen.view
+    with product.database.workspace(workspace_id) as session:
+        return lacking.by_cell(session, workspace_id, seen.span, view.by, grain=view.grain, only=view.only)
 
 
 def _billed(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[date, Chosen], Decimal]:

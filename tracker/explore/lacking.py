@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlmodel import Session
 
 from tracker import unpriced
 from tracker.explore.reading import Explored
 from tracker.explore.span import Span
-from tracker.explore.usage import DAILY, EVENTS, ROLLED_UP, SERIES, Only, among, of_series, rolled_up, within
+from tracker.explore.usage import DAILY, EVENTS, ROLLED_UP, SERIES, Only, among, day_in, of_series, rolled_up, within
+from tracker.explore.view import By, Chosen, Grain
 from tracker.product import Product
 from tracker.rollup import UNPRICED_REQUESTS, UNPRICED_ROWS, UNPRICED_TOKENLESS_ROWS, UNPRICED_TOKENS
 from tracker.unpriced import Unpriced
@@ -28,14 +32,37 @@ def read(product: Product, workspace_id: int, seen: Explored) -> Unpriced:
 def part(session: Session, workspace_id: int, span: Span, *, only: Only) -> Unpriced:
     """The same of a span, of the rows that `only` lets through."""
     from_rollup = span.zone == "UTC" and set(only) <= ROLLED_UP
-    statement = (_rollup if from_rollup else _events)(workspace_id, span, only)
-    found = [(provider, *map(int, sums)) for provider, *sums in session.execute(statement)]
-    return unpriced.total([unpriced.of_provider(*each) for each in found])
+    statement = (_rollup if from_rollup else _events)(workspace_id, span, only, ())
+    return unpriced.total([_of(row) for row in session.execute(statement)])
 
 
-def _rollup(workspace_id: int, span: Span, only: Only) -> Select[Any]:
+def by_cell(
+    session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only
+) -> dict[tuple[date, Chosen], Unpriced]:
+    """The same by the span's days or hours and by a dimension; what lacks no price is left out."""
+    if span.zone == "UTC" and grain is Grain.DAY and {by, *only} <= ROLLED_UP:
+        statement = _rollup(workspace_id, span, only, (DAILY.c.day, rolled_up(by)))
+    else:
+        at = EVENTS.c.bucket_start if grain is Grain.HOUR else day_in(span)
+        statement = _events(workspace_id, span, only, (at, SERIES.c[by.column]))
+    parts: dict[tuple[date, Chosen], list[Unpriced]] = defaultdict(list)
+    for *row, at_, value in session.execute(statement):
+        parts[at_, value].append(_of(row))
+    return {cell: unpriced.total(found) for cell, found in parts.items()}
+
+
+def _of(row: Sequence[Any]) -> Unpriced:
+    provider, *sums = row
+    return unpriced.of_provider(provider, *map(int, sums))
+
+
+Divided = Sequence[ColumnElement[Any]]
+"""What is told beside the provider and the sums, and summed by."""
+
+
+def _rollup(workspace_id: int, span: Span, only: Only, by: Divided) -> Select[Any]:
     return (
-        select(DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in unpriced.COUNTS))
+        select(DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in unpriced.COUNTS), *by)
         .where(
             DAILY.c.workspace_id == workspace_id,
             DAILY.c.day >= span.first,
@@ -43,13 +70,13 @@ def _rollup(workspace_id: int, span: Span, only: Only) -> Select[Any]:
             DAILY.c.unpriced_rows > 0,
             *(among(rolled_up(name), values) for name, values in only.items()),
         )
-        .group_by(DAILY.c.provider)
+        .group_by(DAILY.c.provider, *by)
     )
 
 
-def _events(workspace_id: int, span: Span, only: Only) -> Select[Any]:
+def _events(workspace_id: int, span: Span, only: Only, by: Divided) -> Select[Any]:
     return (
-        select(SERIES.c.provider, UNPRICED_ROWS, UNPRICED_REQUESTS, *UNPRICED_TOKENS, UNPRICED_TOKENLESS_ROWS)
+        select(SERIES.c.provider, UNPRICED_ROWS, UNPRICED_REQUESTS, *UNPRICED_TOKENS, UNPRICED_TOKENLESS_ROWS, *by)
         .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
         .where(
             *within(workspace_id, span.start_at, span.end_at),
@@ -57,5 +84,5 @@ def _events(workspace_id: int, span: Span, only: Only) -> Select[Any]:
             EVENTS.c.cost_basis == CostBasis.UNPRICED,
             SERIES.c.workspace_id == workspace_id,
         )
-        .group_by(SERIES.c.provider)
+        .group_by(SERIES.c.provider, *by)
     )
