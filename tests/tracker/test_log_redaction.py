@@ -33,6 +33,9 @@ def records() -> Iterator[list[str]]:
     handler = Keeping()
     before = logging.getLogRecordFactory()
     logger.addHandler(handler)
+    root = logging.getLogger()
+    for left in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(left)  # an earlier test of this process had it write to a stream that is closed by now
     install_log_redaction()
     yield lines
     logging.setLogRecordFactory(before)
