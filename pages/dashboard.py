@@ -183,7 +183,7 @@ def _price(line: Line, source: Source | None, seen: Overview) -> str:
     if line.unpriced_rows:
         return "unpriced" if line.estimate is None else "partly unpriced"
     whose = "yours" if source and source.own else "list"
-    since = f", {text.day(source.since, today=seen.cycle.today)}" if source else ""
+    since = f", {text.day(source.since, today=seen.cycle.today)}" if source and source.since else ""
     return whose + since
 
 
@@ -200,7 +200,7 @@ def _line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
         "Requests": number(format="localized", width=72),
         "$ per M tokens": number(format="%.2f", width=100),
         "Cached input": number(format="%.1f %%", width=88),
-        "Price source": st.column_config.TextColumn(width=96, help="The list or yours, and since when it is used."),
+        "Price source": st.column_config.TextColumn(width=96, help="The list or yours, and since when it holds."),
         "Each day": st.column_config.LineChartColumn(width=88, y_min=0, color="gray"),
     }
 

@@ -17,10 +17,10 @@ EVENTS, SERIES, VERSIONS = table_of(UsageEvent), table_of(UsageSeries), table_of
 
 @dataclass(frozen=True)
 class Source:
-    """`own`: the workspace agreed it. `since` is the UTC day from which it holds, or the first on which it was used."""
+    """`own`: the workspace agreed it. `since` is the UTC day from which it holds; None for a price as first listed."""
 
     own: bool
-    since: date
+    since: date | None
 
 
 def sources(session: Session, workspace_id: int, start: date, end: date) -> dict[str, Source]:
@@ -50,7 +50,7 @@ def sources(session: Session, workspace_id: int, start: date, end: date) -> dict
     return found
 
 
-def _since(session: Session) -> dict[int, date]:
-    """The day of every set of rates on the list."""
-    statement = select(VERSIONS.c.id, VERSIONS.c.effective_from, VERSIONS.c.first_used_at)
-    return {number: day or clock.day_of(used_at) for number, day, used_at in session.execute(statement)}
+def _since(session: Session) -> dict[int, date | None]:
+    """From which day every set of rates on the list holds."""
+    found = session.execute(select(VERSIONS.c.id, VERSIONS.c.effective_from))
+    return {version.id: version.effective_from for version in found}
