@@ -189,16 +189,21 @@ def unpriced(part: Unpriced) -> str:
     """The part that an estimate lacks; empty where it lacks none."""
     if not part.rows:
         return ""
-    bound = "" if part.at_most is None else f", {text.money(part.at_most)} at most"
     tokens = f" ({text.count(part.tokens)} tokens)" if part.tokens else ""
     what = text.several(part.requests, "unpriced request") if part.requests else ""
-    return f"{what or text.several(part.rows, 'unpriced event')}{tokens}{bound}"
+    return f"{what or text.several(part.rows, 'unpriced event')}{tokens}{_bound(part)}"
 
 
 def _without(part: Unpriced) -> str:
     """The same in a line of a card."""
-    bound = "" if part.at_most is None else f", {text.money(part.at_most)} at most"
-    return f"Without {part.requests or part.rows:,} unpriced{bound}" if part.rows else ""
+    return f"Without {part.requests or part.rows:,} unpriced{_bound(part)}" if part.rows else ""
+
+
+def _bound(part: Unpriced) -> str:
+    """What is not sold by the token has no bound, and the words must not give it one."""
+    if part.at_most is None:
+        return ""
+    return f", {'the tokens ' if part.tokenless_rows else ''}{text.money(part.at_most)} at most"
 
 
 def unpriced_rule(part: Unpriced) -> str:

@@ -129,6 +129,8 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
     if part.at_most is not None:
         tokens = text.count(part.tokens)
         bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
+        if part.tokenless_rows:
+            bound += " What is not counted in tokens has no such bound."
     verb = "has" if len(month.unpriced_models) == 1 else "have"
     consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
     yield Need("sell", f"{named}{more} {verb} no price.", consequence, "Set a price", Way.PRICES)

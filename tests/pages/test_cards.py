@@ -22,6 +22,10 @@ from tracker.unpriced import Unpriced
             Unpriced(rows=3, requests=260, input_tokens=17_000, output_tokens=600, at_most=Decimal("3.527")),
             "260 unpriced requests (17.6k tokens), $3.53 at most",
         ),
+        (
+            Unpriced(rows=9, requests=8, input_tokens=90, tokenless_rows=5, at_most=Decimal("3.527")),
+            "8 unpriced requests (90 tokens), the tokens $3.53 at most",
+        ),
     ],
 )
 def test_the_unpriced_part_is_told_with_its_tokens_and_its_bound(part: Unpriced, told: str) -> None:
