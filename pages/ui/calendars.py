@@ -120,9 +120,10 @@ def _read(cells: Sequence[DayCell]) -> str:
 
 
 def _labels(columns: Sequence[Sequence[date]]) -> str:
-    """A Vega expression: day numbers, with the month at the first and where one begins. Letters of ours only."""
+    """A Vega expression: day numbers, with the month where one begins; of many, with each. Letters of ours only."""
+    many = len(columns) > MOST_SIGNS
     labels = [
-        f"{days[0].day}" + (f" {days[0]:%b}" if n == 0 or columns[n - 1][0].month != days[0].month else "")
+        f"{days[0].day}" + (f" {days[0]:%b}" if many or not n or columns[n - 1][0].month != days[0].month else "")
         for n, days in enumerate(columns)
     ]
     return f"{labels!r}[floor(datum.value)]"

@@ -28,6 +28,8 @@ Row = dict[str, object]
 HEIGHT = 330
 MOST_WEEKDAYS = 10
 """Days up to which each bar's label has room for its weekday."""
+MOST_PLAIN = 45
+"""Days up to which a month is named only where it begins."""
 
 EDGE = 0.14
 """A bar covers a day from here to the same distance from its end."""
@@ -301,10 +303,14 @@ def layer_of(name: str) -> alt.Chart:
 
 
 def day_labels(days: Sequence[date]) -> str:
-    """A Vega expression: weekday and day, with the month at the first and where one begins. Letters of ours only."""
+    """A Vega expression: weekday and day, with the month at the first and where one begins. Letters of ours only.
+
+    Of many days only some labels find room, so there each names its month.
+    """
     week = "%a %-d" if len(days) <= MOST_WEEKDAYS else "%-d"
-    labels = [f"{day:{week}}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
-    short = [f"{day.day}" + (f" {day:%b}" if n == 0 or day.day == 1 else "") for n, day in enumerate(days)]
+    months = [f" {day:%b}" if not n or day.day == 1 or len(days) > MOST_PLAIN else "" for n, day in enumerate(days)]
+    labels = [f"{day:{week}}{month}" for day, month in zip(days, months, strict=True)]
+    short = [f"{day.day}{month}" for day, month in zip(days, months, strict=True)]
     return f"(width<520?{short!r}:{labels!r})[floor(datum.value)]"
 
 
