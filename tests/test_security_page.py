@@ -103,7 +103,7 @@ def test_every_outgoing_connection_is_described() -> None:
     assert f"{limits.max_bytes // 2**20} MiB" in told
     assert f"{mail.TIMEOUT_S} s; {mail.MOST_TRIES} tries" in told
     assert f"SQLite waits {db.BUSY_TIMEOUT_MS // 1_000} s" in told
-    assert f"{ping.WITHIN_S:.0f} s in all, again after {ping.AGAIN_AFTER_S:.0f} s" in told
+    assert f"{ping.WITHIN_S:.0f} s in all, again after {ping.AGAIN_AFTER.seconds} s" in told
     assert callers() == {"tracker/mail.py", "tracker/ping.py", "tracker/providers/http"}
 
 

@@ -8,9 +8,9 @@ A monitor that cannot be reached is tried again and stops nothing else.
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -24,7 +24,7 @@ from tracker.redact import SecretKey
 log = logging.getLogger(__name__)
 
 WITHIN_S = 10.0
-AGAIN_AFTER_S = 60.0
+AGAIN_AFTER = timedelta(minutes=1)
 HEADERS = {"User-Agent": "llm-api-usage-tracker/0.1", "Accept-Encoding": "identity"}
 
 
@@ -35,24 +35,28 @@ class Ping:
     product: Product
     within_s: float = WITHIN_S
     told: str | None = None
-    _not_before: float = 0.0
+    _not_before: datetime | None = None
 
     def look(self) -> bool:
         """Call for a success that was not called for yet; whether the monitor took it just now."""
-        url = self.product.settings.ping_url
-        if url is None or time.monotonic() < self._not_before:
+        url, now = self.product.settings.ping_url, utc_now()
+        if url is None or self._waits(now):
             return False
-        success = standing.look(self.product.database, now=utc_now()).success_id
+        success = standing.look(self.product.database, now=now).success_id
         if success is None or success == self.told:
             return False
         failure = self._call(url, success)
         metrics.PINGS.labels("failed" if failure else "taken").inc()
         if failure:
-            self._not_before = time.monotonic() + AGAIN_AFTER_S
+            self._not_before = now + AGAIN_AFTER
             log.warning("the monitor could not be told of success %s: %s", success, failure)
             return False
         self.told = success
         return True
+
+    def _waits(self, now: datetime) -> bool:
+        """Whether the last call failed a moment ago; what lies further ahead is of a clock that was set back."""
+        return self._not_before is not None and now < self._not_before <= now + AGAIN_AFTER
 
     def _call(self, url: SecretKey, success: str) -> str | None:
         """Why the call failed, None when it did not. The address is a secret and in no message."""

@@ -88,7 +88,7 @@ def test_a_success_is_told_once_and_again_with_the_same_id_by_whoever_follows(re
 
 @pytest.mark.parametrize("status", [500, 404, 302])
 def test_a_monitor_that_does_not_take_it_is_told_again_later_and_its_address_is_not_logged(
-    read: Installation, status: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    read: Installation, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with monitor() as told, caplog.at_level(logging.DEBUG, logger="tracker"):
         told.status = status
@@ -97,7 +97,7 @@ def test_a_monitor_that_does_not_take_it_is_told_again_later_and_its_address_is_
         assert [ping.look(), ping.look()] == [False, False]
         assert len(told.asked) == 1
         told.status = 204
-        monkeypatch.setattr(ping, "_not_before", 0.0)
+        clock.start_at(NOW + timedelta(minutes=12))
         assert ping.look()
 
     assert told.asked[0] == told.asked[1]
