@@ -248,25 +248,31 @@ def _bars(part: str, colours: Palette) -> alt.Chart:
 
 def coloured(mark: alt.Chart, name: str, told: Sequence[str], colours: Palette) -> alt.Chart:
     """Bars coloured by the field of this name, with their legend; these fields are told of the one pointed at."""
-    legend = alt.Legend(
+    chart: alt.Chart = mark.encode(
+        x="x:Q",
+        x2="x2:Q",
+        y="y:Q",
+        y2="y2:Q",
+        color=alt.Color(
+            f"{name}:N", sort=None, legend=legend(6, colours), scale=alt.Scale(domain=[""], range=["#000000"])
+        ),
+        opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
+        tooltip=[f"{field}:N" for field in told],
+    )
+    return chart
+
+
+def legend(columns: int, colours: Palette) -> alt.Legend:
+    """Names above the chart, so many beside one another; on a phone two, each cut to its half."""
+    return alt.Legend(
         orient="top",
         title=None,
         symbolType="square",
         labelColor=colours.text,
         labelFontSize=13,
         labelLimit=alt.ExprRef("width<520?width/2-30:180"),
-        columns=alt.ExprRef("width<520?2:6"),
+        columns=alt.ExprRef(f"width<520?2:{columns}"),
     )
-    chart: alt.Chart = mark.encode(
-        x="x:Q",
-        x2="x2:Q",
-        y="y:Q",
-        y2="y2:Q",
-        color=alt.Color(f"{name}:N", sort=None, legend=legend, scale=alt.Scale(domain=[""], range=["#000000"])),
-        opacity=alt.condition("datum.solid", alt.value(1), alt.value(0.62)),
-        tooltip=[f"{field}:N" for field in told],
-    )
-    return chart
 
 
 def stripes(colours: Palette) -> alt.Chart:

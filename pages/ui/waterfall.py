@@ -14,7 +14,7 @@ from typing import Any
 
 import altair as alt
 
-from pages.ui import text
+from pages.ui import charts, text
 from pages.ui.palette import palette
 from tracker.reconciliation.causes import Cause
 
@@ -79,14 +79,6 @@ def _bars(*, dark: bool) -> alt.Chart:
     y = alt.Axis(labelColor=colours.text, labelLimit=150, labelPadding=8, **words)
     scale = alt.Scale(domain=[0, 1], nice=False, rangeMax=alt.ExprRef(f"width-{ROOM_PX}"))
     fills = [colours.slots[0], colours.slots[1], colours.slots[-1], colours.text]
-    legend = alt.Legend(
-        orient="top",
-        title=None,
-        symbolType="square",
-        labelColor=colours.text,
-        labelFontSize=13,
-        columns=alt.ExprRef("width<400?2:4"),
-    )
     chart: alt.Chart = (
         alt.Chart()
         .mark_rect(cornerRadius=2, height={"band": 0.55})
@@ -94,7 +86,9 @@ def _bars(*, dark: bool) -> alt.Chart:
             x=alt.X("x:Q", axis=x, scale=scale),
             x2="x2:Q",
             y=alt.Y("Cause:N", axis=y, sort=[]),
-            color=alt.Color("kind:N", legend=legend, scale=alt.Scale(domain=list(KINDS), range=fills)),
+            color=alt.Color(
+                "kind:N", legend=charts.legend(4, colours), scale=alt.Scale(domain=list(KINDS), range=fills)
+            ),
             tooltip=["Cause:N", "Amount:N"],
         )
     )
