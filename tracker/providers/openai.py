@@ -249,7 +249,7 @@ def _buckets(
     """Every bucket of the chain. It ends on `has_more` false or an empty page; a lost or repeated cursor is refused."""
     seen: set[str] = set()
     cursor: str | None = None
-    for _ in range(lists.MAX_PAGES):
+    for _ in range(client.limits.pages):
         page = _page(client, path, params, cursor, read)
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
             raise PayloadChanged(f"OpenAI answered {path} without a list of buckets.")
@@ -263,7 +263,7 @@ def _buckets(
                 f"OpenAI promised more pages of {path} with a cursor that is missing or was seen before."
             )
         seen.add(cursor)
-    raise PayloadChanged(f"OpenAI gave more than {lists.MAX_PAGES} pages of {path}.")
+    raise PayloadChanged(f"OpenAI gave more than {client.limits.pages} pages of {path}.")
 
 
 def _page(client: ProviderClient, path: str, params: Params, cursor: str | None, read: Callable[[bytes], Any]) -> Any:

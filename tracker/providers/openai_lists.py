@@ -13,9 +13,6 @@ from tracker.errors import BadRequest, PayloadChanged, ScopeMissing
 from tracker.providers.base import KnownName
 from tracker.providers.http import ProviderClient
 
-MAX_PAGES = 2_000
-"""More pages than a unit can need; beyond it the cursors are taken to be endless."""
-
 Params = tuple[tuple[str, str], ...]
 
 
@@ -33,7 +30,7 @@ def names(client: ProviderClient) -> list[KnownName]:
 def listed(client: ProviderClient, path: str, params: Params = ()) -> Iterator[dict[str, Any]]:
     """Every row of a look-up list; `after` is the last id seen."""
     after: str | None = None
-    for _ in range(MAX_PAGES):
+    for _ in range(client.limits.pages):
         page = client.get(path, (("limit", "100"), *params, *((("after", after),) if after else ()))).json
         rows = page.get("data") if isinstance(page, dict) else None
         if not isinstance(rows, list) or not all(
@@ -46,7 +43,7 @@ def listed(client: ProviderClient, path: str, params: Params = ()) -> Iterator[d
         if rows[-1]["id"] == after:
             raise PayloadChanged(f"OpenAI repeats a page of {path}.")
         after = rows[-1]["id"]
-    raise PayloadChanged(f"OpenAI gave more than {MAX_PAGES} pages of {path}.")
+    raise PayloadChanged(f"OpenAI gave more than {client.limits.pages} pages of {path}.")
 
 
 def _project_names(client: ProviderClient, project: Mapping[str, Any]) -> Iterator[KnownName]:

@@ -13,7 +13,10 @@ MAX_TOLD_S = 24 * 3_600
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of a request. `total_s` is for a whole answer, measured by us; a `get` waits `retry_budget_s` in all."""
+    """Bounds of a request. `total_s` is for a whole answer, measured by us; a `get` waits `retry_budget_s` in all.
+
+    `pages` are more than a unit or a list can need; beyond it the cursors are taken to be endless.
+    """
 
     connect_s: float = 10
     read_s: float = 30
@@ -23,6 +26,7 @@ class Limits:
     backoff_base_s: float = 0.5
     backoff_cap_s: float = 60
     retry_budget_s: float = 120
+    pages: int = 2_000
 
 
 def backoff_s(attempt: int, limits: Limits) -> float:

@@ -31,7 +31,7 @@ class Sandboxed:
     def world(self) -> World:
         return self.server.world
 
-    def client(self, kind: str = "good", *, tries: int = 1) -> ProviderClient:
+    def client(self, kind: str = "good", *, tries: int = 1, pages: int = 2_000) -> ProviderClient:
         """A client with the sandbox's key of that kind, or with `kind` itself for a key. It never sleeps."""
         return ProviderClient(
             base_url=self.server.base_url,
@@ -42,7 +42,7 @@ class Sandboxed:
             explain=OPENAI.explain,
             calls=KeptCalls(),
             connection=self.pool,
-            limits=Limits(tries=tries, total_s=2, read_s=2),
+            limits=Limits(tries=tries, total_s=2, read_s=2, pages=pages),
             wait=lambda _: None,
         )
 

@@ -304,11 +304,9 @@ def test_a_page_without_buckets_is_the_last_whatever_it_promises(openai: Sandbox
     assert len(openai.server.requests) == 1
 
 
-def test_cursors_without_end_are_followed_up_to_a_cap(openai: Sandboxed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tracker.providers.openai_lists.MAX_PAGES", 1)
-
+def test_cursors_without_end_are_followed_up_to_a_cap(openai: Sandboxed) -> None:
     with pytest.raises(PayloadChanged, match="more than 1 pages"):
-        openai.fetch()
+        OPENAI.fetch(openai.client(pages=1), ENDPOINTS["completions"], FIRST, END, now=NOW)
 
 
 def test_a_trouble_that_passes_is_overcome(openai: Sandboxed) -> None:
