@@ -14,7 +14,7 @@ from tracker import clock
 from tracker.pricing import price
 from tracker.providers import PROVIDERS, openai, openai_typed, strict_json
 from tracker.providers.base import Endpoint, Fetched
-from tracker.providers.http import Answer
+from tracker.providers.http import Answer, Limits
 from tracker.providers.openai_payload import FAMILIES, usage_rows
 from tracker.usage import UsageRecord
 
@@ -77,6 +77,8 @@ def _result(number: int, start: int) -> dict[str, Any]:
 
 class _Client:
     """Gives the body without any network."""
+
+    limits = Limits()
 
     def __init__(self, body: bytes) -> None:
         self.body = body
