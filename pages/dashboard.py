@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -76,7 +77,8 @@ def _days_of(ctx: Context, seen: Overview, period: Period) -> None:
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)
         st.vega_lite_chart(_chart(seen, bars, period), height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
-        st.caption(text.dollars(" ".join([notices.unpriced_days(seen, period, measure), CHART_CAPTION]).strip()))
+        said = [notices.unpriced_days(seen, period, measure), CHART_CAPTION, _marked(seen, bars)]
+        st.caption(text.dollars(" ".join(said).strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _day_table(seen, bars)
     found = kept.sources(ctx, seen, period) if split is Split.MODEL else {}
@@ -120,12 +122,18 @@ def _chart(seen: Overview, bars: Bars, period: Period) -> charts.Spec:
         outlook=[day for day in foretold if day.day > seen.cycle.today],
         rest=seen.cycle.rest if whole else (),
         pace=seen.budget.pace if whole and seen.budget and bars.measure is Measure.SPEND else None,
-        unusual=_noted(seen) if bars.measure is Measure.SPEND else None,
+        unusual=_unusual(seen) if bars.measure is Measure.SPEND else None,
     )
 
 
-def _noted(seen: Overview) -> dict[date, str]:
-    return {found.day: f"unusual · {found.times}×" if found.times else "unusual" for found in seen.unusual}
+def _unusual(seen: Overview) -> dict[date, Decimal]:
+    return {found.day: found.times for found in seen.unusual}
+
+
+def _marked(seen: Overview, bars: Bars) -> str:
+    """What the triangles over bars mean, where there are any."""
+    shown = bars.measure is Measure.SPEND and any(day in bars.totals for day in _unusual(seen))
+    return "Triangle: an unusual day, and how many times the dearest such weekday before it cost." if shown else ""
 
 
 def _day_table(seen: Overview, bars: Bars) -> None:

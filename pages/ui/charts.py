@@ -53,12 +53,12 @@ def day_chart(
     outlook: Sequence[Day] = (),
     rest: Sequence[date] = (),
     pace: Decimal | None = None,
-    unusual: Mapping[date, str] | None = None,
+    unusual: Mapping[date, Decimal] | None = None,
 ) -> Spec:
     """Stacked bars of consecutive days (x: number of the day, y: US dollars or a count), with its data inside.
 
     `rest` are days to come, kept free at the right; `outlook` is what is expected of some of them. `pace` (USD a day)
-    is the budget's, `unusual` the words over days.
+    is the budget's, `unusual` how many times the dearest day like it a day cost.
     """
     spec = copy.deepcopy(_template(dark=dark))
     days = [*sorted(bars.totals), *rest]

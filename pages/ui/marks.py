@@ -17,6 +17,9 @@ NARROW_PX = 520
 ROOM = 1.12
 """The height a chart needs above a bar that carries words."""
 
+WORDS_PX, SHORT_PX = 90, 30
+"""The width a bar's own column needs for all of the words above it, and for the number alone."""
+
 
 def pace_rows(pace: Decimal | None, days: int) -> Iterator[Row]:
     """A line over all days at an even day's part of the budget (USD)."""
@@ -25,12 +28,20 @@ def pace_rows(pace: Decimal | None, days: int) -> Iterator[Row]:
         yield {"part": "pace", "x": 0, "x2": days, "y": float(pace), "Pace": amount, "Budget": f"{amount} a day"}
 
 
-def unusual_rows(unusual: Mapping[date, str], heights: Mapping[date, float], days: Sequence[date]) -> Iterator[Row]:
-    """Words over the bars of these days."""
+def unusual_rows(unusual: Mapping[date, Decimal], heights: Mapping[date, float], days: Sequence[date]) -> Iterator[Row]:
+    """Words over the bars of these days: how many times the dearest day like it, 0 where that is not known."""
     places = {day: n for n, day in enumerate(days)}
-    for day, words in unusual.items():
+    for day, times in unusual.items():
         if day in heights:
-            yield {"part": "unusual", "x": places[day] + 0.5, "y": heights[day], "Words": words}
+            short = f"{times}×" if times else ""
+            yield {
+                "part": "unusual",
+                "x": places[day] + 0.5,
+                "y": heights[day],
+                "columns": len(days),
+                "Words": f"unusual · {short}" if short else "unusual",
+                "Short": short,
+            }
 
 
 def pace(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
@@ -46,13 +57,15 @@ def pace(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
 
 
 def unusual(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
-    """A small triangle, and what it says; on a narrow screen the triangle alone."""
+    """A small triangle, and what it says, as far as it fits over its own bar: beside it would stand in the next one."""
+    room = "width/datum.columns"
+    fitting = f"{room}>={WORDS_PX}?datum.Words:{room}>={SHORT_PX}?datum.Short:''"
     point = _part("unusual").mark_point(shape="triangle-down", filled=True, size=55, color=colours.note, yOffset=-7)
-    words = _part("unusual").transform_filter(f"width>={NARROW_PX}")
+    words = _part("unusual").transform_calculate(fitting=fitting)
     label = words.mark_text(dy=-17, color=colours.note, fontSize=11, fontWeight=600)
     return (
         point.encode(x="x:Q", y="y:Q", tooltip=["Words:N"], opacity=alt.value(1)),
-        label.encode(x="x:Q", y="y:Q", text="Words:N"),
+        label.encode(x="x:Q", y="y:Q", text="fitting:N"),
     )
 
 

@@ -114,12 +114,21 @@ def test_the_themes_palette_is_the_charts() -> None:
 
 def test_the_pace_of_the_budget_and_unusual_days_are_drawn_within_the_chart() -> None:
     bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
-    spec = charts.day_chart(bars, MARKS, dark=False, pace=Decimal(200), unusual={WEEK[0]: "unusual", WEEK[1]: "unread"})
+    spec = charts.day_chart(
+        bars, MARKS, dark=False, pace=Decimal(200), unusual={WEEK[0]: Decimal("1.6"), WEEK[1]: Decimal(2)}
+    )
     rows = {row["part"]: row for row in spec["data"]["values"] if row["part"] in {"pace", "unusual"}}
 
     alt.LayerChart.from_dict(spec)
     assert rows["pace"] == {"part": "pace", "x": 0, "x2": 7, "y": 200.0, "Pace": "$200", "Budget": "$200 a day"}
-    assert rows["unusual"] == {"part": "unusual", "x": 0.5, "y": 12.75, "Words": "unusual"}
+    assert rows["unusual"] == {
+        "part": "unusual",
+        "x": 0.5,
+        "y": 12.75,
+        "columns": 7,
+        "Words": "unusual · 1.6×",
+        "Short": "1.6×",
+    }
     assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][1] > 200
 
 
