@@ -47,7 +47,7 @@ def _words(monthly: Decimal | None, cycle: Cycle) -> str:
     if monthly is None:
         return "No budget yet. With one, the dashboard shows its pace and what part of it the month will take."
     pace = budgets.standing(monthly, days=cycle.length, spent=None, expected=None).pace
-    return f"**{text.money(monthly)}** a month, which is {text.whole_money(pace)} a day in {cycle.start:%B}."
+    return f"**{text.money(monthly)}** a month, which is {text.rate_money(pace)} a day in {cycle.start:%B}."
 
 
 def _save(ctx: Context, typed: str) -> None:

@@ -110,7 +110,7 @@ def _budget(seen: Overview) -> str:
     budget = seen.budget
     if budget is None:
         return "No budget yet" if seen.stage is not Stage.READING else ""
-    share = f"Budget {text.whole_money(budget.monthly)}: "
+    share = f"Budget {text.rate_money(budget.monthly)}: "
     if budget.expected is not None:
         over = f", **over by {text.whole_money(budget.over)}**" if budget.over else ", not exceeded"
         return f"{share}**{budget.expected} %** of it{over}"

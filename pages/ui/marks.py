@@ -24,7 +24,7 @@ WORDS_PX, SHORT_PX = 90, 30
 def pace_rows(pace: Decimal | None, days: int) -> Iterator[Row]:
     """A line over all days at an even day's part of the budget (USD)."""
     if pace is not None:
-        amount = text.whole_money(pace)
+        amount = text.rate_money(pace)
         yield {"part": "pace", "x": 0, "x2": days, "y": float(pace), "Pace": amount, "Budget": f"{amount} a day"}
 
 

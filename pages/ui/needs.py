@@ -51,7 +51,7 @@ def nothing(seen: Overview) -> str:
     """That all is well, in words that hold."""
     price = "every request has a price" if seen.month.spend is not None else "nothing was used yet"
     whole = seen.complete_days == LEDGER_DAYS
-    days = f"All {LEDGER_DAYS}" if whole else f"{seen.complete_days} of {LEDGER_DAYS}"
+    days = f"All of the last {LEDGER_DAYS}" if whole else f"{seen.complete_days} of the last {LEDGER_DAYS}"
     return f"Nothing needs you. {days} days are complete and {price}."
 
 
@@ -149,7 +149,7 @@ def _budget(seen: Overview) -> Iterator[Need]:
     budget = seen.budget
     if budget is None or (budget.over is None and (budget.spent or 0) <= 100):
         return
-    spent = f"{budget.spent} % of {text.whole_money(budget.monthly)} is spent." if budget.spent is not None else ""
+    spent = f"{budget.spent} % of {text.rate_money(budget.monthly)} is spent." if budget.spent is not None else ""
     if (budget.spent or 0) > 100:
         yield Need("savings", f"The budget of {seen.cycle.start:%B} is used up.", spent, *CHANGE)
     elif budget.over is not None:

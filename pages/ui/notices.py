@@ -48,7 +48,7 @@ def draw(seen: Overview) -> None:
 def line_of_truth(seen: Overview) -> str:
     """How far the figures can be trusted, in one line of Markdown."""
     today = seen.cycle.today
-    complete = f"**{seen.complete_days} of {LEDGER_DAYS}** days complete"
+    complete = f"**{seen.complete_days} of the last {LEDGER_DAYS}** days complete"
     billed = (
         f"Billed through **{text.day(seen.billed_through, today=today)} UTC**" if seen.billed_through else "No bill yet"
     )

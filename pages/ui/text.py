@@ -16,6 +16,7 @@ age = clock.age
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "\N{EN DASH}"
 CENT = Decimal("0.01")
+HUNDRED = Decimal(100)
 MILLION = Decimal(1_000_000)
 PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 
@@ -48,6 +49,11 @@ def whole_money(usd: Decimal | None) -> str:
     if usd is None:
         return UNKNOWN
     return f"${usd.quantize(Decimal(1), ROUND_HALF_EVEN):,}" if usd >= 1 else money(usd)
+
+
+def rate_money(usd: Decimal | None) -> str:
+    """What is spent in a time: whole dollars from a hundred on, below with its cents, which count there."""
+    return whole_money(usd) if usd is not None and usd >= HUNDRED else money(usd)
 
 
 def event_money(usd: Decimal | None) -> str:

@@ -40,6 +40,13 @@ def test_a_difference_has_its_sign(usd: str | None, told: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("usd", "told"), [(None, "–"), ("0.004", "<$0.01"), ("8", "$8.00"), ("8.333333333", "$8.33"), ("200.4", "$200")]
+)
+def test_a_pace_has_as_many_digits_as_count(usd: str | None, told: str) -> None:
+    assert text.rate_money(Decimal(usd) if usd else None) == told
+
+
+@pytest.mark.parametrize(
     ("number", "told"),
     [
         (None, "–"),
