@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from pages.ui import text
+from tracker import zones
 from tracker.explore.facets import NOUNS, Facets
 from tracker.explore.span import span_of
 from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, Read, View, allows_hours, parse
@@ -116,7 +117,7 @@ def _range(preset: Preset) -> tuple[date | None, date | None]:
 def _zones() -> dict[str, str]:
     """The billing's days, one's own, and those of the address if they are neither."""
     own = st.context.timezone
-    named = [UTC, *([own] if own else []), str(st.session_state.get("view.zone", UTC))]
+    named = [UTC, *([zones.canonical(own)] if own else []), str(st.session_state.get("view.zone", UTC))]
     return {zone: "Billing (UTC)" if zone == UTC else zone.replace("_", " ") for zone in dict.fromkeys(named)}
 
 

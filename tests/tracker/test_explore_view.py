@@ -70,6 +70,12 @@ def test_what_is_the_default_anyway_is_not_written() -> None:
     assert parse({"utm_source": ["x"], "tz": ["UTC"]}) == parse({})
 
 
+def test_an_address_with_an_old_name_of_a_zone_still_works() -> None:
+    found = parse({"tz": ["Asia/Calcutta"]})
+
+    assert (found.view.zone, found.complaints) == ("Asia/Kolkata", ())
+
+
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [

@@ -14,6 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tracker import zones
 from tracker.overview.figures import Measure
 from tracker.usage import MAX_TEXT
 
@@ -222,7 +223,7 @@ def _yes_or_no(text: str) -> bool:
 
 def _zone(text: str) -> str:
     try:
-        return ZoneInfo(text).key
+        return zones.canonical(ZoneInfo(text).key)
     except (ZoneInfoNotFoundError, OSError) as error:  # the name of a folder among the zones is an OSError
         raise ValueError(text) from error
 
