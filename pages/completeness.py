@@ -9,7 +9,6 @@ import streamlit as st
 from pages.ui import calendars, notices, text
 from pages.ui.context import Context
 from tracker import overview
-from tracker.export import cell
 from tracker.overview import Overview, calendar
 from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar, Undivided
 from tracker.restatements import Restated
@@ -175,10 +174,10 @@ def _aside_row(each: Aside, seen: Overview) -> dict[str, str]:
     today = seen.cycle.today
     return {
         "Day": text.day(each.day, today=today),
-        "What is wrong": cell(each.reason),
-        "Row": cell(each.about),
+        "What is wrong": text.in_cell(each.reason),
+        "Row": text.in_cell(each.about),
         "Endpoint": each.endpoint.replace("_", " "),
-        "Key": cell(each.label),
+        "Key": text.in_cell(each.label),
         "Seen": text.instant(each.seen_at, today=today),
     }
 

@@ -11,7 +11,6 @@ from pages.ui import arithmetic, implied, notices, text, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
-from tracker.export import cell
 from tracker.overview import Overview, truth
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.statement import Row, Statement, statement
@@ -190,7 +189,7 @@ def _day_fields(row: Row, today: date) -> dict[str, object]:
 def _fields(row: Row) -> dict[str, object]:
     shown = [f"{cause.value} {text.money_change(amount)}" for cause, amount in row.causes if abs(amount) >= EQUAL]
     return {
-        "Model or line": cell(row.name),
+        "Model or line": text.in_cell(row.name),
         "Estimate": number(row.estimated),
         "Billed": number(row.billed),
         "Difference, $": None if row.estimated is None and row.billed is None else number(row.difference),

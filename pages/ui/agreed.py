@@ -11,7 +11,6 @@ from pages.ui.agreeing import Asked
 from pages.ui.context import Context
 from tracker import clock, price_book, unpriced
 from tracker.explaining import PRICED_NOW
-from tracker.export import cell
 from tracker.price_book import Agreed, Book, Lacking, Listed
 
 DAYS = 32
@@ -115,12 +114,12 @@ def _who(each: Agreed, today: date) -> str:
 def _over(each: Agreed, today: date) -> dict[str, str]:
     return {
         "No.": str(each.price.id),
-        "Model": cell(rates.model(each.price)),
+        "Model": text.in_cell(rates.model(each.price)),
         "Price": rates.said(each.price),
         "Days": rates.days(each.price, today=today),
         "Standing": each.standing(today),
-        "Note": cell(each.price.note),
-        "Added by": cell(each.who or "operator"),
+        "Note": text.in_cell(each.price.note),
+        "Added by": text.in_cell(each.who or "operator"),
     }
 
 
@@ -160,7 +159,7 @@ def _version(each: Listed, today: date) -> dict[str, object]:
         "Cached": rates.exact(each.cached),
         "Output": rates.exact(each.output),
         "In force since": text.day(each.effective_from, today=today) if each.effective_from else "first listed",
-        "For": cell(", ".join(each.models)),
+        "For": text.in_cell(", ".join(each.models)),
         "Rows": each.rows,
         "Source": each.source,
         "Content (SHA-256)": each.content_sha256,

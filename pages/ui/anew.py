@@ -13,7 +13,6 @@ from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, repriced, repricing
 from tracker.errors import BadInput
-from tracker.export import cell
 from tracker.repriced import Left
 from tracker.repricing import DayDifference, Done, Plan
 
@@ -213,7 +212,7 @@ def _left(ctx: Context, done: Done, today: date) -> None:
 def _left_fields(row: Left, today: date) -> dict[str, object]:
     return {
         "Hour (UTC)": text.instant(row.at, today=today),
-        "Model": cell(row.model or ""),
+        "Model": text.in_cell(row.model or ""),
         "Family": row.usage_type.replace("_", " "),
         "Before": text.event_money(row.before),
         "Repriced": text.event_money(row.after),

@@ -14,7 +14,6 @@ from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, workspace_prices
 from tracker.errors import BadInput
-from tracker.export import cell
 from tracker.own_prices import OwnPrice
 from tracker.reconciliation import read
 from tracker.reconciliation.implied import Observation
@@ -105,11 +104,11 @@ def _evidence(found: list[Proposal], today: date) -> None:
 def _fields(one: Observation, each: Proposal, today: date) -> dict[str, object]:
     item = one.item
     return {
-        "Line": cell(f"{item.model}, {item.kind}" if item.model else item.kind),
+        "Line": text.in_cell(f"{item.model}, {item.kind}" if item.model else item.kind),
         "Day": text.day(one.day, today=today),
         "Billed": number(one.amount),
         "Quantity": number(one.quantity),
-        "Unit": cell(one.unit or ""),
+        "Unit": text.in_cell(one.unit or ""),
         "Billed ÷ quantity": _rate(item, one.implied),
         "Estimated at": ", ".join(_rate(item, rate) for rate in one.listed) or text.UNKNOWN,
         "What it is": each.finding.value,

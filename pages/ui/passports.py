@@ -12,7 +12,6 @@ from pages.ui import text
 from pages.ui.context import Context
 from tracker import clock
 from tracker.calls import Call
-from tracker.export import cell
 from tracker.overview import passport
 from tracker.overview.passport import Finding, KeyView
 
@@ -122,7 +121,7 @@ def frame(found: list[Call]) -> pd.DataFrame:
     rows = [
         {
             "When (UTC)": call.at,
-            "Call": cell(f"{call.method} {call.path}"),
+            "Call": text.in_cell(f"{call.method} {call.path}"),
             "Status": call.status,
             "Bytes": call.received_bytes,
             "ms": call.duration_ms,

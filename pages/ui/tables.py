@@ -14,7 +14,6 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import arithmetic, text
-from tracker.export import cell
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
 from tracker.overview.figures import Amount
@@ -49,7 +48,7 @@ def lines_frame(
         [
             {
                 "": swatch(colours.get(line.name, "")),
-                what: cell(line.name),
+                what: text.in_cell(line.name),
                 "Estimate": number(line.estimate),
                 **({WHY: why(line)} if why else {}),
                 "Share": number(line.share),
@@ -82,7 +81,7 @@ def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.D
                 "Day": f"{day:%a} {text.day(day, today=today)}",
                 "State": STATES[marks[day]],
                 "Total": number(bars.totals[day]),
-                **{cell(name): number(amounts.get((day, name))) for name, _ in bars.names},
+                **{text.in_cell(name): number(amounts.get((day, name))) for name, _ in bars.names},
             }
             for day in sorted(bars.totals)
         ]
@@ -98,7 +97,7 @@ def column_frame(bars: Bars, names: Mapping[date, str], mark: Callable[[date], D
                 "When": told,
                 "State": STATES[mark(column)],
                 "Total": number(bars.totals[column]),
-                **{cell(name): number(amounts.get((column, name))) for name, _ in bars.names},
+                **{text.in_cell(name): number(amounts.get((column, name))) for name, _ in bars.names},
             }
             for column, told in names.items()
         ]
@@ -111,7 +110,7 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
         [
             {
                 f"Hour ({zone})": event.at,
-                "Model": cell(event.model),
+                "Model": text.in_cell(event.model),
                 "Estimate": number(event.estimate),
                 WHY: arithmetic.address(event.at.date(), event.model),
                 "Price": "" if event.basis is CostBasis.ESTIMATED else event.basis.value,
@@ -120,8 +119,8 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
                 "of it cached": event.cached_tokens,
                 "Output tokens": event.output_tokens,
                 "Type": event.usage_type,
-                "Project": cell(event.project),
-                "API key": cell(event.api_key),
+                "Project": text.in_cell(event.project),
+                "API key": text.in_cell(event.api_key),
             }
             for event in events
         ]

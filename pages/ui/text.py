@@ -10,7 +10,7 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tracker import clock
+from tracker import clock, export
 
 age = clock.age
 MINUS = "\N{MINUS SIGN}"
@@ -124,6 +124,15 @@ def several(number: int, one: str, many: str | None = None) -> str:
 def dollars(text: str) -> str:
     """Text of ours for Markdown: two bare dollar signs would be read as a formula."""
     return re.sub(r"(?<!\\)\$", r"\\$", text)
+
+
+def in_cell(foreign: str | None) -> str:
+    """Text from outside for a cell of a table on screen, read as it is; nothing for none.
+
+    What a spreadsheet would take for a formula begins with a word joiner, which is not seen, and keeps it a text
+    also where the table is copied or downloaded from the screen.
+    """
+    return "" if foreign is None else f"\N{WORD JOINER}{foreign}" if foreign.startswith(export.FORMULA) else foreign
 
 
 def quoted(foreign: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.ui import text
 from pages.ui.context import Context
 from tracker import audit
 from tracker.audit import Entry
-from tracker.export import cell
 
 FILE = "/export/audit.csv?last=10000"
 
@@ -30,14 +30,14 @@ def draw(ctx: Context) -> None:
 
 
 def frame(entries: list[Entry]) -> pd.DataFrame:
-    """One row a line, newest first; cells that a spreadsheet would take for a formula are made harmless."""
+    """One row a line, newest first."""
     rows = [
         {
             "When (UTC)": entry.at,
-            "Who": cell(entry.who or "operator"),
+            "Who": text.in_cell(entry.who or "operator"),
             "Did": entry.action,
-            "What": cell(entry.subject),
-            "From": cell(entry.address),
+            "What": text.in_cell(entry.subject),
+            "From": text.in_cell(entry.address),
         }
         for entry in entries
     ]

@@ -136,3 +136,17 @@ def test_no_dashes_or_arrows_are_made_of_a_name(foreign: str) -> None:
 def test_our_own_amounts_make_no_formula() -> None:
     assert text.dollars("$1 and $2") == "\\$1 and \\$2"
     assert text.dollars(text.dollars("$1")) == "\\$1"
+
+
+@pytest.mark.parametrize(
+    ("foreign", "shown"),
+    [
+        (None, ""),
+        ("gpt-5.4", "gpt-5.4"),
+        ("a=b", "a=b"),
+        ("=1+1", "\N{WORD JOINER}=1+1"),
+        ("@cf/meta/llama", "\N{WORD JOINER}@cf/meta/llama"),
+    ],
+)
+def test_a_cell_on_screen_shows_what_is_there_and_begins_no_formula(foreign: str | None, shown: str) -> None:
+    assert text.in_cell(foreign) == shown
