@@ -171,7 +171,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             height="content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=_line_columns(split, change),
+            column_config=line_columns(split, change),
             alt=f"The same days, one row a {NOUNS[split]}, dearest first.",
         )
         st.caption(
@@ -195,7 +195,8 @@ def _price(line: Line, source: Source | None, seen: Overview) -> str:
     return whose + since
 
 
-def _line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
+def line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
+    """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),

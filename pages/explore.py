@@ -5,7 +5,7 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 import streamlit as st
@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import (
+    arithmetic,
     cards,
     charts,
     explore_charts,
@@ -26,10 +27,11 @@ from pages.ui import (
     view_controls,
 )
 from pages.ui.context import Context
+from tracker import clock
 from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Comparison, Explored
-from tracker.explore.view import Chosen, Grain
+from tracker.explore.view import By, Chosen, Grain
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.lines import Line
@@ -206,10 +208,10 @@ def _lines_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
         slots = palette.palette(dark=_is_dark()).slots
         colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
         what, change = view_controls.noun(seen.view.by), "vs before, $"
-        frame = tables.lines_frame(
-            lines, colours, {line.name: _priced(line) for line in lines}, what=what, change=change
-        )
-        frame.insert(3, "Billed", [tables.number(seen.billed_by_name().get(line.name)) for line in lines])
+        prices = {line.name: _priced(line) for line in lines}
+        frame = tables.lines_frame(lines, colours, prices, what=what, change=change, why=_why(seen))
+        billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
+        frame.insert(list(frame.columns).index("Share"), "Billed", billed)
         hidden = [change] if all(line.change is None for line in lines) else []
         st.dataframe(
             frame.drop(columns=[*hidden, *(["Billed"] if not seen.billed else [])]),
@@ -217,10 +219,21 @@ def _lines_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
             height=420 if len(frame) > 11 else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=_line_columns(what, change),
+            column_config=line_columns(what, change),
             alt=f"The same days, one row a {NOUNS[seen.view.by]}, dearest first.",
         )
         st.caption(text.dollars(_lines_caption(seen)))
+
+
+def _why(seen: Explored) -> Callable[[Line], str] | None:
+    """Where a model's newest day is explained: that is told of models, and by the days of the bill."""
+    if seen.view.by is not By.MODEL or (seen.view.is_local and seen.view.grain is Grain.DAY):
+        return None
+    return lambda line: arithmetic.address(_utc_day(line.newest), line.name)
+
+
+def _utc_day(column: date) -> date:
+    return clock.day_of(column) if isinstance(column, datetime) else column
 
 
 def _downloads(seen: Explored) -> None:
@@ -250,21 +263,25 @@ def _lines_caption(seen: Explored) -> str:
     return said
 
 
-def _line_columns(what: str, change: str) -> dict[str, ColumnConfig]:
+def line_columns(what: str, change: str) -> dict[str, ColumnConfig]:
+    """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),
         what: st.column_config.TextColumn(pinned=True, width=140),
-        "Estimate": number(format="dollar", width=80),
-        "Billed": number(format="dollar", width=78, help="What the provider charged. Never added to the estimate."),
-        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=96, color="gray"),
+        "Estimate": number(format="dollar", width=76),
+        tables.WHY: tables.why_column(
+            "Why this number? The arithmetic of the newest of these days, of all that the model did on it."
+        ),
+        "Billed": number(format="dollar", width=76, help="What the provider charged. Never added to the estimate."),
+        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=84, color="gray"),
         change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
         "Tokens (M)": number(format="%,.1f", width=76),
-        "Requests": number(format="localized", width=72),
-        "$ per M tokens": number(format="%.2f", width=92),
+        "Requests": number(format="localized", width=68),
+        "$ per M tokens": number(format="%.2f", width=96),
         "Cached input": number(format="%.1f %%", width=84),
-        "Price source": st.column_config.TextColumn(width=92),
-        "Each day": st.column_config.LineChartColumn(width=66, y_min=0, color="gray"),
+        "Price source": st.column_config.TextColumn(width=90),
+        "Each day": st.column_config.LineChartColumn(width=62, y_min=0, color="gray"),
     }
 
 

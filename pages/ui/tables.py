@@ -29,6 +29,10 @@ STATES = {
 }
 
 WHY = "Why?"
+EVENT_HOUR_PX = 92
+
+ROOM_PX = 1_016
+"""What a table has on a screen of 1440 px: columns wider than this in all are cut, the last one first."""
 
 
 def lines_frame(
@@ -115,33 +119,40 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
                 WHY: arithmetic.address(event.at.date(), event.model),
                 "Price": "" if event.basis is CostBasis.ESTIMATED else event.basis.value,
                 "Requests": event.requests,
-                "Input tokens": event.input_tokens,
-                "of it cached": event.cached_tokens,
-                "Output tokens": event.output_tokens,
+                "Tokens in": event.input_tokens,
+                "cached": event.cached_tokens,
+                "Tokens out": event.output_tokens,
                 "Type": event.usage_type,
                 "Project": text.in_cell(event.project),
                 "API key": text.in_cell(event.api_key),
             }
             for event in events
         ]
-    ).astype(dict.fromkeys(("Requests", "Input tokens", "of it cached", "Output tokens"), "Int64"))
+    ).astype(dict.fromkeys(("Requests", "Tokens in", "cached", "Tokens out"), "Int64"))
 
 
 def event_columns(zone: str = "UTC") -> dict[str, ColumnConfig]:
     """How the columns of `events_frame` are drawn."""
-    counts = ("Requests", "Input tokens", "of it cached", "Output tokens")
+    words, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    counts = {"Requests": 70, "Tokens in": 76, "cached": 62, "Tokens out": 80}
     return {
-        f"Hour ({zone})": st.column_config.DatetimeColumn(format="D MMM, HH:mm", timezone=zone, pinned=True),
-        "Estimate": st.column_config.NumberColumn(format="$%.4f", help="Tokens × list price."),
+        f"Hour ({zone})": st.column_config.DatetimeColumn(
+            format="D MMM, HH:mm", timezone=zone, pinned=True, width=EVENT_HOUR_PX
+        ),
+        "Model": words(width=138),
+        "Estimate": number(format="$%.4f", width=68, help="Tokens × list price."),
         WHY: why_column("Why this number? The arithmetic of the model's day."),
-        "Price": st.column_config.TextColumn(width=84, help="Why an event has no estimate, or costs nothing."),
-        **{name: st.column_config.NumberColumn(format="localized") for name in counts},
+        "Price": words(width=88, help="Why an event has no estimate, or costs nothing."),
+        **{name: number(format="localized", width=width) for name, width in counts.items()},
+        "Type": words(width=82),
+        "Project": words(width=110),
+        "API key": words(width=102),
     }
 
 
 def why_column(explained: str) -> ColumnConfig:
     """A column of links to the arithmetic behind an estimate."""
-    return st.column_config.LinkColumn(width=48, help=explained, display_text=":material/calculate:")
+    return st.column_config.LinkColumn(width=46, help=explained, display_text=":material/calculate:")
 
 
 def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:

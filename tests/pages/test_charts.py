@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,13 +11,13 @@ from pathlib import Path
 import altair as alt
 import pytest
 
-from pages import dashboard
+from pages import dashboard, explore
 from pages.registry import PAGES
 from pages.ui import charts, tables
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
-from tracker.overview import stacks
+from tracker.overview import Split, stacks
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
@@ -130,6 +131,17 @@ def test_the_pace_of_the_budget_and_unusual_days_are_drawn_within_the_chart() ->
         "Short": "1.6×",
     }
     assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][1] > 200
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [tables.event_columns(), dashboard.line_columns(Split.MODEL, "vs"), explore.line_columns("Model", "vs")],
+)
+def test_no_column_of_a_wide_table_is_cut_at_1440_px(columns: Mapping[str, Mapping[str, object]]) -> None:
+    widths = [column["width"] for column in columns.values()]
+
+    assert sum(width for width in widths if isinstance(width, int)) <= tables.ROOM_PX
+    assert all(isinstance(width, int) for width in widths)
 
 
 def test_every_way_to_another_page_leads_to_one() -> None:
