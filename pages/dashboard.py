@@ -38,19 +38,15 @@ CHART_CAPTION = (
 
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
-    row = _title_row()
-    with row:
-        st.title(TITLE, anchor=False)  # on its way to the browser while the figures are read
+    st.title(TITLE, anchor=False)  # on its way to the browser while the figures are read
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
-    with row:
-        period = _period() if seen.stage not in WITHOUT_FIGURES else Period.MONTH
     notices.draw(seen)
     if seen.stage is Stage.NO_KEY:
         demo.button(ctx.product, "Look around with demo data")
     if seen.stage not in WITHOUT_FIGURES:
         st.markdown(" · ".join(part for part in (notices.line_of_truth(seen), needs.count(seen)) if part))
         place = cards.draw(seen)
-        _days_of(ctx, seen, period)
+        _days_of(ctx, seen)
         needs.draw(seen)
         _events(seen)
         st.caption(text.DISCLAIMER)
@@ -60,18 +56,18 @@ def render(ctx: Context) -> None:
         live.keep_fresh("dashboard")
 
 
-def _period() -> Period:
-    return Period(_switch("Period", [each.value for each in Period], "days"))
-
-
-def _days_of(ctx: Context, seen: Overview, period: Period) -> None:
-    """The days as a chart, and the same days as a table."""
+def _days_of(ctx: Context, seen: Overview) -> None:
+    """The days as a chart, and the same days as a table. Which days is chosen here, because the cards do not follow."""
     with st.container(border=True, gap="small"):
         with _title_row():
-            st.header(_heading(seen, period), anchor=False)
-            with st.container(horizontal=True, width="content", gap="small"):
-                measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
-                split = _split(measure)
+            heading = st.empty()
+            period = Period(_switch("Days of the chart and of the table", [each.value for each in Period], "days"))
+        heading.header(_heading(seen, period), anchor=False)
+        if own := _sum(seen, period):
+            st.markdown(text.dollars(own))
+        with st.container(horizontal=True, gap="small"):
+            measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
+            split = _split(measure)
         # The chart's own buttons appear above its right corner, and would lie over the switches.
         st.space(TOOLBAR_PX)
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
@@ -83,6 +79,24 @@ def _days_of(ctx: Context, seen: Overview, period: Period) -> None:
             _day_table(seen, bars)
     found = kept.sources(ctx, seen, period) if split is Split.MODEL else {}
     _lines(seen, seen.lines(cells, period), bars, split, found)
+
+
+def _sum(seen: Overview, period: Period) -> str:
+    """What other days than the cards' come to, so that nobody reads one period's number as the other's."""
+    if period is Period.MONTH:
+        return ""
+    missing, bill = len(seen.missing(period)), seen.billed_before if period is Period.LAST_MONTH else None
+    parts = [f"**{text.money(seen.sums_of(period).spend)}** estimated in {_span(seen, period)}"]
+    if bill:
+        parts.append(f"**{text.money(bill.amount)}** billed through {text.day(bill.through, today=seen.cycle.today)}")
+    if missing:
+        parts.append(f"**{text.several(missing, 'day')}** not read, so it is too low")
+    return f"{' · '.join(parts)} · the cards above stay with {seen.cycle.start:%B}"
+
+
+def _span(seen: Overview, period: Period) -> str:
+    days = seen.cycle.days_of(period)
+    return _days(days[0], days[-1], today=seen.cycle.today)
 
 
 def _split(measure: Measure) -> Split:
@@ -106,10 +120,9 @@ def _switch(label: str, options: list[str], name: str) -> str:
 
 
 def _heading(seen: Overview, period: Period) -> str:
-    days, today = seen.cycle.days_of(period), seen.cycle.today
     if period is Period.WEEK:
-        return f"The last seven days, {_days(days[0], today, today=today)}"
-    return f"Each day in {days[0]:%B}"
+        return f"Each day, {_span(seen, period)}"
+    return f"Each day in {seen.cycle.days_of(period)[0]:%B}"
 
 
 def _chart(seen: Overview, bars: Bars, period: Period) -> charts.Spec:
@@ -152,10 +165,11 @@ def _day_table(seen: Overview, bars: Bars) -> None:
 
 
 def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: Mapping[str, Source]) -> None:
+    days = _days(min(bars.totals), max(bars.totals), today=seen.cycle.today)
     change = f"vs {seen.cycle.previous_start:%b}, $"
     with st.container(border=True, gap="small"):
         with _title_row():
-            st.header(f"The same days by {NOUNS[split]}", anchor=False)
+            st.header(f"{days} by {NOUNS[split]}", anchor=False)
         if not lines:
             st.caption("Nothing was used in these days, as far as they are read.")
             return
@@ -172,7 +186,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             row_height=34,
             placeholder=text.UNKNOWN,
             column_config=line_columns(split, change),
-            alt=f"The same days, one row a {NOUNS[split]}, dearest first.",
+            alt=f"{days}, one row a {NOUNS[split]}, dearest first.",
         )
         st.caption(
             text.dollars(

@@ -85,7 +85,7 @@ def test_no_page_has_a_serious_fault_with_a_year_to_show(own_site: Site, page: P
 DRAWN = {"dashboard", "explore", "economics", "completeness", "reconciliation"}
 
 VIEWS = {
-    "dashboard by token class": ("/?m=Tokens&by=Token+class", "The same days by token class"),
+    "dashboard by token class": ("/?m=Tokens&by=Token+class", "1–23 Nov by token class"),
     "explore by the hour": ("/explore?range=custom&from=2026-11-19&to=2026-11-20&grain=hour", "each hour"),
     "explore without a row": ("/explore?range=custom&from=2020-01-01&to=2020-01-05", "No usage"),
     "why this number": ("/prices?view=Why+this+number%3F&day=2026-11-20&model=gpt-5.4", "each priced by itself"),

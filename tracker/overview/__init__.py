@@ -150,6 +150,9 @@ class Overview:
     month: Sums
     without_price: tuple[OfDay, ...]
     billed: Billed | None
+    billed_before: Billed | None
+    """The bill of the month before, as far as there is one."""
+
     foreign: tuple[str, ...]
     """Currencies beside US dollars on the cycle's bill, whose lines are in no figure."""
 
@@ -168,6 +171,15 @@ class Overview:
     def unpriced(self) -> Unpriced:
         """What is in no estimate of the month so far."""
         return self.unpriced_of(self.cycle.days)
+
+    def sums_of(self, period: Period) -> Sums:
+        """What the days of a period come to."""
+        days = self.cycle.days_of(period)
+        return sums(self.cells, set(days), all_read=not self.missing(period))
+
+    def missing(self, period: Period) -> list[date]:
+        """The days of a period that were not read completely."""
+        return [day for day in self.cycle.days_of(period) if self.marks[day] is DayMark.MISSING]
 
     @property
     def complete_days(self) -> int:
@@ -237,7 +249,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         billed_through=through,
         month=month,
         without_price=tuple(without_price),
-        billed=_billed(rows, cells, cycle, through),
+        billed=_billed(rows, cells, cycle.start, through),
+        billed_before=_billed(rows, cells, cycle.previous_start, through and min(through, cycle.start - clock.DAY)),
         foreign=tuple(foreign),
         change=change(cells, cycle, marks),
         forecast=foretold,
@@ -317,13 +330,13 @@ def _budget(budget: Decimal | None, cycle: Cycle, month: Sums, foretold: Forecas
 
 
 def _billed(
-    rows: Sequence[queries.UsageRow], cells: Sequence[Cell], cycle: Cycle, through: date | None
+    rows: Sequence[queries.UsageRow], cells: Sequence[Cell], start: date, through: date | None
 ) -> Billed | None:
-    """None until a day of the cycle has a bill."""
-    if through is None or through < cycle.start:
+    """The bill of the days from `start` through a day; None until any of them has one."""
+    if through is None or through < start:
         return None
     end = through + clock.DAY
-    amount = billed_sum(rows, cycle.start, end)
+    amount = billed_sum(rows, start, end)
     if amount is None:
         return None
-    return Billed(amount, through, sums(cells, set(clock.days(cycle.start, end))).spend)
+    return Billed(amount, through, sums(cells, set(clock.days(start, end))).spend)

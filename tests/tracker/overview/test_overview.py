@@ -70,6 +70,19 @@ def test_every_figure_is_the_commands_and_the_files(read: Installation) -> None:
     )
 
 
+def test_every_period_has_sums_of_its_own(read: Installation) -> None:
+    told, october = seen(read), MONTH - timedelta(days=31)
+    with read.product.database.workspace(read.workspace_id) as session:
+        last = queries.usage(session, read.workspace_id, Question(october, MONTH))[0]
+    bars = told.bars(told.cells, Period.WEEK, Measure.SPEND)
+
+    assert told.sums_of(Period.MONTH) == told.month
+    assert told.sums_of(Period.WEEK).spend == sum(total for total in bars.totals.values() if total)
+    assert told.sums_of(Period.LAST_MONTH).spend == last.estimated_cost
+    assert told.billed_before and told.billed_before.amount == last.billed_cost
+    assert (told.billed_before.through, told.missing(Period.LAST_MONTH)) == (MONTH - timedelta(days=1), [])
+
+
 def test_the_unpriced_part_of_any_days_is_that_of_the_file(read: Installation) -> None:
     told = seen(read)
     rows = [row for row in read.csv(MONTH - timedelta(days=31), TOMORROW) if row["cost_basis"] == "unpriced"]
