@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import func, insert, select, update
 
-from tests.installation import NOW, ROOT
+from tests.installation import NOW
+from tests.quick import Process
 from tracker import product, second_factor, vault
 from tracker.keyring import KeyRing
 from tracker.models import ProviderKey, SecondFactor, User, Workspace, table_of
@@ -48,22 +47,14 @@ class Drill:
         """As the file has it now."""
         return KeyRing.load(self.ready.settings.keyring_file)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environ},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def start(self, *arguments: str) -> Process:
+        return Process(arguments, {**os.environ, **self.environ})
 
     def rotate(self) -> tuple[int, dict[str, Any]]:
         """The exit code and the receipt of a rotation that nobody disturbs."""
         process = self.start("tracker", "rotate-keys")
         out, err = process.communicate(timeout=PATIENCE_S)
-        assert err == ""
+        assert err == b""
         return process.returncode, json.loads(out)
 
     def rows(self) -> dict[int, Place]:

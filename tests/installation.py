@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +17,7 @@ from sqlmodel import SQLModel
 
 from jobs.__main__ import once
 from jobs.worker import THREADS, Worker
+from tests.quick import Process
 from tracker import access, clock, connections, export, money, product
 from tracker.db import ProcessRole
 from tracker.models import table_of
@@ -89,16 +88,9 @@ class Installation:
         clock.start_at(now)
         self.environ["TRACKER_NOW"] = f"{now:%Y-%m-%dT%H:%M:%SZ}"
 
-    def process(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A process of the product with its output in pipes."""
-        return subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environ},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    def process(self, *arguments: str) -> Process:
+        """A process of the product with its streams in pipes."""
+        return Process(arguments, {**os.environ, **self.environ})
 
     def csv(self, start: date, end: date, kind: str = "csv") -> list[Told]:
         """The exported rows of the UTC days [start, end)."""

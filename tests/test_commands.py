@@ -204,7 +204,6 @@ def test_unread_fields_are_listed(ready: Installation) -> None:
 
 def test_a_reader_that_has_enough_is_no_error(ready: Installation) -> None:
     with ready.process("tracker", "export", EMAIL, "--from", "2026-11-01", "--to", "2026-11-23") as process:
-        assert process.stdout and process.stderr
         process.stdout.readline()
         process.stdout.close()
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 import pytest
 
 from tests.drill import ORIGIN, PATIENCE_S, Drill, Place, drilled, opened
+from tests.quick import Process
 from tests.seeds import examples
 from tracker import rotation, vault
 from tracker.errors import VaultError
@@ -67,7 +67,7 @@ def killed_again_and_again(drill: Drill, rng: random.Random, *, kills: int) -> i
         process = drill.start("tracker", "rotate-keys")
         await_moved(drill, process, target)
         time.sleep(rng.random() * BATCH_S)
-        process.kill()
+        process.send_signal(signal.SIGKILL)
         process.communicate()
         assert process.returncode in {0, -signal.SIGKILL}  # 0: it was ready before the signal came
         met += process.returncode != 0
@@ -76,7 +76,7 @@ def killed_again_and_again(drill: Drill, rng: random.Random, *, kills: int) -> i
     return met
 
 
-def await_moved(drill: Drill, process: Popen[str], target: int) -> None:
+def await_moved(drill: Drill, process: Process, target: int) -> None:
     """Wait until so many rows are under the new key; for 0, until there is a new key."""
     deadline = time.monotonic() + PATIENCE_S
     while process.poll() is None and (drill.ring.active == "k1" or drill.under("k2") < target):
@@ -104,7 +104,7 @@ def test_of_two_rotations_at_once_one_refuses_or_comes_after(tmp_path: Path) -> 
         errors = [process.communicate(timeout=PATIENCE_S)[1] for process in both]
 
         assert sorted(process.returncode for process in both) in ([0, 0], [0, 1])
-        assert all("rotated already" in err for process, err in zip(both, errors, strict=True) if process.returncode)
+        assert all(b"rotated already" in err for process, err in zip(both, errors, strict=True) if process.returncode)
         assert drill.under(drill.ring.active) == drill.stored
         assert opened(drill.ring, drill.rows()) == drill.texts
 
@@ -115,8 +115,8 @@ def test_a_rotation_refuses_while_another_holds_its_lock(tmp_path: Path) -> None
             process = drill.start("tracker", "rotate-keys")
             out, err = process.communicate(timeout=PATIENCE_S)
 
-        assert (process.returncode, out) == (1, "")
-        assert "rotated already" in err
+        assert (process.returncode, out) == (1, b"")
+        assert b"rotated already" in err
         assert drill.under("k1") == drill.stored
         assert set(drill.ring.keys) == {"k1"}
 

@@ -69,9 +69,9 @@ def test_a_wrong_ring_stops_every_process_before_it_writes(kind: str, refused: D
     file.chmod(0o400)
     assert [process.returncode for process in processes] == [78, 78, 78]
     assert after == before
-    for out, err in told:
-        assert sentence in out + err
-        assert not any(key[:8] in out + err for key in json.loads(whole)["keys"].values())
+    for text in ((out + err).decode() for out, err in told):
+        assert sentence in text
+        assert not any(key[:8] in text for key in json.loads(whole)["keys"].values())
 
 
 def port_of(words: tuple[str, ...]) -> tuple[str, ...]:

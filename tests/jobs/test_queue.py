@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from jobs.queued import Item, retry_in_s
 from tests.conftest import fresh_name
 from tests.installation import NOW, TODAY, Installation, assert_equal_until, installed
 from tests.postgres import PostgresServer
+from tests.quick import Process
 from tracker import access, clock, connections, reconcile, runs
 from tracker.clock import utc_now
 from tracker.models import ProviderKey
@@ -81,7 +81,7 @@ def tell_queue(installation: Installation, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def until(process: subprocess.Popen[bytes], seen: Callable[[], bool]) -> None:
+def until(process: Process, seen: Callable[[], bool]) -> None:
     """Wait until `seen` is true while the process runs."""
     deadline = time.monotonic() + PATIENCE_S
     while not seen():
