@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import arithmetic, cards, charts, demo, kept, live, needs, notices, palette, tables, text
+from pages.ui import arithmetic, cards, charts, demo, gate, kept, live, needs, notices, palette, tables, text
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
@@ -56,8 +56,13 @@ def render(ctx: Context) -> None:
         live.keep_fresh("dashboard")
 
 
+@st.fragment
 def _days_of(ctx: Context, seen: Overview) -> None:
-    """The days as a chart, and the same days as a table. Which days is chosen here, because the cards do not follow."""
+    """The days as a chart, and the same days as a table. Which days is chosen here, because the cards do not follow.
+
+    Another choice draws only these again, from what the page was read with.
+    """
+    gate.recheck(ctx)
     with st.container(border=True, gap="small"):
         with _title_row():
             heading = st.empty()

@@ -83,10 +83,20 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
 
     explore(page, fresh_site, rows, tmp_path)
 
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_text("You are signed out, in every tab.")).to_be_visible()
+    page.get_by_role("link", name="Dashboard").click()
+    another_measure(page, "Tokens")
+    fresh_site.command("end-sessions", NEW)
+    page.get_by_role("radio", name="Requests").click()
+    steps.sees_only_the_way_in(page)
     page.goto(f"{fresh_site.base_url}/settings")
     steps.sees_only_the_way_in(page)
+
+
+def another_measure(page: Page, measure: str) -> None:
+    """Only the chart's part of the page is drawn again, and the address tells it."""
+    page.get_by_role("radio", name=measure).click()
+    expect(page.get_by_label(re.compile(f"^{measure} per UTC day"))).to_be_visible()
+    expect(page).to_have_url(re.compile(f"m={measure}"))
 
 
 def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> None:
