@@ -54,7 +54,7 @@ class PriceVersion(msgspec.Struct, frozen=True, cache_hash=True):
     note: str | None = None
 
 
-class Priced(msgspec.Struct, frozen=True):
+class Priced(msgspec.Struct, frozen=True, gc=False):
     """An exact, unrounded cost in USD (None: unpriced), how it came about, and what to know about it.
 
     `own` is the agreed price that was applied; `version` are the list's rates under it, None where the list has none.
@@ -98,7 +98,31 @@ def _by_unit(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
 
 
 def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
-    dimensions = record.dimensions
+    day = record.bucket_start.date()
+    if prices.prices:
+        found = _found(record.dimensions, provider, day, prices)
+    else:
+        found = _listed(record.dimensions, provider, day)
+    return found if isinstance(found, Priced) else _at_rates(found, record.measures)
+
+
+class _Rates(msgspec.Struct, frozen=True):
+    """What rows alike are priced at: a card, and the list's version and the note of each of its regions."""
+
+    card: RateCard
+    versions: tuple[PriceVersion | None, ...]
+    notes: tuple[str | None, ...]
+    own: OwnPrice | None
+
+
+@lru_cache(maxsize=16_384)
+def _listed(dimensions: Dimensions, provider: str, day: date) -> _Rates | Priced:
+    """As most workspaces agreed nothing, rows alike of a day share what was found."""
+    return _found(dimensions, provider, day, NO_PRICES)
+
+
+def _found(dimensions: Dimensions, provider: str, day: date, prices: OwnPrices) -> _Rates | Priced:
+    """The rates of a UTC day, or the price itself where no count matters."""
     if dimensions.service_tier in COMPLIMENTARY_TIERS:
         return Priced(Decimal(), CostBasis.COMPLIMENTARY)
     if dimensions.model is None:
@@ -106,14 +130,14 @@ def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
     variant = tier_of(dimensions)
     if variant is None:
         return _unpriced(f"the tier {dimensions.service_tier} is not in the price list")
-    day = record.bucket_start.date()
     listed = rate_card(provider, dimensions.model, variant, day)
     own = prices.for_tokens(provider, dimensions.model, variant, day)
     card = agreed(listed, own, model=dimensions.model, variant=variant) if own else listed
     if isinstance(card, str):
         return _unpriced(card)
-    version = None if isinstance(listed, str) else listed
-    return _at_rates(card, record.measures, provider, listed=version, own=own)
+    numbers = range(len(card.regions))
+    versions = tuple(None if isinstance(listed, str) else _version(listed, provider, number) for number in numbers)
+    return _Rates(card, versions, tuple(_rate_note(card, region) for region in card.regions), own)
 
 
 def tier_of(dimensions: Dimensions) -> str | None:
@@ -121,22 +145,18 @@ def tier_of(dimensions: Dimensions) -> str | None:
     return BATCH if dimensions.batch else TIERS.get(dimensions.service_tier)
 
 
-def _at_rates(
-    card: RateCard, measures: Measures, provider: str, *, listed: RateCard | None, own: OwnPrice | None
-) -> Priced:
-    requests, tokens = measures.requests, measures.input_tokens or 0
+def _at_rates(rates: _Rates, measures: Measures) -> Priced:
+    requests, tokens, card = measures.requests, measures.input_tokens or 0, rates.card
     if not requests and tokens > card.lowest_threshold:
         return _unpriced("the row tells no number of requests, on which its long-context rates depend")
-    region = card.region(tokens, requests=requests or 1)
-    if unpriced := region.unpriced(measures):
+    number = card.region_number(tokens, requests=requests or 1)
+    region, note = card.regions[number], rates.notes[number]
+    if not region.prices_all and (unpriced := region.unpriced(measures)):
         return _unpriced(f"{card.model} has no rate for {unpriced}")
-    return Priced(
-        region.cost(measures, requests=requests or 0),
-        CostBasis.ESTIMATED,
-        _version(listed, provider, card.regions.index(region)) if listed else None,
-        _words(_rate_note(card, region), cache_note(measures)),
-        own,
-    )
+    if measures.input_cached_tokens is None:
+        note = _words(note, cache_note(measures))
+    cost = region.cost(measures, requests=requests or 0)
+    return Priced(cost, CostBasis.ESTIMATED, rates.versions[number], note, rates.own)
 
 
 def _rate_note(card: RateCard, region: Region) -> str | None:

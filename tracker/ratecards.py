@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cached_property, lru_cache
 from importlib.metadata import version
+from operator import attrgetter, mul
+from typing import Any
 
 from genai_prices import Usage, calc_price
 from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, StartDateConstraint, TieredPrices
@@ -63,6 +66,23 @@ CONTEXTS = {
 }
 
 
+_EXACT = Context(prec=60)
+"""Wide enough for counts below 10¹⁴ at rates of 40 places."""
+
+
+def _places(rate: Decimal) -> int:
+    exponent = rate.normalize(_EXACT).as_tuple().exponent
+    assert isinstance(exponent, int), "a rate is a finite number"
+    return exponent
+
+
+def _counts_of(names: tuple[str, ...]) -> Callable[[Measures], tuple[Any, ...]]:
+    """How to get these counts (None: not told); a getter of fewer than two gives no tuple."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda measures: tuple(getattr(measures, name) for name in names)
+
+
 @dataclass(frozen=True)
 class Region:
     """USD a token for requests of more than `above` input tokens; a class's rate comes on top of its whole's."""
@@ -73,17 +93,28 @@ class Region:
     priced: frozenset[str]
 
     def cost(self, measures: Measures, *, requests: int) -> Decimal:
-        """The exact cost; a count that was not told adds nothing."""
-        total = self.per_request * requests
-        for name, rate in self.charged:
-            if count := getattr(measures, name):
-                total += rate * count
-        return total
+        """The exact cost; a count that was not told adds nothing.
+
+        Counted in whole steps of the rates' last place, because whole numbers are added several times as quickly.
+        """
+        counts_of, rates, per_request, step = self._steps
+        counts = counts_of(measures)
+        if None in counts:
+            counts = tuple(count or 0 for count in counts)
+        return _EXACT.multiply(step, sum(map(mul, counts, rates), per_request * requests))
 
     @cached_property
-    def charged(self) -> tuple[tuple[str, Decimal], ...]:
-        """The classes that cost anything, with their rates."""
-        return tuple((name, rate) for name, rate in zip(CLASSES, self.rates, strict=True) if rate)
+    def _steps(self) -> tuple[Callable[[Measures], tuple[Any, ...]], tuple[int, ...], int, Decimal]:
+        """The counts of the classes that cost anything, their rates and a request's in steps, and a step in USD."""
+        charged = {name: rate for name, rate in zip(CLASSES, self.rates, strict=True) if rate}
+        step = Decimal(1).scaleb(min(_places(rate) for rate in (self.per_request, *charged.values())))
+        rates = tuple(int(rate / step) for rate in charged.values())
+        return _counts_of(tuple(charged)), rates, int(self.per_request / step), step
+
+    @cached_property
+    def prices_all(self) -> bool:
+        """Whether it has rates for both kinds of tokens."""
+        return self.priced >= {"input_tokens", "output_tokens"}
 
     def to_json(self) -> str:
         """The rates as text, exact."""
@@ -116,16 +147,21 @@ class RateCard:
     regions: tuple[Region, ...]
     note: str | None = None
 
-    @property
+    @cached_property
     def lowest_threshold(self) -> int:
         return self.regions[1].above if len(self.regions) > 1 else NO_THRESHOLD
 
     def region(self, input_tokens: int, *, requests: int) -> Region:
         """The rates for the average request. "Above" means more than the threshold, which itself is still below."""
-        found = self.regions[0]
-        for region in self.regions[1:]:
-            if input_tokens > region.above * requests:
-                found = region
+        return self.regions[self.region_number(input_tokens, requests=requests)]
+
+    def region_number(self, input_tokens: int, *, requests: int) -> int:
+        """The same as its place among the regions."""
+        found = 0
+        if input_tokens > self.lowest_threshold * requests:
+            for number, region in enumerate(self.regions):
+                if input_tokens > region.above * requests:
+                    found = number
         return found
 
     def __hash__(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
@@ -81,6 +82,28 @@ def test_what_is_priced_is_what_the_list_has_rates_for() -> None:
 def test_a_region_holds_the_lists_rates(above: int, name: str, usd: str) -> None:
     region = next(region for region in card().regions if region.above == above)
     assert full_price(region, name) == Decimal(usd)
+
+
+@pytest.mark.parametrize(
+    ("rates", "per_request"),
+    [
+        (("2.5E-6", "-2.25E-6", "0", "1.5E-5"), "0"),
+        (("0", "0", "0", "0"), "0"),
+        (("0", "0", "0", "1E-30"), "0.01"),
+        (("1E+1", "-0.0000000000000000003", "7", "0"), "3E+2"),
+        (("0.1234567890123456789012345678", "0", "0", "9"), "0.5"),
+    ],
+)
+def test_a_cost_is_the_exact_sum_of_what_each_class_costs(rates: tuple[str, ...], per_request: str) -> None:
+    nothing = (Decimal(),) * (len(CLASSES) - len(rates))
+    region = Region(0, (*map(Decimal, rates), *nothing), Decimal(per_request), frozenset())
+
+    for counts in ((0, 0, 0, 0), (10**13, 10**13 - 1, None, 10**13), (123_456_789, None, None, 7), (None,) * 4):
+        exact = sum(
+            (Fraction(rate) * (count or 0) for rate, count in zip(rates, counts, strict=True)),
+            Fraction(per_request) * 3,
+        )
+        assert Fraction(region.cost(Measures(None, *counts), requests=3)) == exact
 
 
 def test_cards_of_other_content_are_other_cards() -> None:
