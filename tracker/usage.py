@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from operator import attrgetter
 from typing import NoReturn
 
 import msgspec
@@ -83,15 +82,16 @@ class Measures(msgspec.Struct, frozen=True, gc=False):
     model_requests: int | None = None
 
     def __post_init__(self) -> None:
-        told = sorted(filter(None, astuple(self)))
+        counts = astuple(self)  # every row that was ever read passes here: attributes one by one take twice as long
+        told = sorted(filter(None, counts))
         if told and (told[0] < 0 or told[-1] > MAX_COUNT):
             _refuse_count(self)
-        cached = (self.input_cached_tokens or 0) + (self.input_cache_write_tokens or 0)
-        if (self.input_tokens is not None and cached > self.input_tokens) or any(_media_counts(self)):
+        whole, cached, written = counts[INPUT]
+        if (whole is not None and (cached or 0) + (written or 0) > whole) or any(counts[MEDIA]):
             _check_nesting(self)
 
 
-class UsageRecord(msgspec.Struct, frozen=True):
+class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     """One row of one bucket, validated. Its natural key is (bucket_start, dimensions) within a connection."""
 
     bucket_start: datetime
@@ -151,9 +151,11 @@ NESTED: tuple[tuple[tuple[str, ...], str], ...] = (
     (("output_audio_tokens", "output_image_tokens"), "output_tokens"),
 )
 
+INPUT = slice(MEASURES.index("input_tokens"), MEASURES.index("input_cache_write_tokens") + 1)
+"""Input, its cached and its cache-write part."""
 
-# Every row that was ever read passes through this: a getter is ten times as quick as a loop over names.
-_media_counts = attrgetter(*(name for name in MEASURES if "_audio_" in name or "_image_" in name))
+MEDIA = slice(MEASURES.index("input_audio_tokens"), MEASURES.index("output_image_tokens") + 1)
+"""Audio and image tokens, in and out."""
 
 
 def _refuse_count(measures: Measures) -> NoReturn:

@@ -5,10 +5,12 @@ Source: openai/openai-openapi f85dbe2 (2026-08-21); answers of the live service 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from tracker import clock
@@ -165,7 +167,7 @@ class OpenAI:
             if isinstance(bucket, typed.SoundBucket):
                 _check_within(bucket.start, period)
                 told.add(bucket.start)
-                gathered.add(bucket.records)
+                gathered.add_bucket(bucket.records)
                 continue
             unknown.update(payload.unknown_fields(family, bucket))
             if (start := payload.bucket_start(bucket)) > now + FUTURE:
@@ -289,10 +291,12 @@ def _check_whole(told: set[datetime], period: tuple[date, date], width_s: int, *
 
     The bucket that runs while it is asked for may be missing.
     """
-    width = timedelta(seconds=width_s)
-    start, end = clock.day_start(period[0]), min(clock.day_start(period[1]), now - width)
-    missing = [
-        at for n in range(max(0, -((start - end) // width))) if (at := start + n * width) < end and at not in told
-    ]
+    start, end = clock.day_start(period[0]), min(clock.day_start(period[1]), now - timedelta(seconds=width_s))
+    missing = sorted(_starts(start, max(0, math.ceil((end - start).total_seconds() / width_s)), width_s) - told)
     if missing:
         raise PayloadChanged(f"OpenAI left out {len(missing)} buckets, the first of {missing[0]:%Y-%m-%d %H:%M} UTC.")
+
+
+@lru_cache(maxsize=1_024)  # every key is asked for the same days
+def _starts(first: datetime, count: int, width_s: int) -> frozenset[datetime]:
+    return frozenset(first + n * timedelta(seconds=width_s) for n in range(count))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from tracker import clock
 from tracker.errors import PayloadChanged
@@ -42,15 +43,23 @@ class Gathered:
                 self._contested.setdefault(key, _contested(self.family, row))
                 self._check_number()
 
+    def add_bucket(self, records: Sequence[UsageRecord]) -> None:
+        """The same for sound rows, quicker where none of them was told before."""
+        told: dict[Key, UsageRecord | BilledCost] = {(row.bucket_start, row.dimensions): row for row in records}
+        if len(told) == len(records) and self._rows.keys().isdisjoint(told):
+            self._rows.update(told)
+        else:
+            self.add(records)
+
     @property
     def usage(self) -> tuple[UsageRecord, ...]:
         """The sound rows of usage."""
-        return tuple(row for row in self._kept() if isinstance(row, UsageRecord))
+        return tuple(cast("Iterable[UsageRecord]", self._kept())) if self.family else ()
 
     @property
     def costs(self) -> tuple[BilledCost, ...]:
         """The sound lines of the bill."""
-        return tuple(row for row in self._kept() if isinstance(row, BilledCost))
+        return () if self.family else tuple(cast("Iterable[BilledCost]", self._kept()))
 
     @property
     def aside(self) -> tuple[RowSetAside, ...]:

@@ -27,7 +27,7 @@ from tracker.providers.openai_payload import (
     known_fields,
 )
 from tracker.providers.strict_json import Json
-from tracker.usage import MAX_COUNT, MAX_TEXT, MEASURES, Measures, UsageRecord
+from tracker.usage import MAX_COUNT, MAX_TEXT, MEASURES, Dimensions, Measures, UsageRecord
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
@@ -54,12 +54,31 @@ class _Page(msgspec.Struct, forbid_unknown_fields=True):
     next_page: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SoundBucket:
+class SoundBucket(msgspec.Struct, frozen=True):
     """A bucket whose rows are all sound: its start (UTC) and its records."""
 
     start: datetime
     records: list[UsageRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Pages whose every row has just the same names: how to decode one, and a row's counts and dimensions."""
+
+    decoder: msgspec.json.Decoder[_Page]
+    counts_of: Callable[[Any], Sequence[int | None]]
+    dimensions_of: Callable[[Any], tuple[Any, ...]]
+
+
+class _Interned(dict[tuple[Any, ...], Dimensions]):
+    """The dimensions by what a row tells of them, each made once: they repeat from hour to hour."""
+
+    def __init__(self, family: Family, width_s: int) -> None:
+        self.family, self.width_s = family, width_s
+
+    def __missing__(self, told: tuple[Any, ...]) -> Dimensions:
+        made = self[told] = interned_dimensions(self.family.name, self.width_s, *told)
+        return made
 
 
 def reader(family: Family, *, width_s: int, until: datetime) -> Callable[[bytes], Json]:
@@ -67,26 +86,27 @@ def reader(family: Family, *, width_s: int, until: datetime) -> Callable[[bytes]
 
     No bucket begins after `until`.
     """
+    known, last = _Interned(family, width_s), int(until.timestamp())
 
     def read(body: bytes) -> Json:
         try:
-            return _page(body, family, width_s, until)
+            return _page(body, known, last)
         except ValueError:  # msgspec's errors are such
             return strict_json.loads(body)
 
     return read
 
 
-def _page(body: bytes, family: Family, width_s: int, until: datetime) -> Json:
+def _page(body: bytes, known: _Interned, last: int) -> Json:
     if b"\\" in body:
         raise ValueError("an escape may stand for half a character or for NUL")
     first = FIRST_ROW.search(body)
     names = tuple(NAME.findall(first[1])) if first else ()
-    page = _decoder(family.name, names).decode(body)
+    form = _form(known.family.name, names)
+    page = form.decoder.decode(body)
     rows = sum(len(bucket.results) for bucket in page.data)
     _check_names(body, told=len(names) * rows + 4 * len(page.data) + 4)
-    last = int(until.timestamp())
-    buckets = [_sound(each, family, width_s, last) for each in page.data]
+    buckets = [_sound(each, form, known, last) for each in page.data]
     return {"data": buckets, "has_more": page.has_more, "next_page": page.next_page}
 
 
@@ -97,8 +117,8 @@ def _check_names(body: bytes, *, told: int) -> None:
 
 
 @lru_cache(maxsize=64)
-def _decoder(family_name: str, names: tuple[bytes, ...]) -> msgspec.json.Decoder[_Page]:
-    """For pages whose every row has just these names; ValueError where one is unknown or stands there twice."""
+def _form(family_name: str, names: tuple[bytes, ...]) -> _Form:
+    """Of pages whose every row has just these names; ValueError where one is unknown or stands there twice."""
     family, told = FAMILIES[family_name], {name.decode() for name in names}
     if len(told) != len(names) or not told <= known_fields(family):
         raise ValueError("other names than the family's")
@@ -108,12 +128,13 @@ def _decoder(family_name: str, names: tuple[bytes, ...]) -> msgspec.json.Decoder
         "Row",
         [*((name, _type(name, family)) for name in needed), *((name, _type(name, family), None) for name in others)],
         forbid_unknown_fields=True,
+        gc=False,
     )
     bucket = msgspec.defstruct(
         "Bucket", [("results", GenericAlias(list, row))], bases=(_Bucket,), forbid_unknown_fields=True
     )
     page = msgspec.defstruct("Page", [("data", GenericAlias(list, bucket))], bases=(_Page,), forbid_unknown_fields=True)
-    return msgspec.json.Decoder(page)
+    return _Form(msgspec.json.Decoder(page), _counts_of(family, frozenset(needed)), attrgetter(*family.dimensions))
 
 
 def _type(name: str, family: Family) -> Any:
@@ -126,27 +147,28 @@ def _type(name: str, family: Family) -> Any:
     return bool | None if name == "batch" else Text | None
 
 
-def _sound(bucket: _Bucket, family: Family, width_s: int, last: int) -> SoundBucket:
-    start, end = bucket.start_time, bucket.end_time
+def _sound(bucket: _Bucket, form: _Form, known: _Interned, last: int) -> SoundBucket:
+    start, end, width_s = bucket.start_time, bucket.end_time, known.width_s
     if not 0 < end - start <= width_s or start % width_s or start > last:
         raise ValueError("times that do not fit the width, or lie in the future")
     at = datetime.fromtimestamp(start, UTC)
-    counts_of, dimensions_of = _getters(family.name)
+    counts_of, dimensions_of = form.counts_of, form.dimensions_of
     records = [
-        UsageRecord(at, interned_dimensions(family.name, width_s, *dimensions_of(row)), Measures(*counts_of(row)))
+        UsageRecord(at, known[dimensions_of(row)], Measures(*counts_of(row)))  # nothing else is done for every row
         for row in bucket.results
     ]
     return SoundBucket(at, records)
 
 
-@lru_cache(maxsize=32)
-def _getters(family_name: str) -> tuple[Callable[[Any], Sequence[int | None]], Callable[[Any], Any]]:
-    """How to get a row's counts, in the order of MEASURES, and its dimensions, in the family's."""
-    family = FAMILIES[family_name]
-    fields = {**family.required, **family.optional}
-    counts_of = attrgetter(*(fields.get(name, NOTHING) for name in MEASURES))
-    beside = any(cached in fields for _, cached in CACHED_BESIDE)
-    return (lambda row: _with_cached(counts_of(row))) if beside else counts_of, attrgetter(*family.dimensions)
+def _counts_of(family: Family, told: frozenset[str]) -> Callable[[Any], Sequence[int | None]]:
+    """How to get a row's counts, in the order of MEASURES and no further than anything is told."""
+    fields = {name: field for name, field in {**family.required, **family.optional}.items() if field in told}
+    named = [fields.get(name, NOTHING) for name in MEASURES]
+    if any(cached in fields for _, cached in CACHED_BESIDE):
+        every = attrgetter(*named)
+        return lambda row: _with_cached(every(row))
+    last = max(number for number, field in enumerate(named) if field != NOTHING)
+    return attrgetter(*named[: max(last + 1, 2)])  # a getter of one gives no tuple
 
 
 def _with_cached(counts: Sequence[int | None]) -> Sequence[int | None]:
