@@ -11,7 +11,7 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from bench import bulk, files, pipeline, reading, rerun
+from bench import bulk, files, pipeline, reading, rerun, tab
 from bench.bulk import SHAPES
 from bench.drawing import chart
 
@@ -69,14 +69,14 @@ def _taken(address: str, sid: str, count: int) -> list[float]:
     def act(number: int) -> None:
         headers = {"Cookie": f"sid={sid}", "Origin": address}
         with connect(
-            f"ws{address.removeprefix('http')}{rerun.PATH}", additional_headers=headers, max_size=None
+            f"ws{address.removeprefix('http')}{tab.PATH}", additional_headers=headers, max_size=None
         ) as socket:
-            widget = rerun.widget(socket)
+            switch = rerun.opened(socket)
             ready.wait()
             began = time.monotonic() + number * EVERY_S / count
             for turn in range(int(FOR_S / EVERY_S)):
                 time.sleep(max(0.0, began + turn * EVERY_S - time.monotonic()))
-                taken.append(rerun.rerun_ms(socket, widget, turn))
+                taken.append(rerun.rerun_ms(socket, switch, turn))
 
     threads = [threading.Thread(target=act, args=(number,)) for number in range(count)]
     for thread in threads:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
+from bench import tab
+from bench.tab import Switch
 from tests.installation import EMAIL
 from tests.site import Site
 from tracker import access, sessions
@@ -20,7 +23,8 @@ from tracker import access, sessions
 PEOPLE = 50
 EVERY_S = 5.0
 ACTIONS = 8
-VIEWS = ("", "m=Tokens", "m=Requests", "by=Project", "days=Last+7+days")
+CHOICES = (("m", "Tokens"), ("by", "Project"), ("days", "Last 7 days"), ("m", "Requests"), None)
+"""What somebody does: chooses in a switch, None: loads the page anew."""
 
 
 @dataclass
@@ -43,6 +47,17 @@ class Run:
         }
 
 
+@dataclass(frozen=True)
+class Person:
+    """A tab and the switches on its page."""
+
+    socket: ClientConnection
+    switches: Mapping[str, Switch]
+
+    def acting(self, choice: tuple[str, str] | None) -> BackMsg:
+        return self.switches[choice[0]].choose(choice[1]) if choice else tab.opening()
+
+
 def run(here: Site, now: datetime) -> dict[str, object]:
     """What the site's signed-in dashboard does for so many tabs."""
     return asyncio.run(_everybody(here.base_url, _cookie(here, now))).figures()
@@ -60,42 +75,37 @@ def _cookie(here: Site, now: datetime) -> str:
 
 async def _everybody(base_url: str, cookie: str) -> Run:
     found = Run()
-    address = base_url.replace("http", "ws", 1) + "/_stcore/stream"
+    address = base_url.replace("http", "ws", 1) + tab.PATH
     headers = {"Cookie": cookie, "Origin": base_url}
-    tabs = [await _open(address, headers) for _ in range(PEOPLE)]
+    people = [await _open(address, headers) for _ in range(PEOPLE)]
     found.began = time.perf_counter()
-    await asyncio.gather(*(_one(tab, found, place) for place, tab in enumerate(tabs)))
+    await asyncio.gather(*(_one(person, found, place) for place, person in enumerate(people)))
     found.ended = time.perf_counter()
-    await asyncio.gather(*(tab.close() for tab in tabs))
+    await asyncio.gather(*(person.socket.close() for person in people))
     return found
 
 
-async def _open(address: str, headers: dict[str, str]) -> ClientConnection:
-    """A tab whose page stands."""
-    tab = await connect(address, additional_headers=headers, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
-    await _rerun(tab, "")
-    return tab
+async def _open(address: str, headers: dict[str, str]) -> Person:
+    """Somebody whose page stands."""
+    socket = await connect(address, additional_headers=headers, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+    return Person(socket, tab.switches(await _told(socket, tab.opening())))
 
 
-async def _one(tab: ClientConnection, found: Run, place: int) -> None:
+async def _one(person: Person, found: Run, place: int) -> None:
     """Somebody who acts every few seconds, not in step with the others."""
     chance = random.Random(place)
     await asyncio.sleep(chance.random() * EVERY_S)
     for n in range(ACTIONS):
-        due = time.perf_counter() + EVERY_S
-        found.times.append(await _rerun(tab, VIEWS[(place + n) % len(VIEWS)]))
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        began = time.perf_counter()
+        await _told(person.socket, person.acting(CHOICES[(place + n) % len(CHOICES)]))
+        found.times.append(time.perf_counter() - began)
+        await asyncio.sleep(max(0.0, began + EVERY_S - time.perf_counter()))
 
 
-async def _rerun(tab: ClientConnection, query: str) -> float:
-    """Seconds from the request to the end of the script; AssertionError when it ended with a failure."""
-    asked = BackMsg()
-    asked.rerun_script.query_string = query
-    began = time.perf_counter()
-    await tab.send(asked.SerializeToString())
-    while True:
-        told = ForwardMsg()
-        told.ParseFromString(await tab.recv(decode=False))
-        if told.WhichOneof("type") == "script_finished":
-            assert told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY, told.script_finished
-            return time.perf_counter() - began
+async def _told(socket: ClientConnection, asked: BackMsg) -> list[ForwardMsg]:
+    """Everything that the server sends for a message, up to the script's end."""
+    await socket.send(asked.SerializeToString())
+    told: list[ForwardMsg] = []
+    while not told or not tab.is_last(told[-1]):
+        told.append(ForwardMsg.FromString(await socket.recv(decode=False)))
+    return told
