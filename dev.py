@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
@@ -267,10 +268,8 @@ class Services:
 
     def start(self, name: str, *module: str, output: int | None = None) -> Popen[str]:
         """Run `python -m module…`; `output` as Popen's stdout."""
-        group = self._watcher.pid
-        self._running[name] = Popen(
-            [PYTHON, "-m", *module], env=self.env, stdin=DEVNULL, stdout=output, text=True, process_group=group
-        )
+        call, group = [PYTHON, "-m", *module], self._watcher.pid
+        self._running[name] = Popen(call, env=self.env, stdin=DEVNULL, stdout=output, text=True, process_group=group)
         return self._running[name]
 
     def wait(self, *, until: float = math.inf) -> None:
@@ -292,18 +291,15 @@ class Services:
         while len(self._ended()) < len(self._running) and time.monotonic() < deadline:
             time.sleep(0.05)
         os.killpg(self._watcher.pid, signal.SIGKILL)
-        for process in self._running.values():
+        for process in (*self._running.values(), self._watcher):
             process.communicate()
-        self._watcher.communicate()
         return reason is KeyboardInterrupt
 
 
 def answers(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=2).close()
-    except OSError:
-        return False
-    return True
+    with suppress(OSError), socket.create_connection((host, port), timeout=2):
+        return True
+    return False
 
 
 TASKS: dict[str, tuple[str, Callable[[argparse.Namespace, list[str]], int]]] = {
