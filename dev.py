@@ -101,12 +101,14 @@ def install(uv: str | None) -> None:
         fill = [uv, "pip", "sync", "--python", PYTHON, "--no-build", "--compile-bytecode"]
     else:
         probe, make = ["-m", "pip", "--version"], [base, "-m", "venv", "--clear", str(VENV)]
-        fill = [PYTHON, "-m", "pip", "install", "--no-input", "--only-binary=:all:", "--compile", "-r"]
+        fill = [PYTHON, "-m", "pip", "install", "--no-input", "--only-binary=:all:", "--no-compile", "-r"]
     if not (LIBRARY.is_dir() and subprocess.run([PYTHON, *probe], capture_output=True, check=False).returncode == 0):
         if not uv and importlib.util.find_spec("ensurepip") is None:
             raise Refused(NO_VENV)
         run(make)
     run([*fill, "requirements.lock", "--quiet", "--require-hashes"])
+    if not uv:  # pip would compile on one core; what does not compile here fails where it is imported
+        subprocess.run([PYTHON, "-m", "compileall", "-qq", "-j", "0", str(LIBRARY)], check=False)
 
 
 def run(command: Sequence[str], *, env: Mapping[str, str] | None = None, given: str = "") -> None:
