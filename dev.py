@@ -265,7 +265,7 @@ class Services:
         self.env = env
         self._running: dict[str, Popen[str]] = {}
         # In a group of their own Ctrl-C does not reach them: we end them, in order.
-        self._watcher = Popen([sys.executable, "-c", WATCHER], stdin=PIPE, process_group=0)
+        self._watcher = Popen([sys.executable, "-c", WATCHER], stdin=PIPE, text=True, process_group=0)
 
     def __enter__(self) -> Services:  # noqa: PYI034 - Self is newer than the Pythons this file must refuse in words
         return self
