@@ -165,6 +165,14 @@ def test_postgresql_locks_every_tenant_table_by_itself(postgres: Database) -> No
         assert set(locked) == set(policies) == set(TENANT_TABLES)
 
 
+def test_postgresql_asks_for_the_workspace_once_a_statement_and_not_once_a_row(postgres: Database) -> None:
+    with postgres.engine.connect() as connection:
+        told = connection.execute(
+            text("select policyname, count(*) from pg_policies where qual like '%( SELECT %' group by policyname"),
+        )
+        assert dict(tuple(row) for row in told) == {"own_rows": len(TENANT_TABLES), "operator": len(TENANT_TABLES)}
+
+
 @pytest.mark.parametrize("role", ["tracker_web", "tracker_worker"])
 def test_postgresql_shows_a_role_its_workspace_and_nothing_without_one(postgres: Database, role: str) -> None:
     with postgres.engine.begin() as connection:
