@@ -5,21 +5,19 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import (
-    arithmetic,
     cards,
     charts,
     explore_charts,
+    explore_lines,
     facets,
     notices,
-    palette,
     saved,
     tables,
     text,
@@ -27,11 +25,10 @@ from pages.ui import (
     view_controls,
 )
 from pages.ui.context import Context
-from tracker import clock
 from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Comparison, Explored
-from tracker.explore.view import By, Chosen, Grain
+from tracker.explore.view import Chosen, Grain
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.lines import Line
@@ -42,13 +39,6 @@ TITLE = "Explore"
 ICON = ":material/query_stats:"
 EVERYTHING = "Everything"
 WHEN, WHAT, CHART = "explore.when", "explore.what", "explore.bars"
-
-FILES = {
-    "What is shown, as CSV": ("view", "csv"),
-    "What is shown, as Parquet": ("view", "parquet"),
-    "Every row in range, as CSV": ("rows", "csv"),
-    "Every row in range, as Parquet": ("rows", "parquet"),
-}
 
 MEASURES = {Measure.SPEND: "Estimated spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
 
@@ -73,7 +63,7 @@ def render(ctx: Context) -> None:
         return
     bars, lines = seen.bars(), seen.lines()
     _chart_block(seen, bars, lines, without)
-    _lines_block(seen, bars, lines)
+    explore_lines.draw(seen, bars, lines)
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
     token_mix.draw(tokens.mix, tokens.caching)
     _rows_block(ctx, seen, bars)
@@ -124,7 +114,7 @@ def _nothing(seen: Explored, today: date) -> str:
 
 
 def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unpriced) -> None:
-    unit = "hour" if seen.view.grain is Grain.HOUR else "day"
+    unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
         st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
         st.vega_lite_chart(
@@ -142,11 +132,18 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
 
 
 def _chart_caption(seen: Explored, unit: str) -> str:
-    fine = len(seen.columns) <= explore_charts.MOST_FINE
+    fine = explore_charts.is_fine(seen)
     before = f" Grey line: the same {unit} of the period before." if seen.comparison and unit == "day" and fine else ""
-    pale = "Striped" if fine else "Pale"
+    striped = "Striped" if fine else "Pale"
+    cut = f" Pale without stripes: a {unit} of which not all days are in range." if _is_cut(seen) else ""
     local = " Each bucket stands in the local day in which it starts." if seen.view.is_local else ""
-    return f"Choose a part of a bar for the rows behind it. {pale}: provisional. Dashed: not read.{before}{local}"
+    return (
+        f"Choose a part of a bar for the rows behind it. {striped}: provisional. Dashed: not read.{cut}{before}{local}"
+    )
+
+
+def _is_cut(seen: Explored) -> bool:
+    return any(seen.part(column) for column in (seen.columns[0], seen.columns[-1]))
 
 
 def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
@@ -160,7 +157,7 @@ def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
 
 def _before(seen: Explored) -> Mapping[date, Amount | None]:
     """What the twin of each day had."""
-    return seen.before_by_day() if seen.view.grain is Grain.DAY else {}
+    return seen.before_by_day() if seen.view.bars is Grain.DAY else {}
 
 
 def _pick(seen: Explored, bars: Bars) -> None:
@@ -180,11 +177,17 @@ def _alt(seen: Explored, bars: Bars) -> str:
         return f"{what}: nothing is known of these days. The table below says which were not read."
     highest = max(known, key=lambda column: known[column])
     amount = charts.amount_text(known[highest], bars.measure)
-    return f"{what}: highest on {explore_charts.when(highest, seen)}, {amount}. The table below holds the same figures."
+    where = f"{_on(seen)} {explore_charts.when(highest, seen)}"
+    return f"{what}: highest {where}, {amount}. The table below holds the same figures."
+
+
+def _on(seen: Explored) -> str:
+    return "in" if seen.view.bars in explore_charts.LONG else "on"
 
 
 def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
-    frame = tables.column_frame(bars, {column: explore_charts.when(column, seen) for column in seen.columns}, seen.mark)
+    names = {column: explore_charts.when(column, seen) for column in seen.columns}
+    frame = tables.column_frame(bars, names, unit.capitalize(), lambda column: explore_charts.state(seen, column))
     form = "dollar" if bars.measure is Measure.SPEND else "localized"
     st.dataframe(
         frame,
@@ -193,96 +196,11 @@ def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
         row_height=34,
         placeholder=text.UNKNOWN,
         column_config={
-            "When": st.column_config.TextColumn(pinned=True),
+            unit.capitalize(): st.column_config.TextColumn(pinned=True),
             **{name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]},
         },
         alt=f"{MEASURES[bars.measure]}, one row a {unit}, one column a {NOUNS[seen.view.by]}.",
     )
-
-
-def _lines_block(seen: Explored, bars: Bars, lines: list[Line]) -> None:
-    with st.container(border=True, gap="small"):
-        with _row():
-            st.header(f"The same days by {NOUNS[seen.view.by]}", anchor=False)
-            _downloads(seen)
-        slots = palette.palette(dark=_is_dark()).slots
-        colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
-        what, change = view_controls.noun(seen.view.by), "vs before, $"
-        prices = {line.name: _priced(line) for line in lines}
-        frame = tables.lines_frame(lines, colours, prices, what=what, change=change, why=_why(seen))
-        billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
-        frame.insert(list(frame.columns).index("Share"), "Billed", billed)
-        hidden = [change] if all(line.change is None for line in lines) else []
-        st.dataframe(
-            frame.drop(columns=[*hidden, *(["Billed"] if not seen.billed else [])]),
-            hide_index=True,
-            height=420 if len(frame) > 11 else "content",
-            row_height=34,
-            placeholder=text.UNKNOWN,
-            column_config=line_columns(what, change),
-            alt=f"The same days, one row a {NOUNS[seen.view.by]}, dearest first.",
-        )
-        st.caption(text.dollars(_lines_caption(seen)))
-
-
-def _why(seen: Explored) -> Callable[[Line], str] | None:
-    """Where a model's newest day is explained: that is told of models, and by the days of the bill."""
-    if seen.view.by is not By.MODEL or (seen.view.is_local and seen.view.grain is Grain.DAY):
-        return None
-    return lambda line: arithmetic.address(_utc_day(line.newest), line.name)
-
-
-def _utc_day(column: date) -> date:
-    return clock.day_of(column) if isinstance(column, datetime) else column
-
-
-def _downloads(seen: Explored) -> None:
-    """Links to the guarded route, with the view's own address."""
-    with st.popover("Download", icon=":material/download:"):
-        for what, (kind, form) in FILES.items():
-            address = f"/export/{kind}.{form}?{seen.view.query()}"
-            st.link_button(what, address, icon=":material/download:", width="stretch")
-        st.caption(
-            f"Days are {explore_charts.clock(seen)}, and the files say so. A chart's own menu saves it as a picture."
-        )
-
-
-def _priced(line: Line) -> str:
-    """Whether the line's rows have a price."""
-    if not line.unpriced_rows:
-        return "priced"
-    return "unpriced" if line.estimate is None else "partly unpriced"
-
-
-def _lines_caption(seen: Explored) -> str:
-    said = "Estimates at the prices in force; $ per M tokens is told where every request has a price."
-    if seen.view.is_local:
-        return f"{said} The bill is told by UTC days only, so it is left out here."
-    if seen.billed is None:
-        return f"{said} The bill is not divided by {NOUNS[seen.view.by]} or by these filters."
-    return said
-
-
-def line_columns(what: str, change: str) -> dict[str, ColumnConfig]:
-    """How the columns of the lines are drawn."""
-    number = st.column_config.NumberColumn
-    return {
-        "": st.column_config.ImageColumn(width=36, pinned=True),
-        what: st.column_config.TextColumn(pinned=True, width=140),
-        "Estimate": number(format="dollar", width=76),
-        tables.WHY: tables.why_column(
-            "Why this number? The arithmetic of the newest of these days, of all that the model did on it."
-        ),
-        "Billed": number(format="dollar", width=76, help="What the provider charged. Never added to the estimate."),
-        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=84, color="gray"),
-        change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
-        "Tokens (M)": number(format="%,.1f", width=76),
-        "Requests": number(format="localized", width=68),
-        "$ per M tokens": number(format="%.2f", width=96),
-        "Cached input": number(format="%.1f %%", width=84),
-        "Price source": st.column_config.TextColumn(width=90),
-        "Each day": st.column_config.LineChartColumn(width=62, y_min=0, color="gray"),
-    }
 
 
 def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
@@ -290,7 +208,7 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
     names = [EVERYTHING, *(name for name, _ in bars.names)]
     columns: list[date | datetime] = list(seen.columns)
     for key, options, default in (
-        (WHEN, columns, max((cell.at for cell in seen.cells), key=str)),
+        (WHEN, columns, seen.bar_of(max((cell.at for cell in seen.cells), key=str))),
         (WHAT, names, EVERYTHING),
     ):
         if st.session_state.get(key) not in options:
@@ -299,16 +217,16 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
         with _row():
             st.header("The rows behind a bar", anchor=False)
             with st.container(horizontal=True, width="content", gap="small"):
-                hourly = seen.view.grain is Grain.HOUR
                 place = st.selectbox(
-                    "Hour" if hourly else "Day",
+                    seen.view.bars.value.capitalize(),
                     columns[::-1],
                     format_func=lambda column: explore_charts.when(column, seen),
                     key=WHEN,
                     width=190,
                 )
                 name = st.selectbox("Part of the bar", names, key=WHAT, width=220)
-        found = rows.behind(ctx.product, ctx.workspace_id, seen.view, place, _values(seen, bars, name))
+        values, days = _values(seen, bars, name), len(seen.days_in(place))
+        found = rows.behind(ctx.product, ctx.workspace_id, seen.view, place, values, days=days)
         if not found.events:
             st.caption("No usage is stored for it.")
             return

@@ -225,6 +225,8 @@ def axes(colours: Palette) -> alt.Chart:
         gridColor=colours.grid,
         labelColor=colours.grey,
         labelFontSize=12,
+        titleColor=colours.grey,
+        titleFontSize=12,
     )
     chart: alt.Chart = (
         alt.Chart()
@@ -277,7 +279,8 @@ def legend(columns: int, colours: Palette) -> alt.Legend:
 
 def stripes(colours: Palette) -> alt.Chart:
     """The layer of `stripe_rows`."""
-    mark = layer_of("stripe").mark_rule(color=colours.background, strokeWidth=1.6, tooltip=None)
+    thin = alt.ExprRef("width<520?0.7:1.6")
+    mark = layer_of("stripe").mark_rule(color=colours.background, strokeWidth=thin, tooltip=None)
     chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
     return chart
 
@@ -314,7 +317,8 @@ def day_labels(days: Sequence[date]) -> str:
     Of many days only some labels find room, so there each names its month.
     """
     week = "%a %-d" if len(days) <= MOST_WEEKDAYS else "%-d"
-    months = [f" {day:%b}" if not n or day.day == 1 or len(days) > MOST_PLAIN else "" for n, day in enumerate(days)]
+    many = len(days) > MOST_PLAIN
+    months = [f" {day:%b}" if many or not n or day.month != days[n - 1].month else "" for n, day in enumerate(days)]
     labels = [f"{day:{week}}{month}" for day, month in zip(days, months, strict=True)]
     short = [f"{day.day}{month}" for day, month in zip(days, months, strict=True)]
     return f"(width<520?{short!r}:{labels!r})[floor(datum.value)]"

@@ -15,13 +15,17 @@ from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
+from tracker.explore.view import Grain
+from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount
 from tracker.overview.stacks import Bars
 
 HEIGHT = 320
 PICKED = "picked"
-MOST_FINE = 45
-"""Bars up to which there is room in each for stripes and for the line of the period before."""
+MOST_FINE = 54
+"""Bars up to which they are so wide: a year has them by the week."""
+
+LONG = frozenset({Grain.WEEK, Grain.MONTH})
 
 
 def bar_chart(seen: Explored, bars: Bars, before: Mapping[date, Amount | None], *, dark: bool) -> Spec:
@@ -32,10 +36,18 @@ def bar_chart(seen: Explored, bars: Bars, before: Mapping[date, Amount | None], 
     top = highest * 1.06 or 1.0
     marks = {column: seen.mark(column) for column in columns}
     rows = [*_bars(seen, bars, columns), *charts.gap_rows(bars, marks, top)]
-    if len(columns) <= MOST_FINE:
+    if is_fine(seen):
         rows += [*charts.stripe_rows(bars, marks, top), *_before(bars, before, columns)]
     spec["data"] = {"values": rows}
-    return charts.dressed(spec, bars, labels(seen, columns), len(columns), top, highest, palette(dark=dark))
+    dressed = charts.dressed(spec, bars, labels(seen, columns), len(columns), top, highest, palette(dark=dark))
+    if seen.view.bars in LONG:
+        dressed["layer"][0]["encoding"]["y"]["axis"] |= {"title": f"per {seen.view.bars.value}"}
+    return dressed
+
+
+def is_fine(seen: Explored) -> bool:
+    """Whether there is room in each bar for stripes and for the line of the period before."""
+    return len(seen.columns) <= MOST_FINE
 
 
 def _bars(seen: Explored, bars: Bars, columns: Sequence[date]) -> Iterator[Row]:
@@ -46,7 +58,8 @@ def _bars(seen: Explored, bars: Bars, columns: Sequence[date]) -> Iterator[Row]:
             "Name": segment.name,
             "When": when(segment.day, seen),
             "In total": charts.amount_text(bars.totals[segment.day], bars.measure),
-            **charts.state_row(seen.mark(segment.day)),
+            "State": state(seen, segment.day),
+            "solid": seen.mark(segment.day) is DayMark.FINAL and not seen.part(segment.day),
         }
 
 
@@ -57,10 +70,21 @@ def _before(bars: Bars, before: Mapping[date, Amount | None], columns: Sequence[
             yield {"part": "before", "x": n + 0.06, "x2": n + 0.94, "y": float(amount), "Before": told}
 
 
+def state(seen: Explored, column: date) -> str:
+    """What is known of a bar, and how many of its days it has where that is not all."""
+    part = seen.part(column)
+    return charts.STATES[seen.mark(column)] + (f", {part[0]} of its {part[1]} days" if part else "")
+
+
 def when(column: date, seen: Explored) -> str:
-    """Tue 17 Nov, or with the hour of the view's clock."""
+    """Tue 17 Nov, or with the hour of the view's clock; the days of a week, the name of a whole month."""
     if isinstance(column, datetime):
         return f"{column.astimezone(ZoneInfo(seen.span.zone)):%a %-d %b, %H:%M}"
+    if seen.view.bars is Grain.MONTH and not seen.part(column):
+        return f"{column:%B %Y}"
+    if seen.view.bars in LONG:
+        days = seen.days_in(column)
+        return text.day_range(days[0], days[-1], today=seen.span.days[-1])
     return f"{column:%a %-d %b}"
 
 
@@ -83,6 +107,9 @@ def labels(seen: Explored, columns: Sequence[date]) -> str:
     if seen.columns and isinstance(columns[0], datetime):
         local = [at.astimezone(ZoneInfo(seen.span.zone)) for at in columns if isinstance(at, datetime)]
         told = [f"{at:%a %-d}" if at.hour == 0 else f"{at:%H}" if at.hour % 6 == 0 else "" for at in local]
+        return f"{told!r}[floor(datum.value)]"
+    if seen.view.bars is Grain.MONTH:
+        told = [f"{day:%b}" + (f" {day:%Y}" if not n or day.month == 1 else "") for n, day in enumerate(columns)]
         return f"{told!r}[floor(datum.value)]"
     return charts.day_labels(columns)
 

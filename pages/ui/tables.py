@@ -28,7 +28,7 @@ STATES = {
     DayMark.MISSING: "not read",
 }
 
-WHY = "Why?"
+WHY, EACH = "Why?", "Each day"
 EVENT_HOUR_PX = 92
 
 ROOM_PX = 1_016
@@ -62,7 +62,7 @@ def lines_frame(
                 "$ per M tokens": number(line.per_million),
                 "Cached input": number(line.cached),
                 "Price source": prices[line.name],
-                "Each day": [float(amount) for amount in line.by_day],
+                EACH: [float(amount) for amount in line.by_day],
             }
             for line in lines
         ]
@@ -92,14 +92,14 @@ def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.D
     )
 
 
-def column_frame(bars: Bars, names: Mapping[date, str], mark: Callable[[date], DayMark]) -> pd.DataFrame:
-    """The twin of a chart of days or hours: one row a bar, in the order of `names`, which say when it is."""
+def column_frame(bars: Bars, names: Mapping[date, str], unit: str, state: Callable[[date], str]) -> pd.DataFrame:
+    """The twin of a chart: one row a bar, in the order of `names`, which say what day, week or other `unit` it is."""
     amounts = {(segment.day, segment.name): segment.amount for segment in bars.segments}
     return pd.DataFrame(
         [
             {
-                "When": told,
-                "State": STATES[mark(column)],
+                unit: told,
+                "State": state(column),
                 "Total": number(bars.totals[column]),
                 **{text.in_cell(name): number(amounts.get((column, name))) for name, _ in bars.names},
             }

@@ -16,7 +16,7 @@ from pages.ui import text
 from tracker import zones
 from tracker.explore.facets import NOUNS, Facets
 from tracker.explore.span import span_of
-from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, Read, View, allows_hours, parse
+from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, Read, View, offered, parse
 from tracker.overview.figures import Measure
 
 PRESETS = {
@@ -29,7 +29,9 @@ PRESETS = {
     Preset.CUSTOM: "From … to …",
 }
 MEASURES = {Measure.SPEND: "Spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
+BARS = {Grain.DAY: "Days", Grain.HOUR: "Hours", Grain.WEEK: "Weeks", Grain.MONTH: "Months"}
 ADDRESS, COMPLAINTS, SEEDED, WHOLE = "view.address", "view.complaints", "view.seeded", "view.whole"
+SUITS = "view.suits"
 
 
 def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
@@ -43,12 +45,11 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         preset = st.selectbox("Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", width=170)
         first, last = _range(preset)
-        by, measure, grain = By.MODEL, Measure.SPEND, Grain.DAY
+        by, measure, grain = By.MODEL, Measure.SPEND, None
         if whole:
             by = _grouping()
             measure = _one_of("Measure", MEASURES, "view.m")
-        if whole and allows_hours(View(preset=preset, first=first, last=last)):
-            grain = _one_of("Bars", {Grain.DAY: "Days", Grain.HOUR: "Hours"}, "view.grain")
+            grain = _grain(View(preset=preset, first=first, last=last))
         zone = _one_of("Days of", _zones(), "view.tz")
         compare = st.checkbox("Compare", key="view.vs")
         chosen = sum(bool(st.session_state.get(f"view.only.{by}")) for by in By)
@@ -85,7 +86,8 @@ def _seed(read: Read, facets: Facets, now: datetime) -> None:
     state["view.range"], state["view.by"], state["view.m"] = view.preset, view.by, view.measure
     state[SEEDED] = (view.first or span.days[0], view.last or span.days[-1])
     state["view.days"] = state[SEEDED]
-    state["view.grain"], state["view.tz"], state["view.vs"] = view.grain, view.zone, view.compare
+    state["view.grain"], state[SUITS] = view.bars, view.suits
+    state["view.tz"], state["view.vs"] = view.zone, view.compare
     state["view.zone"] = view.zone
     for by in By:
         state[f"view.only.{by}"] = list(view.only.get(by, ()))
@@ -93,6 +95,18 @@ def _seed(read: Read, facets: Facets, now: datetime) -> None:
             *facets.names[by],
             *(x for x in view.only.get(by, ()) if x not in facets.names[by]),
         ]
+
+
+def _grain(view: View) -> Grain | None:
+    """What a bar holds, None where that suits the days anyway: as chosen, until other days call for something else."""
+    options = {each: BARS[each] for each in offered(view)}
+    if st.session_state.get(SUITS) is not view.suits:
+        st.session_state["view.grain"] = view.suits
+    st.session_state[SUITS] = view.suits
+    if len(options) == 1:
+        return None
+    grain: Grain = _one_of("Bars", options, "view.grain")
+    return None if grain is view.suits else grain
 
 
 def _grouping() -> By:

@@ -11,9 +11,9 @@ from pathlib import Path
 import altair as alt
 import pytest
 
-from pages import dashboard, explore
+from pages import dashboard
 from pages.registry import PAGES
-from pages.ui import charts, tables
+from pages.ui import charts, explore_lines, tables
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
@@ -135,7 +135,7 @@ def test_the_pace_of_the_budget_and_unusual_days_are_drawn_within_the_chart() ->
 
 @pytest.mark.parametrize(
     "columns",
-    [tables.event_columns(), dashboard.line_columns(Split.MODEL, "vs"), explore.line_columns("Model", "vs")],
+    [tables.event_columns(), dashboard.line_columns(Split.MODEL, "vs"), explore_lines.line_columns("Model", "vs")],
 )
 def test_no_column_of_a_wide_table_is_cut_at_1440_px(columns: Mapping[str, Mapping[str, object]]) -> None:
     widths = [column["width"] for column in columns.values()]

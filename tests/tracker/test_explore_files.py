@@ -52,6 +52,7 @@ def told(database: Database, name: str, view: View, workspace: int = 1) -> tuple
         VIEW,
         View(**{**vars(VIEW), "by": By.PROJECT, "only": {By.API_KEY: ("=1+1",)}}),
         View(**{**vars(VIEW), "by": By.TYPE, "grain": Grain.HOUR}),
+        View(**{**vars(VIEW), "grain": Grain.WEEK}),
         View(**{**vars(VIEW), "zone": "America/New_York"}),
     ],
 )
@@ -86,6 +87,15 @@ def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> No
         (False, "0"),
     ]
     assert [bool(row["unpriced_cost_usd_at_most"]) for row in rows] == [False, True, False]
+
+
+def test_a_week_is_one_row_that_says_how_many_days_it_has(database: Database) -> None:
+    _, rows = told(database, "view.csv", View(**{**vars(VIEW), "grain": Grain.WEEK}))
+
+    assert [(row["start"], row["bar"], row["days_in_bar"], row["model"], row["billed_cost_usd"]) for row in rows] == [
+        ("2026-11-10", "week", "2", "gpt-5.4", "1.5"),
+        ("2026-11-10", "week", "2", "nobody-knows", ""),
+    ]
 
 
 @pytest.mark.parametrize(("zone", "days_are"), [("America/New_York", "exact"), ("Asia/Kolkata", "approximate")])

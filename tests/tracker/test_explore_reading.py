@@ -18,7 +18,7 @@ from tracker.explore import reading, rows
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Grain, Preset, View
 from tracker.models import Coverage, DayState, Name, table_of
-from tracker.overview.days import DayMark
+from tracker.overview.days import DayMark, weakest
 from tracker.overview.figures import Measure
 from tracker.usage import BilledCost
 
@@ -132,6 +132,26 @@ def test_the_bars_of_hours_and_days_hold_the_same(database: Database) -> None:
     for found in (by_day, by_hour):
         assert sum(total or 0 for total in found.bars().totals.values()) == 3
         assert found.total == by_day.total
+
+
+def test_a_week_holds_what_its_days_do_and_is_as_sure_as_the_weakest(database: Database) -> None:
+    view = View(Preset.CUSTOM, DAY, DAY + timedelta(days=6), compare=False, measure=Measure.REQUESTS)
+    by_day, by_week = seen(database, view), seen(database, View(**{**vars(view), "grain": Grain.WEEK}))
+    monday = DAY + timedelta(days=7 - DAY.weekday())
+
+    assert list(by_week.columns) == [DAY, monday]
+    assert [by_week.part(bar) for bar in by_week.columns] == [(7 - DAY.weekday(), 7), (DAY.weekday(), 7)]
+    assert (by_week.total, by_week.newest()) == (by_day.total, by_day.newest())
+    assert {len(line.by_day) for line in by_week.lines()} == {2}  # of parts alone, all are shown
+    totals = by_day.bars().totals
+    for bar, total in by_week.bars().totals.items():
+        assert total == sum(totals[day] or 0 for day in by_week.days_in(bar)) or total is None
+        assert by_week.mark(bar) is weakest([by_day.mark(day) for day in by_week.days_in(bar)])
+    product: Any = SimpleNamespace(database=database)
+    days = len(by_week.days_in(DAY))
+    assert rows.behind(product, 1, by_week.view, DAY, None, days=days).count == sum(
+        rows.behind(product, 1, view, day, None).count for day in by_week.days_in(DAY)
+    )
 
 
 def test_the_rows_behind_a_bar_are_those_of_its_part_alone(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from urllib.parse import parse_qs
 
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.seeds import examples
+from tracker.explore import bars
 from tracker.explore.span import Span, hours, pairs, span_before, span_of, stretches
-from tracker.explore.view import MOST_DAYS, NAMES, By, Grain, Preset, View, parse
+from tracker.explore.view import MOST_DAYS, NAMES, By, Grain, Preset, View, allows_hours, offered, parse
 from tracker.overview.figures import Measure
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
@@ -26,12 +28,18 @@ def chosen(by: By) -> st.SearchStrategy[tuple[str | int | None, ...]]:
     return st.lists(one, min_size=1, max_size=4, unique=True).map(tuple)
 
 
+def custom(length: int) -> View:
+    first = date(2025, 1, 1)
+    return View(Preset.CUSTOM, first, first + timedelta(days=length - 1))
+
+
 @st.composite
 def views(draw: st.DrawFn) -> View:
     preset = draw(st.sampled_from(Preset))
     first = draw(days) if preset is Preset.CUSTOM else None
     last = first + timedelta(days=draw(st.integers(0, MOST_DAYS - 1))) if first else None
-    short = preset is Preset.WEEK or (first and last and (last - first).days < 14)
+    dated = View(preset, first, last)
+    hourly = [] if allows_hours(dated) else [Grain.HOUR]
     return View(
         preset=preset,
         first=first,
@@ -39,7 +47,7 @@ def views(draw: st.DrawFn) -> View:
         compare=draw(st.booleans()),
         by=draw(st.sampled_from(By)),
         measure=draw(st.sampled_from(Measure)),
-        grain=draw(st.sampled_from(Grain)) if short else Grain.DAY,
+        grain=draw(st.sampled_from([None, *(each for each in Grain if each not in {dated.suits, *hourly})])),
         only={by: draw(chosen(by)) for by in draw(st.lists(st.sampled_from(By), unique=True))},
         zone=draw(st.sampled_from(ZONES)),
     )
@@ -63,6 +71,50 @@ def test_no_address_is_an_error_and_what_is_understood_can_be_written_again(told
 
     assert parse(parse_qs(view.query(), keep_blank_values=True)).view == view
     assert span_of(view, now=NOW).days
+
+
+@pytest.mark.parametrize(
+    ("view", "suits", "offers"),
+    [
+        (View(Preset.WEEK), Grain.DAY, (Grain.DAY, Grain.HOUR)),
+        (View(Preset.MONTH), Grain.DAY, (Grain.DAY,)),
+        (View(Preset.NINETY), Grain.DAY, (Grain.DAY, Grain.WEEK, Grain.MONTH)),
+        (custom(120), Grain.DAY, (Grain.DAY, Grain.WEEK, Grain.MONTH)),
+        (custom(121), Grain.WEEK, (Grain.DAY, Grain.WEEK, Grain.MONTH)),
+        (View(Preset.YEAR), Grain.WEEK, (Grain.DAY, Grain.WEEK, Grain.MONTH)),
+        (custom(371), Grain.WEEK, (Grain.DAY, Grain.WEEK, Grain.MONTH)),
+        (custom(372), Grain.MONTH, (Grain.DAY, Grain.WEEK, Grain.MONTH)),
+    ],
+)
+def test_many_days_stand_in_weeks_or_months_unless_somebody_wants_days(
+    view: View, suits: Grain, offers: tuple[Grain, ...]
+) -> None:
+    assert (view.bars, offered(view)) == (suits, offers)
+    assert parse(parse_qs(replace(view, grain=suits).query())).view == view
+    assert replace(view, grain=Grain.HOUR).read_by is Grain.HOUR
+    assert {replace(view, grain=each).read_by for each in (Grain.WEEK, Grain.MONTH, None)} == {Grain.DAY}
+
+
+@pytest.mark.parametrize(
+    ("grain", "columns", "days", "whole"),
+    [
+        (Grain.DAY, ["2026-10-30", "2026-10-31", "2026-11-01"], [1, 1, 1], [1, 1, 1]),
+        (Grain.WEEK, ["2026-10-30", "2026-11-02", "2026-11-09"], [3, 7, 2], [7, 7, 7]),
+        (Grain.MONTH, ["2026-10-30", "2026-11-01"], [2, 10], [31, 30]),
+    ],
+)
+def test_a_week_begins_on_monday_and_a_bar_that_is_cut_knows_it(
+    grain: Grain, columns: list[str], days: list[int], whole: list[int]
+) -> None:
+    span = Span(date(2026, 10, 30), date(2026, 11, 2) if grain is Grain.DAY else date(2026, 11, 11), "UTC")
+    found = bars.columns(span, grain)
+
+    assert [day.isoformat() for day in found] == columns
+    assert [len(bars.days_in(bar, grain, span)) for bar in found] == days
+    assert [bars.whole(bar, grain) for bar in found] == whole
+    assert [bars.bar_of(day, grain, span) for bar in found for day in bars.days_in(bar, grain, span)] == [
+        bar for bar in found for _ in bars.days_in(bar, grain, span)
+    ]
 
 
 def test_what_is_the_default_anyway_is_not_written() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +15,7 @@ from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from tracker import export, parquet, queries
+from tracker import export, parquet, queries, unpriced
 from tracker.errors import BadInput
 from tracker.explore import lacking, reading
 from tracker.explore.reading import Explored
@@ -101,6 +102,8 @@ def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tu
         ("start", parquet.TEXT),
         ("zone", parquet.TEXT),
         ("days_are", parquet.TEXT),
+        ("bar", parquet.TEXT),
+        ("days_in_bar", parquet.COUNT),
         ("state", parquet.TEXT),
         (view.by.dimension, parquet.TEXT),
         ("name", parquet.TEXT),
@@ -118,17 +121,21 @@ def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tu
 def _cells(
     seen: Explored, billed: Mapping[tuple[date, Chosen], Decimal], lacks: Mapping[tuple[date, Chosen], Unpriced]
 ) -> Iterator[Row]:
-    """One row a bar and value, in the order of the bars; a bar without usage has none.
+    """One row a bar and value, in the order of the bars; a bar without usage has none. `bar` is how long it is.
+
+    The days in a week or month are fewer than it has where the range or today cuts it; an hour has none.
 
     The cost at most is that of unpriced tokens at the dearest rates on the provider's list (`tracker.unpriced`).
     """
     exact = "approximate" if seen.is_approximate else "exact"
-    for cell in sorted(seen.cells, key=lambda cell: (cell.at, seen.name(cell.value))):
+    for cell in sorted(seen.bar_cells, key=lambda cell: (cell.at, seen.name(cell.value))):
         sums, part = cell.figures, lacks.get((cell.at, cell.value), Unpriced())
         yield (
             _start(cell.at, seen.span.zone),
             seen.span.zone,
             exact,
+            seen.view.bars.value,
+            None if isinstance(cell.at, datetime) else len(seen.days_in(cell.at)),
             seen.mark(cell.at).value,
             None if cell.value is None else str(cell.value),
             seen.name(cell.value),
@@ -152,7 +159,11 @@ def _lacking(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[
         return {}
     view = seen.view
     with product.database.workspace(workspace_id) as session:
-        return lacking.by_cell(session, workspace_id, seen.span, view.by, grain=view.grain, only=view.only)
+        found = lacking.by_cell(session, workspace_id, seen.span, view.by, grain=view.read_by, only=view.only)
+    parts: dict[tuple[date, Chosen], list[Unpriced]] = defaultdict(list)
+    for (at, value), part in found.items():
+        parts[seen.bar_of(at), value].append(part)
+    return {cell: unpriced.total(every) for cell, every in parts.items()}
 
 
 def _billed(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[date, Chosen], Decimal]:
@@ -163,10 +174,10 @@ def _billed(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[d
     question = Question(seen.span.first, seen.span.end, ("day", view.by.dimension), only)
     with product.database.workspace(workspace_id) as session:
         found = queries.billed_cost(session, workspace_id, question)
-    told: dict[tuple[date, Chosen], Decimal] = {}
+    told: dict[tuple[date, Chosen], Decimal] = defaultdict(Decimal)
     for (day, value), amount in found.items():
         assert isinstance(day, date)
-        told[day, reading.chosen(value)] = amount
+        told[seen.bar_of(day), reading.chosen(value)] += amount
     return told
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from operator import not_
 
 from sqlalchemy import select
 from sqlmodel import Session, col
 
 from tracker import clock, colours, queries
+from tracker.explore import bars, usage
 from tracker.explore import facets as choices
-from tracker.explore import usage
 from tracker.explore.facets import Facets
 from tracker.explore.figures import Cell, Figures, added
-from tracker.explore.span import Span, hours, pairs, span_before, span_of
+from tracker.explore.span import Span, pairs, span_before, span_of
 from tracker.explore.view import By, Chosen, Grain, View
 from tracker.models import KeyStatus, ProviderKey
 from tracker.overview import days as ledger_days
@@ -68,8 +70,21 @@ class Explored:
 
     @property
     def columns(self) -> Sequence[date]:
-        """The bars: the days of the span, or its hours."""
-        return hours(self.span) if self.view.grain is Grain.HOUR else self.span.days
+        """The bars: the first day of each in the span, or its hours."""
+        return bars.columns(self.span, self.view.bars)
+
+    def days_in(self, column: date) -> list[date]:
+        """The days of the span that a bar is of."""
+        if isinstance(column, datetime):
+            return [self.span.day_of(column)]
+        return bars.days_in(column, self.view.bars, self.span)
+
+    def part(self, column: date) -> tuple[int, int] | None:
+        """So many of so many days of a week or month, where the span has not all of them."""
+        if isinstance(column, datetime):
+            return None
+        here, whole = len(self.days_in(column)), bars.whole(column, self.view.bars)
+        return (here, whole) if here < whole else None
 
     @property
     def total(self) -> Figures:
@@ -80,8 +95,8 @@ class Explored:
         return sum(self.billed.values(), Decimal()) if self.billed else None
 
     def mark(self, column: date) -> DayMark:
-        """What is known of a bar; an hour is known as its day is."""
-        return self.marks[self.span.day_of(column) if isinstance(column, datetime) else column]
+        """What is known of a bar: what is of the weakest of its days; an hour is known as its day is."""
+        return ledger_days.weakest([self.marks[day] for day in self.days_in(column)])
 
     @property
     def filters(self) -> dict[By, list[str]]:
@@ -93,8 +108,29 @@ class Explored:
 
     @property
     def named(self) -> list[figures.Cell]:
-        """The cells by name, as the dashboard's chart and table take them."""
-        return [self._named(cell) for cell in self.cells]
+        """The cells of the bars by name, as the dashboard's chart and table take them."""
+        return [self._named(cell) for cell in self.bar_cells]
+
+    @property
+    def bar_cells(self) -> Sequence[Cell]:
+        """The cells, those of a week's or month's days added up."""
+        if self.view.bars is self.view.read_by:
+            return self.cells
+        together: dict[tuple[date, Chosen], list[Figures]] = {}
+        for cell in self.cells:
+            together.setdefault((self.bar_of(cell.at), cell.value), []).append(cell.figures)
+        return [Cell(at, value, added(figures)) for (at, value), figures in together.items()]
+
+    def bar_of(self, at: date) -> date:
+        """The bar that a day or hour stands in."""
+        return at if isinstance(at, datetime) else bars.bar_of(at, self.view.bars, self.span)
+
+    def newest(self) -> dict[str, date]:
+        """Of each name, the last day or hour on which it was used."""
+        found: dict[str, date] = {}
+        for cell in sorted(self.cells, key=lambda cell: cell.at):
+            found[self.name(cell.value)] = cell.at
+        return found
 
     def _named(self, cell: Cell) -> figures.Cell:
         sums = cell.figures
@@ -115,9 +151,12 @@ class Explored:
         return stacks.bars(self.named, self.columns, self.view.measure)
 
     def lines(self) -> list[Line]:
-        """One line a name, the dearest first."""
+        """One line a name, the dearest first. Weeks and months that are cut are left out of its small line alone."""
         changes = self.comparison.changes if self.comparison and self.comparison.days else None
-        return lines(self.named, self.columns, changes)
+        found, cut = lines(self.named, self.columns, changes), [bool(self.part(column)) for column in self.columns]
+        if not any(cut) or all(cut):
+            return found
+        return [replace(line, by_day=tuple(itertools.compress(line.by_day, map(not_, cut)))) for line in found]
 
     def before_by_day(self) -> dict[date, Amount | None]:
         """For each day of the span, what its twin of the period before had."""
@@ -139,7 +178,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
     span = span_of(view, now=now)
     before = span_before(view, span) if view.compare else None
     with product.database.workspace(workspace_id) as session:
-        cells = usage.cells(session, workspace_id, span, view.by, grain=view.grain, only=view.only)
+        cells = usage.cells(session, workspace_id, span, view.by, grain=view.read_by, only=view.only)
         marks = _marks(session, workspace_id, view, [span, *([before] if before else [])], clock.day_of(now))
         comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
         slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}

@@ -26,9 +26,14 @@ class Rows:
     count: int
 
 
-def behind(product: Product, workspace_id: int, view: View, place: date, values: tuple[Chosen, ...] | None) -> Rows:
-    """The events of a day of the view's zone, or of an hour (aware UTC), whose grouping has one of `values`."""
-    start, end = bounds(place, view.zone)
+def behind(
+    product: Product, workspace_id: int, view: View, place: date, values: tuple[Chosen, ...] | None, *, days: int = 1
+) -> Rows:
+    """The events whose grouping has one of `values`, of so many days of the view's zone from a day on.
+
+    An hour (aware UTC) as the place is that hour alone.
+    """
+    start, end = bounds(place, view.zone, days=days)
     only: dict[By, tuple[Chosen, ...]] = dict(view.only)
     if values is not None:
         only[view.by] = tuple(value for value in values if view.by not in only or value in only[view.by])
@@ -40,12 +45,12 @@ def behind(product: Product, workspace_id: int, view: View, place: date, values:
     return Rows(tuple(event_of(row, names) for row in found), int(count))
 
 
-def bounds(place: date, zone: str) -> tuple[datetime, datetime]:
-    """The instants [start, end) of a day of a zone, or of an hour."""
+def bounds(place: date, zone: str, *, days: int = 1) -> tuple[datetime, datetime]:
+    """The instants [start, end) of so many days of a zone, or of an hour."""
     if isinstance(place, datetime):
         return place, place + timedelta(hours=1)
-    day = Span(place, place + clock.DAY, zone)
-    return day.start_at, day.end_at
+    span = Span(place, place + clock.DAY * days, zone)
+    return span.start_at, span.end_at
 
 
 def _events(workspace_id: int) -> Select[Any]:

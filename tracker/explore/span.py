@@ -12,10 +12,9 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from tracker import clock
-from tracker.explore.view import Preset, View
+from tracker.explore.view import LENGTHS, Preset, View
 
 HOUR = timedelta(hours=1)
-LENGTHS = {Preset.WEEK: 7, Preset.THIRTY: 30, Preset.NINETY: 90, Preset.YEAR: 365}
 
 
 @dataclass(frozen=True)

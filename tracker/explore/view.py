@@ -24,6 +24,9 @@ NOTHING = "~"
 
 MOST_DAYS = 731
 MOST_HOURLY_DAYS = 14
+MOST_DAILY_DAYS, MOST_WEEKLY_DAYS = 120, 371
+"""Days up to which a bar a day, and a bar a week, is wide enough to be seen on a phone."""
+
 MOST_VALUES = 40
 """Values of one filter: an address has no room for more."""
 
@@ -46,8 +49,16 @@ class Preset(StrEnum):
 
 
 class Grain(StrEnum):
+    """How much time a bar holds."""
+
     DAY = "day"
     HOUR = "hour"
+    WEEK = "week"
+    MONTH = "month"
+
+
+LENGTHS = {Preset.WEEK: 7, Preset.THIRTY: 30, Preset.NINETY: 90, Preset.YEAR: 365}
+LONGEST_MONTH = 31
 
 
 class By(StrEnum):
@@ -88,6 +99,7 @@ class View:
     """`first` and `last` (both included) are set exactly for CUSTOM; `only` holds the values that are let through.
 
     A connection is named by its number, everything else as the provider names it, None for what it did not name.
+    Without a `grain` the bars are what suits the number of days.
     """
 
     preset: Preset = Preset.MONTH
@@ -96,7 +108,7 @@ class View:
     compare: bool = True
     by: By = By.MODEL
     measure: Measure = Measure.SPEND
-    grain: Grain = Grain.DAY
+    grain: Grain | None = None
     only: Mapping[By, tuple[Chosen, ...]] = field(default_factory=dict)
     zone: str = UTC
 
@@ -108,6 +120,30 @@ class View:
     def timezone(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
 
+    @property
+    def length(self) -> int:
+        """How many days it has, or at most has."""
+        if self.preset is Preset.CUSTOM and self.first and self.last:
+            return (self.last - self.first).days + 1
+        return LENGTHS.get(self.preset, LONGEST_MONTH)
+
+    @property
+    def suits(self) -> Grain:
+        """The bars that so many days are readable in."""
+        if self.length <= MOST_DAILY_DAYS:
+            return Grain.DAY
+        return Grain.WEEK if self.length <= MOST_WEEKLY_DAYS else Grain.MONTH
+
+    @property
+    def bars(self) -> Grain:
+        """How much time a bar holds."""
+        return self.grain or self.suits
+
+    @property
+    def read_by(self) -> Grain:
+        """What is read for the bars: weeks and months are made of days."""
+        return Grain.HOUR if self.bars is Grain.HOUR else Grain.DAY
+
     def parameters(self) -> dict[str, list[str]]:
         """For an address, without what is the default anyway."""
         plain = View()
@@ -118,7 +154,7 @@ class View:
             said |= {"from": [self.first.isoformat()], "to": [self.last.isoformat()]}
         if not self.compare:
             said["vs"] = ["no"]
-        words = {"by": (self.by, plain.by), "m": (self.measure, plain.measure), "grain": (self.grain, plain.grain)}
+        words = {"by": (self.by, plain.by), "m": (self.measure, plain.measure), "grain": (self.bars, self.suits)}
         said |= {name: [value.value] for name, (value, default) in words.items() if value is not default}
         if self.is_local:
             said["tz"] = [self.zone]
@@ -190,21 +226,27 @@ def parse(told: Parameters) -> Read:
         compare=reader.one("vs", _yes_or_no, View.compare),
         by=reader.one("by", By, View.by),
         measure=reader.one("m", Measure, View.measure),
-        grain=reader.one("grain", Grain, View.grain),
+        grain=reader.one("grain", Grain, None),
         only=reader.only(),
         zone=reader.one("tz", _zone, UTC),
     )
     if view.grain is Grain.HOUR and not allows_hours(view):
         reader.complaints.append(f"Hours are shown for at most {MOST_HOURLY_DAYS} days, so these are days.")
-        view = replace(view, grain=Grain.DAY)
-    return Read(view, tuple(reader.complaints))
+        view = replace(view, grain=None)
+    # What suits the days anyway was not chosen: there is one view for one address.
+    return Read(view if view.grain is not view.suits else replace(view, grain=None), tuple(reader.complaints))
+
+
+def offered(view: View) -> tuple[Grain, ...]:
+    """The bars that can be chosen for so many days."""
+    if allows_hours(view):
+        return Grain.DAY, Grain.HOUR
+    return (Grain.DAY, Grain.WEEK, Grain.MONTH) if view.length > LONGEST_MONTH else (Grain.DAY,)
 
 
 def allows_hours(view: View) -> bool:
     """Whether the range is short enough to be shown by the hour."""
-    if view.preset is Preset.CUSTOM and view.first and view.last:
-        return (view.last - view.first).days < MOST_HOURLY_DAYS
-    return view.preset is Preset.WEEK
+    return view.length <= MOST_HOURLY_DAYS
 
 
 def _range_complaint(first: date | None, last: date | None) -> str | None:

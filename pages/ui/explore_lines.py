@@ -1,0 +1,108 @@
+"""Explore's bars as lines: what each name came to, where its price is from, and the files of what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
+
+from pages.ui import arithmetic, explore_charts, palette, tables, text, view_controls
+from tracker import clock
+from tracker.explore.facets import NOUNS
+from tracker.explore.reading import Explored
+from tracker.explore.view import By, Grain
+from tracker.overview.lines import Line
+from tracker.overview.stacks import Bars
+
+FILES = {
+    "What is shown, as CSV": ("view", "csv"),
+    "What is shown, as Parquet": ("view", "parquet"),
+    "Every row in range, as CSV": ("rows", "csv"),
+    "Every row in range, as Parquet": ("rows", "parquet"),
+}
+
+
+def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
+    """The lines as a table, with the ways to take them away."""
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.header(f"The same days by {NOUNS[seen.view.by]}", anchor=False)
+            _downloads(seen)
+        slots = palette.palette(dark=st.context.theme.type == "dark").slots
+        colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
+        what, change = view_controls.noun(seen.view.by), "vs before, $"
+        prices = {line.name: _priced(line) for line in lines}
+        frame = tables.lines_frame(lines, colours, prices, what=what, change=change, why=_why(seen))
+        billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
+        frame = frame.rename(columns={tables.EACH: f"Each {seen.view.bars.value}"})
+        frame.insert(list(frame.columns).index("Share"), "Billed", billed)
+        hidden = [change] if all(line.change is None for line in lines) else []
+        st.dataframe(
+            frame.drop(columns=[*hidden, *(["Billed"] if not seen.billed else [])]),
+            hide_index=True,
+            height=420 if len(frame) > 11 else "content",
+            row_height=34,
+            placeholder=text.UNKNOWN,
+            column_config=line_columns(what, change, seen.view.bars.value),
+            alt=f"The same days, one row a {NOUNS[seen.view.by]}, dearest first.",
+        )
+        st.caption(text.dollars(_lines_caption(seen)))
+
+
+def _why(seen: Explored) -> Callable[[Line], str] | None:
+    """Where a model's newest day is explained: that is told of models, and by the days of the bill."""
+    if seen.view.by is not By.MODEL or (seen.view.is_local and seen.view.bars is not Grain.HOUR):
+        return None
+    days = {name: clock.day_of(at) if isinstance(at, datetime) else at for name, at in seen.newest().items()}
+    return lambda line: arithmetic.address(days[line.name], line.name)
+
+
+def _downloads(seen: Explored) -> None:
+    """Links to the guarded route, with the view's own address."""
+    with st.popover("Download", icon=":material/download:"):
+        for what, (kind, form) in FILES.items():
+            address = f"/export/{kind}.{form}?{seen.view.query()}"
+            st.link_button(what, address, icon=":material/download:", width="stretch")
+        st.caption(
+            f"Days are {explore_charts.clock(seen)}, and the files say so. A chart's own menu saves it as a picture."
+        )
+
+
+def _priced(line: Line) -> str:
+    """Whether the line's rows have a price."""
+    if not line.unpriced_rows:
+        return "priced"
+    return "unpriced" if line.estimate is None else "partly unpriced"
+
+
+def _lines_caption(seen: Explored) -> str:
+    said = "Estimates at the prices in force; $ per M tokens is told where every request has a price."
+    if seen.view.is_local:
+        return f"{said} The bill is told by UTC days only, so it is left out here."
+    if seen.billed is None:
+        return f"{said} The bill is not divided by {NOUNS[seen.view.by]} or by these filters."
+    return said
+
+
+def line_columns(what: str, change: str, unit: str = "day") -> dict[str, ColumnConfig]:
+    """How the columns of the lines are drawn."""
+    number = st.column_config.NumberColumn
+    return {
+        "": st.column_config.ImageColumn(width=36, pinned=True),
+        what: st.column_config.TextColumn(pinned=True, width=140),
+        "Estimate": number(format="dollar", width=76),
+        tables.WHY: tables.why_column(
+            "Why this number? The arithmetic of the newest of these days, of all that the model did on it."
+        ),
+        "Billed": number(format="dollar", width=76, help="What the provider charged. Never added to the estimate."),
+        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=84, color="gray"),
+        change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
+        "Tokens (M)": number(format="%,.1f", width=76),
+        "Requests": number(format="localized", width=68),
+        "$ per M tokens": number(format="%.2f", width=96),
+        "Cached input": number(format="%.1f %%", width=84),
+        "Price source": st.column_config.TextColumn(width=90),
+        f"Each {unit}": st.column_config.LineChartColumn(width=62, y_min=0, color="gray"),
+    }
