@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import logging
 import os
 import signal
 import sys
+
+BEFORE_BEGUN = b"The worker was asked to stop before it had begun; nothing was done.\n"
+
+if __name__ == "__main__":  # before the imports below, which take a second: until then nothing is held or open
+    for _number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(_number, lambda *_: (os.write(2, BEFORE_BEGUN), os._exit(0)))
+
+import argparse
+import asyncio
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from http.server import ThreadingHTTPServer
@@ -46,15 +53,16 @@ CONFIGURATION_EXIT = 78  # EX_CONFIG of sysexits.h
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     setup_logging(logging.INFO)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     try:
         ready = product.start(os.environ, role="worker")
-        worker = _worker(ready, options.engine)
+        worker = _worker(ready, options.engine, stopping)
     except BadConfiguration as error:
         print(error, file=sys.stderr)
         return CONFIGURATION_EXIT
     server = _serve(worker)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stopping.set())
     log.info("worker %s started", worker.name, extra=fields(worker=worker.name))
     try:
         return once(worker) if options.once else forever(worker)
@@ -66,14 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         log.info("worker %s stopped", worker.name, extra=fields(worker=worker.name))
 
 
-def _worker(ready: Product, engine: str) -> Worker | QueueWorker:
+def _worker(ready: Product, engine: str, stopping: threading.Event) -> Worker | QueueWorker:
     """The engine's worker. Only who asks for it loads Procrastinate: what that imports runs a program of the system."""
     if engine == OWN:
-        return Worker(ready)
+        return Worker(ready, stopping=stopping)
     from jobs.queue import QueueWorker  # noqa: PLC0415 - see above
 
     queue.check(ready.database.engine)
-    return QueueWorker(ready)
+    return QueueWorker(ready, stopping=stopping)
 
 
 def _serve(worker: Worker | QueueWorker) -> ThreadingHTTPServer | None:
