@@ -131,7 +131,7 @@ class QueueWorker:
     def _set_aside(self, connection: Connection, unit: Unit | None, error: Exception) -> Done:
         if unit is None:
             checking.postpone(self.product, connection, error)
-            return Done(Outcome.FAILED, reason=fetching.reason_of(error))
+            return Done(Outcome.FAILED, reason=checking.reason_of(error))
         return fetching.put_aside(self.product, connection, unit, owner=self.name, error=error)
 
     def _wait(self, seconds: float) -> None:

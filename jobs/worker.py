@@ -221,7 +221,7 @@ class Worker:
     def _set_aside(self, task: Task, error: Exception) -> Done:
         if task.unit is None:
             checking.postpone(self.product, task.connection, error)
-            return Done(Outcome.FAILED, reason=fetching.reason_of(error))
+            return Done(Outcome.FAILED, reason=checking.reason_of(error))
         return fetching.put_aside(self.product, task.connection, task.unit, owner=self.name, error=error)
 
     def _work(self, connection: Connection, unit: Unit) -> Done:

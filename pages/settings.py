@@ -147,12 +147,12 @@ def _words(card: KeyCard, standing: Standing) -> str:
     if card.paused:
         return ":gray[Nothing is read. Days missed meanwhile are read when you resume.]"
     retry = f" Next try {_instant(card.retry_at, standing)}." if card.retry_at else ""
+    if card.reason:
+        return text.quoted(card.reason) + retry
     if card.status is KeyStatus.VALID and not card.used and not card.progress.pending:
         return "The organisation shows no usage in the last 12 months. Is it the right organisation?"
     if card.status is KeyStatus.VALID and card.too_powerful:
         return f":orange[:material/shield:] It can do more than it needs: see **{PASSPORT}** under Manage.{retry}"
-    if card.status is not KeyStatus.VALID and card.reason:
-        return text.quoted(card.reason) + retry
     return retry.strip()
 
 

@@ -24,13 +24,14 @@ from jobs.__main__ import once
 from jobs.worker import Worker
 from tests.installation import NOW, Installation, held
 from tests.places import ended, started
-from tests.small import Small, TwoEndpoints, assert_true, small, true_rows
-from tracker import clock, connections, points, storage
+from tests.small import Small, assert_true, small, true_rows
+from tracker import access, clock, connections, points, reconcile, storage
 from tracker.coverage import LEASE, LedgerDay
 from tracker.models import KeyStatus
-from tracker.providers import PROVIDERS
-from tracker.providers.base import Endpoint, Fetched
-from tracker.providers.http import ClientPool, ProviderClient
+from tracker.overview import keys
+from tracker.providers.http import ClientPool
+from tracker.reconcile import Connection
+from tracker.sandbox.server import Seen
 
 START = clock.day_of(NOW) - timedelta(days=9)
 STOPPED_FOR = timedelta(minutes=10)
@@ -161,32 +162,64 @@ def test_over_the_turns_of_the_calendar_and_ninety_missed_days_every_day_is_read
     read.world.keeps = 9
 
 
-class Poisoned(TwoEndpoints):
-    """Its bill is never read: something in it that nobody foresaw."""
+def of_bill(seen: Seen) -> bool:
+    return seen.path.endswith("/costs")
 
-    def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
-        if endpoint.bills:
+
+@contextmanager
+def poisoned(ready: Installation, is_poison: Callable[[Seen], bool]) -> Iterator[None]:
+    """Something that nobody foresaw is in the answers to these requests. For one thread."""
+
+    def raise_(label: str) -> None:
+        if label == "answer complete" and is_poison(ready.server.requests[-1]):
             raise RuntimeError("nobody foresaw this")
-        return super().fetch(client, endpoint, start, end, now=now)
+
+    with points.watch(raise_):
+        yield
 
 
-def test_what_nobody_foresaw_is_set_aside_for_ever_longer_and_blocks_nothing(
-    new: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(PROVIDERS, "openai", Poisoned())
+def test_what_nobody_foresaw_is_set_aside_for_ever_longer_and_blocks_nothing(new: Installation) -> None:
     waits = list[timedelta]()
-    for _ in range(4):
-        assert new.fetch() == 1
-        at = max(row.retry_at for (name, _), row in ledger(new).items() if name == "costs" and row.retry_at)
-        waits.append(at - clock.utc_now())
-        new.later(at + MINUTE)
+    with poisoned(new, of_bill):
+        for _ in range(4):
+            assert new.fetch(threads=1) == 1
+            at = max(row.retry_at for (name, _), row in ledger(new).items() if name == "costs" and row.retry_at)
+            waits.append(at - clock.utc_now())
+            new.later(at + MINUTE)
 
     assert all(longer > shorter for shorter, longer in pairwise(waits)) and waits[-1] > 10 * waits[0]
     assert new.csv(START, clock.day_of(NOW))
     assert connections.find(new.product, 1, 1).status == KeyStatus.VALID
-    monkeypatch.setitem(PROVIDERS, "openai", TwoEndpoints())
     assert new.fetch() == 0
     assert_true(new, NOW)
+
+
+def test_a_key_with_which_all_fails_is_set_aside_whole_with_its_reason_and_blocks_no_other(new: Installation) -> None:
+    owner = new.as_("owner")
+    other = access.add_user(owner.database, "bo@acme.example", "a long enough password")
+    connections.add(owner, other, provider="openai", label="healthy", text=new.world.keys["empty_org"])
+    waits, asked = list[timedelta](), list[int]()
+    with poisoned(new, lambda seen: seen.key_kind == "globex"):
+        for _ in range(4):
+            before = calls_of(new, "globex")
+            assert new.fetch(threads=1) == 1
+            asked.append(calls_of(new, "globex") - before)
+            (card,) = keys.read(new.product, 1, now=clock.utc_now()).keys
+            assert card.retry_at and "RuntimeError" in (card.reason or "")
+            assert not reconcile.plan(new.product, Connection(other, 2), now=clock.utc_now()).owed
+            waits.append(card.retry_at - clock.utc_now())
+            new.later(card.retry_at + MINUTE)
+
+    assert all(longer > shorter for shorter, longer in pairwise(waits)) and waits[-1] > 50 * waits[0]
+    assert asked[0] > 1 and asked[1:] == [1] * 3
+    assert new.fetch() == 0
+    assert_true(new, NOW)
+    row = connections.find(new.product, 1, 1)
+    assert (row.status, row.failures, row.retry_at) == (KeyStatus.VALID, 0, None)
+
+
+def calls_of(ready: Installation, kind: str) -> int:
+    return len([each for each in ready.server.requests if each.key_kind == kind])
 
 
 Limit = Callable[[Installation, Path], AbstractContextManager[None]]

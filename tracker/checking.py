@@ -29,6 +29,15 @@ def postpone(product: Product, connection: Connection, error: Exception) -> None
         else:
             row.failures += 1
             row.retry_at = utc_now() + coverage.retry_in(row.failures)
+        if row.status != KeyStatus.VALID:
+            row.status_reason = reason_of(error)
+
+
+def reason_of(error: Exception) -> str:
+    """What to tell of an error that nobody foresaw."""
+    if is_unable(error):
+        return "What was read could not be stored, because the database failed. It is read again within minutes."
+    return f"Unexpected {type(error).__name__}; see the worker's log."
 
 
 def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | None:

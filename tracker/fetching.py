@@ -32,7 +32,7 @@ from tracker.errors import (
 from tracker.ingest import Stored
 from tracker.ledger import Claim
 from tracker.models import KeyStatus, ProviderKey
-from tracker.opened import Opened, Wait, ids, open_key, set_status, still_its_key
+from tracker.opened import Opened, Wait, ids, open_key, present, set_status, still_its_key
 from tracker.points import reached
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -40,7 +40,7 @@ from tracker.providers.base import Endpoint, Fetched
 from tracker.reconcile import Connection
 
 FAILURES_TO_PAUSE = 3
-"""Failures in a row, over all endpoints, after which the provider is taken to be down for this key."""
+"""Failures in a row, over all endpoints, from which on the whole key waits, for ever longer: see `_pause_after`."""
 
 
 class Outcome(StrEnum):
@@ -106,24 +106,23 @@ def _believe_clock(asked_at: datetime) -> None:
 def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, error: Exception) -> Done:
     """Fail a unit that raised what nobody foresaw, so that it blocks nothing else and is tried again later.
 
-    One that could not even be claimed, for want of space say, puts its whole connection off: it would be due at once.
+    A key with which nothing else succeeds is set aside whole. A unit that could not even be claimed, for want of space
+    say, puts its whole connection off: it would be due at once.
     """
     claimed = Claim(connection.workspace_id, connection.provider_key_id, unit.claimed, owner)
-    reason = reason_of(error)
-    set_aside = ledger.put_off if is_unable(error) else ledger.fail
+    reason, now = checking.reason_of(error), utc_now()
     try:
         with product.database.workspace(connection.workspace_id, write=True) as session:
-            set_aside(session, claimed, reason, now=utc_now())
+            row = present(session, connection, lock=True)
+            if is_unable(error):
+                ledger.put_off(session, claimed, reason, now=now)
+            else:
+                ledger.fail(session, claimed, reason, now=now)
+                row.failures += 1
+                _pause_after(row, now)
     except LeaseLost:
         checking.postpone(product, connection, error)
     return Done(Outcome.FAILED, reason=reason)
-
-
-def reason_of(error: Exception) -> str:
-    """What to tell of an error that nobody foresaw."""
-    if is_unable(error):
-        return "What was read could not be stored, because the database failed. It is read again within minutes."
-    return f"Unexpected {type(error).__name__}; see the worker's log."
 
 
 def give_back(product: Product, connection: Connection, unit: Unit, *, owner: str) -> Done:
@@ -214,7 +213,13 @@ def _react(session: Session, row: ProviderKey, claimed: Claim, error: ProviderEr
         row.status, row.status_reason, row.next_due_at = KeyStatus.INVALID, _refused_later(row), None
     elif isinstance(error, RateLimited):
         row.retry_at = retry_at
-    elif isinstance(error, ProviderDown) and row.failures >= FAILURES_TO_PAUSE:
+    elif isinstance(error, ProviderDown):
+        _pause_after(row, now)
+
+
+def _pause_after(row: ProviderKey, now: datetime) -> None:
+    """Let the whole key wait when so much has failed in a row with it that asking for more would only fail again."""
+    if row.failures >= FAILURES_TO_PAUSE:
         row.retry_at = now + coverage.retry_in(row.failures - FAILURES_TO_PAUSE + 1)
 
 

@@ -101,7 +101,7 @@ def _card(session: Session, row: ProviderKey, passport: Passport | None, now: da
         label=row.label,
         last4=row.last4,
         status=KeyStatus(row.status),
-        reason=row.status_reason,
+        reason=row.status_reason if row.status != KeyStatus.VALID else _failing(session, row, now),
         checked_at=row.checked_at,
         paused=row.paused_at is not None,
         used=session.execute(used.limit(1)).first() is not None,
@@ -111,6 +111,15 @@ def _card(session: Session, row: ProviderKey, passport: Passport | None, now: da
         read_days=read_days,
         too_powerful=bool(passport and passport.excess),
     )
+
+
+def _failing(session: Session, row: ProviderKey, now: datetime) -> str | None:
+    """Why nothing is read for a moment with a key that works, by the newest day that failed; None when it is read."""
+    if row.retry_at is None or row.retry_at <= now:
+        return None
+    of_key = (LEDGER.c.workspace_id == row.workspace_id, LEDGER.c.provider_key_id == row.id)
+    failed = select(LEDGER.c.reason).where(*of_key, LEDGER.c.attempts > 0, LEDGER.c.reason.is_not(None))
+    return session.execute(failed.order_by(LEDGER.c.day.desc()).limit(1)).scalar()
 
 
 def _last_run(session: Session, workspace_id: int) -> LastRun | None:
