@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
 import tracker.ledger
@@ -220,6 +220,19 @@ def test_a_key_with_which_all_fails_is_set_aside_whole_with_its_reason_and_block
 
 def calls_of(ready: Installation, kind: str) -> int:
     return len([each for each in ready.server.requests if each.key_kind == kind])
+
+
+@pytest.mark.parametrize(("ahead", "asks"), [(DAY, False), (DAY + MINUTE, True)])
+def test_a_key_waits_a_day_at_most_whatever_a_wrong_clock_wrote(
+    new: Installation, ahead: timedelta, asks: bool
+) -> None:
+    """No Retry-After is believed for longer, and nothing of ours is put off for longer."""
+    with new.product.database.workspace(1, write=True) as session:
+        session.execute(update(reconcile.KEYS).where(reconcile.KEYS.c.workspace_id == 1).values(retry_at=NOW + ahead))
+
+    planned = reconcile.plan(new.product, Connection(1, 1), now=NOW)
+
+    assert bool(planned.units) is asks
 
 
 Limit = Callable[[Installation, Path], AbstractContextManager[None]]

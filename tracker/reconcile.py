@@ -89,7 +89,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
         passport_due = passports.is_due(session, row.workspace_id, connection.provider_key_id, now=now)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
-    waits = [at for at in (row.retry_at, paused_until) if at is not None and now < at <= now + coverage.LONGEST_WAIT]
+    waits = [at for at in (row.retry_at, paused_until) if at is not None and now < at <= now + coverage.LONGEST_RETRY]
     if waits:
         owed = reading.owed and row.status in READ_WITH
         waiting = Plan(owed=owed, leased=owed and max(waits) == paused_until, next_due_at=max(waits))
