@@ -5,6 +5,7 @@ The pictures lie under pytest's folder of temporary files and are nobody's truth
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,15 +16,19 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Locator, Page
 from playwright.sync_api import TimeoutError as TooLate
 
-RULES = {
+RULES: dict[str, object] = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
     "resultTypes": ["violations"],
     "preload": False,  # the style sheets are in the page
 }
 WIDE, NARROW, HIGH, HIGHEST = 1440, 390, 900, 4_000
 WIDTHS = (WIDE, NARROW)
-OF_WIDTH = {WIDE: RULES, NARROW: {**RULES, "rules": {"color-contrast": {"enabled": False}}}}
+COLOURS = "color-contrast"
+OF_WIDTH: dict[int, dict[str, object]] = {WIDE: RULES, NARROW: {**RULES, "rules": {COLOURS: {"enabled": False}}}}
 """Colours are the theme's and the same at any width; to look at each pair of them takes half of axe-core's time."""
+
+OF_COLOURS: dict[str, object] = {**RULES, "runOnly": {"type": "rule", "values": [COLOURS]}}
+"""All that another theme can change on a page that is otherwise the same, element by element."""
 
 GRAVE = {"serious", "critical"}
 
@@ -68,6 +73,14 @@ FITS = """() => {
 RESTS = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning"
   && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')"""
 
+# Every element that is there to be seen or heard, with what the rules other than that of colours go by.
+FORM = """() => {
+const HEARD = /^(role|type|tabindex|alt|title|aria-(?!labelledby|describedby|controls|owns).*)$/;
+return [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()).map((e) => {
+  const told = [...e.attributes].filter((a) => HEARD.test(a.name));
+  return [e.tagName, ...told.map((a) => `${a.name}=${a.value}`)].join(" ");
+}).join("\\n") }"""
+
 REACHES = """() => document.querySelector('[data-testid="stMain"]')?.scrollHeight ?? 0"""
 WEARS = """(colour) => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor === colour"""
 HELD = "(rules) => axe.run(rules).then((told) => told.violations)"
@@ -85,26 +98,31 @@ class Album:
     def look(self, page: Page, name: str, again: Callable[[], object] = lambda: None) -> None:
         """At the page as it stands, in both themes at both widths; `again` brings back what a redraw takes away."""
         rest(page)
-        self.told[name] = self._look(page, name)
+        forms: dict[int, str] = {}
+        self.told[name] = self._look(page, name, forms)
         self.theme = "light" if self.theme == "dark" else "dark"
         wear(page, self.theme)
         rest(page)
         again()
         rest(page)
-        self.told[name] += self._look(page, name)
+        self.told[name] += self._look(page, name, forms)
 
-    def _look(self, page: Page, name: str) -> list[str]:
+    def _look(self, page: Page, name: str, forms: dict[int, str]) -> list[str]:
+        """`forms` holds what the page was made of when it was held against all rules, by width."""
         found: list[str] = []
+        camera = page.context.new_cdp_session(page)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HIGH})
             with suppress(TooLate):  # a table follows the window a moment later; one that never does is told below
                 page.wait_for_function(FITS, timeout=3_000)
             page.set_viewport_size({"width": width, "height": max(HIGH, min(page.evaluate(REACHES), HIGHEST))})
-            found += [
-                f"{self.theme}, {width} px: {fault}" for fault in (*page.evaluate(SEEN), *_held_by_axe(page, width))
-            ]
-            page.screenshot(path=self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{self.theme}-{width}.png")
+            faults = (*page.evaluate(SEEN), *_held_by_axe(page, _rules(page, width, forms)))
+            found += [f"{self.theme}, {width} px: {fault}" for fault in faults]
+            taken = camera.send("Page.captureScreenshot", {"format": "png", "optimizeForSpeed": True})
+            file = self.folder / f"{re.sub('[^a-z0-9]+', '-', name.lower())}-{self.theme}-{width}.png"
+            file.write_bytes(base64.b64decode(taken["data"]))
             self.pictures += 1
+        camera.detach()
         page.set_viewport_size({"width": WIDE, "height": HIGH})
         return found
 
@@ -128,17 +146,28 @@ def wear(page: Page, theme: str) -> None:
     """Have the browser change its theme, and the page drawn anew: the server knows of it at its next run."""
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.wait_for_function(WEARS, arg=BACKGROUNDS[theme])
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 200)))")
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     page.evaluate("() => document.activeElement?.blur()")
     page.keyboard.press("r")
 
 
-def _held_by_axe(page: Page, width: int) -> list[str]:
+def _rules(page: Page, width: int, forms: dict[int, str]) -> dict[str, object] | None:
+    """What is left to hold against the page: of one that differs in its theme alone, the colours."""
+    form = page.evaluate(FORM)
+    known, forms[width] = forms.get(width), form
+    if form != known:
+        return OF_WIDTH[width]
+    return OF_COLOURS if width == WIDE else None
+
+
+def _held_by_axe(page: Page, rules: dict[str, object] | None) -> list[str]:
+    if rules is None:
+        return []
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE_SCRIPT)
     return [
         f"{fault['id']}: {node['html'][:200]} {node['failureSummary'][:200]}"
-        for fault in page.evaluate(HELD, OF_WIDTH[width])
+        for fault in page.evaluate(HELD, rules)
         if fault["impact"] in GRAVE
         for node in fault["nodes"]
         if NOT_OURS.get(fault["id"], "\0") not in node["html"]
