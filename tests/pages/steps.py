@@ -26,11 +26,11 @@ def sign_in(page: Page, email: str = EMAIL, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-def open_signed_in(page: Page, site: Site, path: str = "/") -> None:
-    """Open an address as the site's one account, its cookie safely in the browser."""
+def open_signed_in(page: Page, site: Site, path: str = "/", email: str = EMAIL) -> None:
+    """Open an address as an account of the site, its cookie safely in the browser."""
     page.goto(site.base_url + path)
     with page.expect_response("**/auth/session") as answer:
-        sign_in(page)
+        sign_in(page, email)
     assert answer.value.status == 204
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
