@@ -270,11 +270,11 @@ def _downloads(seen: Overview) -> None:
     st.link_button(
         f"These {len(seen.events)} as CSV",
         last_address(len(seen.events)),
-        type="tertiary",
         icon=":material/download:",
         disabled=not seen.events,
     )
-    with st.popover("A range as CSV", type="tertiary", icon=":material/date_range:"):
+    # No tertiary button: while it is open, Streamlit (1.67) draws its words too dark to be read on dark.
+    with st.popover("A range as CSV", icon=":material/date_range:"):
         first, last = _chosen_range(seen)
         days = _days(first, last, today=seen.cycle.today)
         for what, file in FILES.items():

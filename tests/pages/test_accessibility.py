@@ -5,6 +5,8 @@ And whoever has no mouse gets as far: from the way in to the first number.
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -63,7 +65,8 @@ def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page
 
 def test_no_page_has_a_serious_fault_with_a_year_to_show(own_site: Site, page: Page, album: Album) -> None:
     steps.open_signed_in(page, own_site, "/settings")
-    if own_site.command("keys", EMAIL, "--json").strip() == "[]":
+    rest(page)
+    if page.get_by_text("None yet.").count():
         steps.add_key(page, own_site.key)
     expect(page.get_by_text("Up to date")).to_be_visible(timeout=60_000)
     for each in PAGES:
@@ -78,18 +81,28 @@ def test_no_page_has_a_serious_fault_with_a_year_to_show(own_site: Site, page: P
     for name, (address, words) in VIEWS.items():
         page.goto(own_site.base_url + address)
         expect(page.get_by_text(words).first).to_be_visible()
-        album.look(page, name)
+        again = partial(AGAIN.get(name, rest), page)
+        again()
+        album.look(page, name, again)
     assert album.faults == {}
+
+
+def _open_downloads(page: Page) -> None:
+    if not page.get_by_role("link", name="The bill of").is_visible():
+        page.get_by_role("button", name="A range as CSV").click()
+    expect(page.get_by_role("link", name="The bill of")).to_be_visible()
 
 
 DRAWN = {"dashboard", "explore", "economics", "completeness", "reconciliation"}
 
 VIEWS = {
-    "dashboard by token class": ("/?m=Tokens&by=Token+class", "1–23 Nov by token class"),
+    "dashboard by token class, downloads open": ("/?m=Tokens&by=Token+class", "1–23 Nov by token class"),
     "explore by the hour": ("/explore?range=custom&from=2026-11-19&to=2026-11-20&grain=hour", "each hour"),
     "explore without a row": ("/explore?range=custom&from=2020-01-01&to=2020-01-05", "No usage"),
     "why this number": ("/prices?view=Why+this+number%3F&day=2026-11-20&model=gpt-5.4", "each priced by itself"),
 }
+
+AGAIN = {"dashboard by token class, downloads open": _open_downloads}
 
 
 def _refuse(page: Page) -> None:
