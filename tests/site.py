@@ -69,6 +69,9 @@ class Site:
         for name in list(self._running):
             self.stop(name)
 
+    def process_id(self, name: str) -> int:
+        return self._running[name].pid
+
     def product(self) -> Product:
         """The same installation in this process, to be closed by the caller."""
         return product.start(self.environ, role="owner")

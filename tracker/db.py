@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import lru_cache
 from threading import RLock
 from typing import Any, Literal, TypeVar
@@ -43,7 +44,7 @@ BUSY_TIMEOUT_MS = LOCK_TIMEOUT_MS = 10_000
 
 TRANSACTION_TRIES = 6
 POOL_WAIT_S = 10
-READ_ONLY = "25006"
+READ_ONLY, DISK_FULL = "25006", "53100"
 
 # Serialization failure, deadlock, a lock waited for too long, and a connection or server that went away: the whole
 # transaction may be repeated.
@@ -57,12 +58,27 @@ WAL_SAFE_FROM = (3, 51, 3)
 WAL_SAFE_BACKPORTS = frozenset({(3, 44, 6), (3, 50, 7)})
 
 
+class Refusal(StrEnum):
+    """Why nothing can be written though all can be read."""
+
+    READ_ONLY = "The database can only be read at the moment."
+    FULL = "The disk of the database is full, or fails."
+
+
+@dataclass
+class Writes:
+    """What became of a process's last attempt to write: None unless it was refused."""
+
+    refused: Refusal | None = None
+
+
 @dataclass(frozen=True)
 class Database:
-    """One engine and the role in which this process uses it."""
+    """One engine and the role in which this process uses it; `writes` tells whether it can be written at all."""
 
     engine: Engine
     role: ProcessRole
+    writes: Writes = field(default_factory=Writes, repr=False, compare=False)
     _turn: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     @contextmanager
@@ -98,6 +114,7 @@ class Database:
     def _transaction(self, info: dict[str, Any], *, write: bool) -> Iterator[Session]:
         bind = _bound(self.engine, write=write)
         with (
+            self._noting_refusals(write=write),
             self._in_turn(needed=write and self.engine.dialect.name == "sqlite"),
             _TenantSession(bind, info={**info, "role": self.role}, expire_on_commit=False) as session,
         ):
@@ -107,6 +124,22 @@ class Database:
             session.commit()
             if write:
                 reached("committed")
+
+    @contextmanager
+    def _noting_refusals(self, *, write: bool) -> Iterator[None]:
+        """Remember whether what was written was refused; the next attempt is then made on a new connection.
+
+        An old one would go on refusing when the disk has space again, or the standby has become the primary.
+        """
+        try:
+            yield
+        except DBAPIError as error:
+            if write and (refusal := refusal_of(error)):
+                self.writes.refused = refusal
+                self.engine.dispose()
+            raise
+        if write:
+            self.writes.refused = None
 
     @contextmanager
     def _in_turn(self, *, needed: bool) -> Iterator[None]:
@@ -194,12 +227,13 @@ def is_retryable(error: DBAPIError) -> bool:
     return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
 
 
-def is_read_only(error: Exception) -> bool:
-    """Whether the database refused to be written: a standby, a read-only transaction, a file nobody may write."""
+def refusal_of(error: Exception) -> Refusal | None:
+    """Why a write was refused: a standby, a read-only transaction, a file nobody may write; or want of space."""
     orig = getattr(error, "orig", None)
-    return getattr(orig, "sqlstate", None) == READ_ONLY or (
-        isinstance(orig, sqlite3.OperationalError) and "readonly" in str(orig)
-    )
+    state, code = getattr(orig, "sqlstate", None), getattr(orig, "sqlite_errorcode", 0) & 0xFF
+    if state == READ_ONLY or code == sqlite3.SQLITE_READONLY:
+        return Refusal.READ_ONLY
+    return Refusal.FULL if state == DISK_FULL or code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR} else None
 
 
 def is_unable(error: Exception) -> bool:
@@ -209,15 +243,15 @@ def is_unable(error: Exception) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     asked_wrongly = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
-    return is_read_only(error) or is_retryable(error) or (isinstance(error, OperationalError) and not asked_wrongly)
+    return bool(refusal_of(error)) or is_retryable(error) or (isinstance(error, OperationalError) and not asked_wrongly)
 
 
 def sentence_for(error: Exception) -> str | None:
     """What to tell a person whom the database cannot serve now, and what to do; None for any other error."""
     if isinstance(error, PoolTimeout):
         return "The database is busy with others. Nothing was changed; load the page again in a few seconds."
-    if is_read_only(error):
-        return "The database can only be read at the moment. Nothing was changed; try again later."
+    if refusal := refusal_of(error):
+        return f"{refusal} Nothing was changed; try again later."
     if is_unable(error):
         return "The database does not answer at the moment. Nothing is lost; load the page again in a minute."
     return None

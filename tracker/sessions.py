@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from tracker import tickets
-from tracker.db import Database, is_read_only
+from tracker.db import Database, is_unable, refusal_of
 from tracker.models import AuthSession, User, table_of
 from tracker.tickets import TOKEN_BYTES, Purpose, digest
 
@@ -127,9 +127,9 @@ def _note_use(database: Database, session_id: int, now: datetime) -> None:
         with database.exempt(write=True) as session:
             session.execute(update(SESSIONS).where(SESSIONS.c.id == session_id).values(last_used_at=now))
     except DBAPIError as error:
-        if not is_read_only(error):
+        if not is_unable(error):
             raise
-        log.warning("the use of a session cannot be noted: the database can only be read")
+        log.warning("the use of a session cannot be noted: %s", refusal_of(error) or "the database is busy")
 
 
 def end(database: Database, session_id: int, *, now: datetime) -> None:

@@ -8,8 +8,25 @@ import secrets
 import streamlit as st
 
 from tracker import db
+from tracker.db import Refusal
 
 log = logging.getLogger("pages")
+
+
+WAYS_OUT = {
+    Refusal.READ_ONLY: "The operator has to let the database's file, or its server, be written again.",
+    Refusal.FULL: "The operator has to make space on the disk of the database.",
+}
+
+
+def show_refusal(refusal: Refusal) -> None:
+    """Above every page while the database cannot be written: what still holds, and who mends it."""
+    st.warning(
+        "What is stored is shown and as true as before. Until this is mended nothing new is read from providers, and "
+        f"no change that you make here is kept. {WAYS_OUT[refusal]} This notice goes by itself.",
+        icon=":material/edit_off:",
+        title=refusal.removesuffix("."),
+    )
 
 
 def show_failure(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages import sign_in
 from pages.registry import PAGES, Page
-from pages.ui import brand, bridge, gate, social, text
+from pages.ui import brand, bridge, failures, gate, social, text
 from pages.ui.context import Context
 from pages.web.running import the_product
 from tracker import recovery
@@ -63,6 +63,8 @@ def _draw_signed_in(ctx: Context) -> None:
     brand.draw_logo()
     with st.sidebar:
         _account(ctx)
+    if refused := ctx.product.database.writes.refused:
+        failures.show_refusal(refused)
     chosen.run()
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from alembic import command
 from sqlalchemy import insert, select, text, update
@@ -25,7 +26,7 @@ from tests.installation import EMAIL, NOW, PASSWORD, ROOT
 from tests.postgres import PostgresServer
 from tests.tracker.builders import owned, two_workspaces
 from tracker import access, migrations, sessions
-from tracker.db import Database, open_database, sentence_for
+from tracker.db import Database, Refusal, Writes, open_database, refusal_of, sentence_for
 from tracker.models import Name, table_of
 
 NAMES = table_of(Name)
@@ -253,10 +254,22 @@ def test_where_nothing_can_be_written_people_read_on_and_are_told(url: str, post
     signed = sessions.check(database, begun.session_id, now=NOW + timedelta(minutes=5))
 
     assert signed is not None
+    assert database.writes.refused is Refusal.READ_ONLY, "what the pages' notice is drawn from"
     with pytest.raises(DBAPIError) as told:
         access.change_password(database, 1, PASSWORD + " of another kind")
     assert "only be read" in (sentence_for(told.value) or "")
+
+    postgres_server.execute(f'alter database "{make_url(url).database}" set default_transaction_read_only = off')
+    assert sessions.check(database, begun.session_id, now=NOW + timedelta(minutes=5))
+    assert database.writes == Writes()
     database.engine.dispose()
+
+
+def test_a_disk_without_space_is_known_by_the_servers_own_code() -> None:
+    full = DBAPIError("update", None, psycopg.errors.DiskFull("could not extend file"))
+
+    assert refusal_of(full) is Refusal.FULL
+    assert (sentence_for(full) or "").startswith("The disk of the database is full")
 
 
 def test_a_connection_that_cannot_be_made_is_told_without_an_address(url: str) -> None:
