@@ -29,6 +29,7 @@ from sqlmodel import Session
 from tracker.errors import BadConfiguration, TenancyError
 from tracker.models import TENANT_TABLES
 from tracker.points import reached
+from tracker.storage import journal_mode
 from tracker.tenancy import check_statement
 
 T = TypeVar("T")
@@ -52,10 +53,6 @@ READ_ONLY, DISK_FULL = "25006", "53100"
 RETRYABLE_SQLSTATES = frozenset(
     {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"}
 )
-
-# The WAL-reset corruption bug lives in every version before these (sqlite.org/changes.html, read 2026-11).
-WAL_SAFE_FROM = (3, 51, 3)
-WAL_SAFE_BACKPORTS = frozenset({(3, 44, 6), (3, 50, 7)})
 
 
 class Refusal(StrEnum):
@@ -99,15 +96,18 @@ class Database:
         with self._transaction({"crossing": why}, write=False) as session:
             yield session
 
-    def retrying(self, work: Callable[[], T]) -> T:
-        """`work()`, a whole transaction that may be repeated, again after a deadlock, a lock or a lost connection."""
+    def retrying(self, work: Callable[[], T], *, wait: Callable[[float], None] = time.sleep) -> T:
+        """`work()`, a whole transaction that may be repeated, again after a deadlock, a lock or a lost connection.
+
+        At most TRANSACTION_TRIES times: with the waits for locks about a minute in all. Then its error is raised.
+        """
         for attempt in range(1, TRANSACTION_TRIES):
             try:
                 return work()
             except DBAPIError as error:
                 if not is_retryable(error):
                     raise
-                time.sleep(0.02 * 2**attempt * (1 + secrets.randbelow(100) / 100))
+                wait(0.02 * 2**attempt * (1 + secrets.randbelow(100) / 100))
         return work()
 
     @contextmanager
@@ -273,11 +273,6 @@ def _open_sqlite(url: str) -> Engine:
 def _open_postgres(url: str, pool_size: int, pool_wait_s: float) -> Engine:
     # A pooled connection that the server closed meanwhile is replaced before use.
     return create_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=pool_wait_s, pool_pre_ping=True)
-
-
-def journal_mode(version: tuple[int, int, int]) -> str:
-    """WAL only where the library is free of the WAL-reset bug; otherwise the rollback journal."""
-    return "wal" if version >= WAL_SAFE_FROM or version in WAL_SAFE_BACKPORTS else "delete"
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,12 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from tracker.errors import BadConfiguration
+
+log = logging.getLogger(__name__)
+
+# The WAL-reset corruption bug lives in every version before these (sqlite.org/changes.html, read 2026-11).
+WAL_SAFE_FROM = (3, 51, 3)
+WAL_SAFE_BACKPORTS = frozenset({(3, 44, 6), (3, 50, 7)})
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
@@ -31,11 +38,21 @@ def file_of(url: str) -> Path | None:
     return Path(str(parsed.database))
 
 
-def check(url: str, *, mountinfo: Path = MOUNTS) -> None:
+def journal_mode(version: tuple[int, int, int]) -> str:
+    """WAL only where the library is free of the WAL-reset bug; otherwise the rollback journal."""
+    return "wal" if version >= WAL_SAFE_FROM or version in WAL_SAFE_BACKPORTS else "delete"
+
+
+def check(
+    url: str, *, mountinfo: Path = MOUNTS, version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]
+) -> None:
     """Raise BadConfiguration when the SQLite file is damaged or lies on a network share; other databases pass."""
     path = file_of(url)
     if path is None or not path.exists():
         return
+    if journal_mode(version) != "wal":
+        told = ".".join(map(str, version))
+        log.info("the rollback journal is used: SQLite %s can corrupt a database in its write-ahead log", told)
     if kind := network_share(path.resolve(), _mounts(mountinfo)):
         raise BadConfiguration(
             f"The database {path} lies on a network share ({kind}), where SQLite loses data when two processes write. "

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, text
+from sqlalchemy import event, inspect, text
+from sqlalchemy.exc import OperationalError
 
-from tracker import migrations
-from tracker.db import journal_mode, open_database
+from tracker import migrations, storage
+from tracker.db import TRANSACTION_TRIES, open_database
 from tracker.errors import BadConfiguration
 from tracker.models import EXEMPT, TENANT_TABLES
 
@@ -117,5 +121,36 @@ def test_a_file_is_copied_before_its_schema_changes(tmp_path: Path) -> None:
         ((3, 51, 3), "wal"),
     ],
 )
-def test_the_write_ahead_log_is_used_only_where_it_does_not_corrupt(version: tuple[int, int, int], mode: str) -> None:
-    assert journal_mode(version) == mode
+def test_the_write_ahead_log_is_used_only_where_it_does_not_corrupt_and_else_the_reason_is_logged(
+    version: tuple[int, int, int], mode: str, migrated_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    storage.check(f"sqlite:///{migrated_file}", version=version)
+
+    assert storage.journal_mode(version) == mode
+    told = [record.getMessage() for record in caplog.records if record.name == "tracker.storage"]
+    assert [f"SQLite {'.'.join(map(str, version))} can corrupt" in each for each in told] == [True] * (mode == "delete")
+
+
+def test_a_lock_is_waited_for_with_jitter_until_the_deadline(migrated_file: Path, tmp_path: Path) -> None:
+    shutil.copyfile(migrated_file, tmp_path / "tracker.db")
+    database, waits = open_database(f"sqlite:///{tmp_path / 'tracker.db'}", role="owner"), list[float]()
+    event.listen(database.engine, "connect", lambda connection, _: connection.execute("pragma busy_timeout=1"))
+
+    def work() -> None:
+        with database.exempt(write=True) as session:
+            session.execute(text("select 1"))
+            waits.append(0)  # not come to while somebody else writes
+
+    with closing(sqlite3.connect(tmp_path / "tracker.db", isolation_level=None)) as other:
+        other.execute("begin immediate")
+        with pytest.raises(OperationalError, match="locked"):
+            database.retrying(work, wait=waits.append)
+    told = list(waits)
+    database.retrying(work, wait=waits.append)
+    database.engine.dispose()
+
+    assert len(told) == TRANSACTION_TRIES - 1
+    assert all(0.02 * 2**n <= wait < 0.04 * 2**n for n, wait in enumerate(told, start=1))
+    assert waits == [*told, 0]
