@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from subprocess import Popen
+from typing import IO
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -83,6 +86,12 @@ def _load(page: Page, address: str, wanted: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def from_nothing(arguments: Sequence[str], environ: dict[str, str], streams: Sequence[IO[bytes]]) -> Popen[bytes]:
+    """A process as people start it, which tests spare themselves."""
+    given, out, err = streams
+    return Popen([sys.executable, "-m", *arguments], env=environ, stdin=given, stdout=out, stderr=err)
+
+
 @contextmanager
 def running(*, days: int, latency_s: float = LATENCY_S) -> Iterator[tuple[Page, Site]]:
     """A site of its own, and a page that looks at it."""
@@ -90,7 +99,7 @@ def running(*, days: int, latency_s: float = LATENCY_S) -> Iterator[tuple[Page, 
         folder = Path(name)
         browser: Browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         url = f"sqlite:///{folder / 'tracker.db'}"
-        with site.running(url, folder, latency_s=latency_s, days=days, keeps=days) as here:
+        with site.running(url, folder, latency_s=latency_s, days=days, keeps=days, start=from_nothing) as here:
             page = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}).new_page()
             page.set_default_timeout(PATIENCE_MS)
             expect.set_options(timeout=PATIENCE_MS)

@@ -1,7 +1,7 @@
-"""A process of the product as `python -m …` makes it, but forked from one that has imported the product already.
+"""A process of the product as `python -m …` makes it, but forked from one that has imported what it stands on.
 
-That spares each of them the second which importing takes. Arguments, settings, streams, signals and exit code are its
-own. What an interpreter does until then is seen where the whole product is started: `test_dev.py`, `site.py`.
+That spares each of them a second or two. Arguments, settings, streams, signals and exit code are its own. What an
+interpreter does until then is seen where a process starts from nothing: `test_dev.py`, `bench/`.
 """
 
 from __future__ import annotations
@@ -9,33 +9,37 @@ from __future__ import annotations
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.reduction import DupFd
+from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import IO, Any, BinaryIO, Self
 
+ROOT = Path(__file__).resolve().parents[1]
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["jobs.worker", "tracker.commands"])
+CONTEXT.set_forkserver_preload(["jobs.worker", "tracker.commands", "altair", "pandas", "streamlit.web.cli"])
+"""The worker, the commands, and what the pages stand on. The pages are loaded by each dashboard itself, as ever."""
 
 
-class Process:
-    """What subprocess.Popen is with three pipes, as far as tests use it. It ends with the tests at the latest."""
+class Forked:
+    """What of subprocess.Popen tests use. It ends with the tests at the latest."""
 
-    def __init__(self, arguments: Sequence[str], environ: dict[str, str]) -> None:
-        """`arguments` are a module and what it is given."""
-        given, self.stdin = _pipe()
-        self.stdout, out = _pipe()
-        self.stderr, err = _pipe()
-        theirs = (given, out, err)
-        handed = [Handed(stream) for stream in theirs]
+    def __init__(self, arguments: Sequence[str], environ: dict[str, str], streams: Sequence[IO[bytes]]) -> None:
+        """`arguments` are a module and what it is given; `streams` its input, output and error output."""
+        handed = [_Handed(stream) for stream in streams]
         self._process = CONTEXT.Process(target=_become, args=(arguments, environ, handed), daemon=True)
         self._process.start()
-        for stream in theirs:
-            stream.close()
+
+    @property
+    def pid(self) -> int:
+        pid = self._process.pid
+        assert pid is not None
+        return pid
 
     @property
     def returncode(self) -> int | Any:
@@ -54,8 +58,25 @@ class Process:
 
     def send_signal(self, number: int) -> None:
         """Nothing happens when it has ended."""
-        if self._process.pid and self.returncode is None:
-            os.kill(self._process.pid, number)
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+class Process(Forked):
+    """One with its streams in pipes."""
+
+    def __init__(self, arguments: Sequence[str], environ: dict[str, str]) -> None:
+        given, self.stdin = _pipe()
+        self.stdout, out = _pipe()
+        self.stderr, err = _pipe()
+        with given, out, err:
+            super().__init__(arguments, environ, (given, out, err))
 
     def communicate(self, given: bytes = b"", timeout: float | None = None) -> tuple[bytes, bytes]:
         """Give it that and wait for its end; both its outputs. It is killed when that takes longer (s)."""
@@ -66,7 +87,7 @@ class Process:
             try:
                 self.wait(timeout)
             except subprocess.TimeoutExpired:
-                self._process.kill()
+                self.kill()
                 raise
             out, err = (output.result() for output in outputs)
         return out, err
@@ -87,10 +108,10 @@ def _pipe() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(reading, "rb"), os.fdopen(writing, "wb")
 
 
-class Handed:
+class _Handed:
     """A stream on its way to the new process, where it arrives as a descriptor."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -108,6 +129,7 @@ def _become(arguments: Sequence[str], environ: dict[str, str], streams: Sequence
         os.dup2(stream, place)
         os.close(stream)
     sys.stdin = os.fdopen(0, encoding="utf-8")
+    os.chdir(ROOT)
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = [*arguments]

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import httpx
 
-from tests.installation import EMAIL, NOW, PASSWORD, ROOT
+from tests import quick
+from tests.installation import EMAIL, NOW, PASSWORD
 from tracker import access, product
 from tracker.product import Product
 from tracker.sandbox import SandboxServer, World
+
+Running = subprocess.Popen[bytes] | quick.Forked
+Start = Callable[[Sequence[str], dict[str, str], Sequence[IO[bytes]]], Running]
 
 START_S = 30.0
 STOP_S = 10.0
@@ -32,7 +36,8 @@ class Site:
     server: SandboxServer
     base_url: str
     log: Path
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    start: Start = quick.Forked
+    _running: dict[str, Running] = field(default_factory=dict)
     _answered_at: float = 0.0
 
     @property
@@ -78,31 +83,26 @@ class Site:
 
     def command(self, *arguments: str) -> str:
         """What `python -m tracker …` prints."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tracker", *arguments],
-            cwd=ROOT,
-            env={**os.environ, **self.environ},
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        return done.stdout
+        process = quick.Process(("tracker", *arguments), {**os.environ, **self.environ})
+        out, err = process.communicate()
+        assert process.returncode == 0, err.decode()
+        return out.decode()
 
     def _start(self, name: str, *module: str) -> None:
-        with self.log.open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                [sys.executable, "-m", *module],
-                cwd=ROOT,
-                env={**os.environ, **self.environ},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        with self.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            self._running[name] = self.start(module, {**os.environ, **self.environ}, (nothing, log, log))
 
 
 @contextmanager
 def running(
-    url: str, folder: Path, *, latency_s: float = 0.0, days: int = 62, keeps: int = 62, worker: bool = True
+    url: str,
+    folder: Path,
+    *,
+    latency_s: float = 0.0,
+    days: int = 62,
+    keeps: int = 62,
+    worker: bool = True,
+    start: Start = quick.Forked,
 ) -> Iterator[Site]:
     """A site with one account and no key yet, stopped at the end."""
     with SandboxServer(World(days=days, keeps=keeps, now=lambda: NOW), latency_s=latency_s) as server:
@@ -113,7 +113,7 @@ def running(
             "TRACKER_OPENAI_BASE_URL": server.base_url,
         }
         product.prepare(environ)
-        site = Site(environ, server, f"http://127.0.0.1:{free_port()}", folder / "site.log")
+        site = Site(environ, server, f"http://127.0.0.1:{free_port()}", folder / "site.log", start)
         owner = site.product()
         access.add_user(owner.database, EMAIL, PASSWORD)
         owner.close()
@@ -133,7 +133,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+def wait_for(address: str, process: Running) -> None:
     """Until the address answers; AssertionError when the process ends before, or time is up."""
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
