@@ -84,7 +84,7 @@ class _Client:
         self.body = body
 
     def get(self, _path: str, _params: object = (), *, read: Callable[[bytes], Any]) -> Answer:
-        return Answer(read(self.body), 0, None, "")
+        return Answer(read(self.body), 0, None)
 
 
 def normalised(body: bytes, endpoint: Endpoint = COMPLETIONS) -> tuple[UsageRecord, ...]:

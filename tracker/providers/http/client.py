@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 
 import httpx
@@ -60,12 +61,11 @@ Params = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Answer:
-    """A good answer: its JSON, its size in bytes, the provider's clock when it was given, and the body's SHA-256."""
+    """A good answer: its JSON, its size in bytes, and the provider's clock when it was given."""
 
     json: Json
     received_bytes: int
     served_at: datetime | None
-    sha256: str
 
 
 class CallLog(Protocol):
@@ -83,6 +83,11 @@ class _Received:
     status: int | None = None
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     body: bytes = b""
+
+    @property
+    def sha256(self) -> str:
+        """By which a body that was refused can be recognised."""
+        return hashlib.sha256(self.body).hexdigest()
 
     def header(self, name: str) -> str:
         return str(self.headers.get(name, "")).strip()
@@ -132,9 +137,9 @@ class ProviderClient:
             attempt, waited_s = attempt + 1, waited_s + wait_s
 
     def _check(self, path: str) -> None:
-        if not any(re.fullmatch(_pattern(allowed), path) for allowed in self.allowed):
+        if not _pattern(tuple(self.allowed)).fullmatch(path):
             raise ValueError(f"GET {path} is not on the list of what we ask {self.title} for")
-        if self.connection.loopback_only and not is_loopback(httpx.URL(self.base_url).host):
+        if self.connection.loopback_only and not is_loopback(_url(self.base_url, ()).host):
             raise BadConfiguration("While TRACKER_NOW is set, only addresses of this machine are called.")
 
     def _once(self, path: str, params: Params, read: Callable[[bytes], Json]) -> Answer:
@@ -158,17 +163,13 @@ class ProviderClient:
 
     def _receive(self, path: str, params: Params, *, into: _Received) -> str | None:
         """Fill `into` within the deadline; what the connection suffered from, None when nothing."""
-        client = self.connection.next()
-        request = client.build_request(
-            "GET",
-            self.base_url + path,
-            params=list(params),
-            headers={**_own_headers(), **self.headers(self.key)},
-            timeout=httpx.Timeout(self.limits.read_s, connect=self.limits.connect_s),
-        )
+        headers = {**_own_headers(), **self.headers(self.key)}
+        timeout = httpx.Timeout(self.limits.read_s, connect=self.limits.connect_s)
+        url = _url(self.base_url + path, tuple(params))
+        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": timeout.as_dict()})
         try:
             with within(self.limits.total_s):
-                response = client.send(request, stream=True)
+                response = self.connection.next().send(request, stream=True)
                 into.status, into.headers = response.status_code, response.headers
                 try:
                     self._read(response, into)
@@ -204,15 +205,16 @@ class ProviderClient:
         return self._accept(received, where, read)
 
     def _accept(self, received: _Received, where: str, read: Callable[[bytes], Json]) -> Answer:
-        sha256 = hashlib.sha256(received.body).hexdigest()
         if unusable := _unusable(received, self.limits):
-            raise PayloadChanged(f"{self.title} {unusable} ({where}).", body_sha256=sha256)
+            raise PayloadChanged(f"{self.title} {unusable} ({where}).", body_sha256=received.sha256)
         served_at = _date(received.header("date"))
         self._check_clock(served_at, where)
         value = read(received.body)
         if isinstance(value, dict) and value.get("error") is not None:
-            raise PayloadChanged(f"{self.title} answered with an error under status 200 ({where}).", body_sha256=sha256)
-        return Answer(value, len(received.body), served_at, sha256)
+            raise PayloadChanged(
+                f"{self.title} answered with an error under status 200 ({where}).", body_sha256=received.sha256
+            )
+        return Answer(value, len(received.body), served_at)
 
     def _check_clock(self, served_at: datetime | None, where: str) -> None:
         """Believe no answer while our clock is far off, unless it was moved on purpose (TRACKER_NOW)."""
@@ -231,8 +233,14 @@ class ProviderClient:
         return RateLimited(f"{self.title} asks us to wait ({where}).", retry_at=now + after, told_s=told)
 
 
+@lru_cache(maxsize=256)  # every key is asked for the same days, and the library takes its time over an address
+def _url(address: str, params: Params) -> httpx.URL:
+    return httpx.URL(address, params=list(params)) if params else httpx.URL(address)
+
+
 def _own_headers() -> dict[str, str]:
-    return {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+    own = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+    return {**own, "Connection": "keep-alive"}
 
 
 def _wanted_bytes(received: _Received, limits: Limits) -> int:
@@ -267,9 +275,11 @@ def _date(text: str) -> datetime | None:
     return http_date(text) if HTTP_DATE.fullmatch(text) else None
 
 
-def _pattern(allowed: str) -> str:
-    parts = re.split(r"\{\w+\}", allowed)
-    return SEGMENT.join(re.escape(part) for part in parts)
+@lru_cache(maxsize=64)
+def _pattern(allowed: Sequence[str]) -> re.Pattern[str]:
+    """Matches each of the paths, whatever segment stands for `{…}`."""
+    paths = (re.split(r"\{\w+\}", path) for path in allowed)
+    return re.compile("|".join(SEGMENT.join(re.escape(part) for part in parts) for parts in paths))
 
 
 def _trouble(error: httpx.HTTPError) -> str:
