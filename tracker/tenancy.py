@@ -26,11 +26,14 @@ Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 @dataclass(frozen=True)
 class Reading:
-    """What a statement says of tenancy: the tenant tables in it (aliases where given), and how each is tied."""
+    """What a statement says of tenancy: the tenant tables in it (aliases where given), and the values that tie them.
+
+    `loose` are those tied to no value, directly or through others.
+    """
 
     tables: frozenset[str]
-    values: tuple[tuple[str, BindParameter[Any]], ...]
-    links: tuple[frozenset[str], ...]
+    values: tuple[BindParameter[Any], ...]
+    loose: frozenset[str]
 
 
 # Statements made once at import are read once; those made for one execution leave with it.
@@ -50,7 +53,12 @@ def read(statement: Executable) -> Reading:
         _add(tables, node.table if isinstance(node, ColumnClause) else node)
         if isinstance(node, BinaryExpression) and node.operator is operators.eq:
             _tie(node.left, node.right, values, links)
-    found = _read[statement] = Reading(frozenset(tables), tuple(values), tuple(links))
+    tied = {table for table, _ in values}
+    if isinstance(statement, Insert):
+        tied |= {_name(statement.table), "excluded"}  # what ON CONFLICT calls the row, whose values are looked at
+    for _ in links:
+        tied.update(*(pair for pair in links if pair & tied))
+    found = _read[statement] = Reading(frozenset(tables), tuple(bind for _, bind in values), frozenset(tables - tied))
     return found
 
 
@@ -77,37 +85,33 @@ def check_statement(statement: Executable, parameters: Parameters, workspace_id:
         return
     if workspace_id is None:
         raise TenancyError(f"a statement on {', '.join(sorted(reading.tables))} outside any workspace")
-    tied: set[str] = set()
     if isinstance(statement, Insert):
         _check_insert(statement, parameters, workspace_id)
-        tied |= {_name(statement.table), "excluded"}  # what ON CONFLICT calls the row just checked
-    for table, bind in reading.values:
+    for bind in reading.values:
         _check_value(_value(bind, parameters), workspace_id)
-        tied.add(table)
-    for _ in reading.links:
-        tied.update(*(pair for pair in reading.links if pair & tied))
-    if loose := reading.tables - tied:
-        raise TenancyError(f"a statement on {', '.join(sorted(loose))} names no workspace")
+    if reading.loose:
+        raise TenancyError(f"a statement on {', '.join(sorted(reading.loose))} names no workspace")
 
 
 def _check_insert(statement: Insert, parameters: Parameters, workspace_id: int) -> None:
     if statement.select is not None:
         return  # its select is checked like any other
-    for row in _inserted_rows(statement, parameters):
-        _check_value(row.get(COLUMN), workspace_id)
+    for value in _inserted(statement, parameters):
+        _check_value(value, workspace_id)
 
 
-def _inserted_rows(statement: Insert, parameters: Parameters) -> Iterator[Mapping[str, Any]]:
-    fixed = {_key(column): value for column, value in (getattr(statement, "_values", None) or {}).items()}
+def _inserted(statement: Insert, parameters: Parameters) -> Iterator[Any]:
+    """The workspace of each row; None where it has none."""
     for rows in getattr(statement, "_multi_values", ()):
-        yield from ({_key(column): value for column, value in row.items()} for row in rows)
-    given = [parameters] if isinstance(parameters, Mapping) else list(parameters or [])
-    if fixed or given:
-        yield from ({**fixed, **row} for row in given or [{}]) if fixed else given
+        yield from (_workspace_in(row) for row in rows)
+    values = getattr(statement, "_values", None) or {}
+    fixed = _workspace_in(values)
+    given = [parameters] if isinstance(parameters, Mapping) else parameters or ([{}] if values else [])
+    yield from (row.get(COLUMN, fixed) for row in given)
 
 
-def _key(column: Any) -> str:
-    return str(getattr(column, "key", column))
+def _workspace_in(values: Mapping[Any, Any]) -> Any:
+    return next((value for column, value in values.items() if str(getattr(column, "key", column)) == COLUMN), None)
 
 
 def _check_value(value: Any, workspace_id: int) -> None:
