@@ -46,6 +46,7 @@ OF_NO_TENANT = {
         "check_reachable": "tells only whether the database answers",
         "upsert": "names the database's dialect",
     },
+    "new_rows": {"insert_new": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)"},
     "checking": dict.fromkeys(("check", "postpone", "read_names"), WORKERS_OWN),
     "fetching": dict.fromkeys(("give_back", "put_aside", "work"), WORKERS_OWN),
     "health": dict.fromkeys(("of_web", "of_worker", "schema_state"), "counts and times of the whole installation"),
@@ -55,7 +56,9 @@ OF_NO_TENANT = {
         "works under a claim, as above",
     ),
     "mail": {"deliver": "sends each letter to the address of whom it is for"},
-    "opened": dict.fromkeys(("open_key", "present", "set_status", "still_its_key"), WORKERS_OWN),
+    "opened": dict.fromkeys(
+        ("lock_its_key", "open_key", "present", "set_status", "still_its_key", "works_again"), WORKERS_OWN
+    ),
     "pauses": dict.fromkeys(
         ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"
     ),

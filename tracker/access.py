@@ -20,7 +20,7 @@ from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import AuthSession, Member, Role, User, Workspace, table_of
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-USERS, SESSIONS = table_of(User), table_of(AuthSession)
+USERS, SESSIONS, MEMBERS = table_of(User), table_of(AuthSession), table_of(Member)
 NOBODY = HASHER.hash(secrets.token_urlsafe())
 """A hash that fits no password: verified where there is no account."""
 
@@ -168,9 +168,9 @@ def has_enabled_member(session: Session, workspace_id: int) -> bool:
 
 
 ENABLED_MEMBER = (
-    select(col(User.id))
-    .join(Member, col(Member.user_id) == col(User.id))
-    .where(col(Member.workspace_id) == bindparam("of_workspace"), col(User.disabled_at).is_(None))
+    select(USERS.c.id)
+    .join_from(USERS, MEMBERS, MEMBERS.c.user_id == USERS.c.id)
+    .where(MEMBERS.c.workspace_id == bindparam("of_workspace"), USERS.c.disabled_at.is_(None))
     .limit(1)
 )
 

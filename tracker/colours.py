@@ -13,9 +13,9 @@ from decimal import Decimal
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from tracker.db import upsert
 from tracker.ledger import Claim
 from tracker.models import Colour, table_of
+from tracker.new_rows import insert_new
 from tracker.usage import Dimensions, UsageRecord
 
 COLOURS = table_of(Colour)
@@ -61,7 +61,7 @@ def allot(session: Session, claimed: Claim, stored: Iterable[tuple[UsageRecord, 
             {"workspace_id": claimed.workspace_id, "dimension": dimension, "name": name, "slot": slot}
             for dimension, name, slot in sorted(rows)
         ]
-        session.execute(upsert(session, COLOURS).on_conflict_do_nothing(), values)
+        insert_new(session, COLOURS, values)
 
 
 def chosen(known: Mapping[str, int], new: Sequence[str]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -121,3 +122,16 @@ class BasisCode(TypeDecorator[CostBasis]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> CostBasis | None:
         return None if value is None else self.NAMES[value]
+
+
+def processed(values: Sequence[Any], process: Callable[[Any], Any]) -> tuple[Any, ...]:
+    """What a column makes of the values, each made once: hours repeat. Amounts do not, so none is looked up."""
+    if any(isinstance(value, Decimal) for value in values):
+        return tuple(map(process, values))
+    made = {value: process(value) for value in set(values)}
+    return tuple(map(made.__getitem__, values))
+
+
+def array_text(numbers: Iterable[int | None]) -> str:
+    """Whole numbers as PostgreSQL spells an array."""
+    return "{" + ",".join(map(str, numbers)).replace("None", "NULL") + "}"

@@ -32,7 +32,7 @@ from tracker.errors import (
 from tracker.ingest import Stored
 from tracker.ledger import Claim
 from tracker.models import KeyStatus, ProviderKey
-from tracker.opened import Opened, Wait, ids, open_key, present, set_status, still_its_key
+from tracker.opened import Opened, Wait, ids, lock_its_key, open_key, present, set_status, still_its_key, works_again
 from tracker.points import reached
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -161,18 +161,18 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
     would each sum without the other's rows.
     """
     with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
-        row = still_its_key(session, opened)
+        mark = lock_its_key(session, opened)
         reached("connection locked for storing")
         stored = ingest.store(
             session,
             claimed,
             fetched,
-            endpoint=endpoint_of(row, claimed.unit),
-            provider=row.provider,
+            endpoint=endpoint_of(opened.row, claimed.unit),
+            provider=opened.row.provider,
             now=asked_at,
         )
-        if row.failures or row.retry_at:
-            row.failures, row.retry_at = 0, None
+        if mark.failures or mark.retry_at:
+            works_again(session, opened)
         reached("unit stored")
         opened.calls.flush(session)
     return stored

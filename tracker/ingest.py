@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -69,7 +69,8 @@ def store(
     told: Mapping[date, Sequence[UsageRecord | BilledCost]] = costs if endpoint.bills else usage
     held = ledger.hold(session, claimed)
     lacking = _by_day(fetched.set_aside, lambda row: row.day)
-    set_aside.replace(session, claimed, lacking, now=now)
+    if lacking or any(row.fetched_at for row in held.values()):  # nothing was set aside of what was never read
+        set_aside.replace(session, claimed, lacking, now=now)
     _keep_whole_days(session, claimed, held, lacking, now=now)
     _keep_untold_days(session, claimed, held, fetched.untold, now=now)
     digests = {day: _digest(told.get(day, ())) for day in held}
@@ -166,7 +167,26 @@ def _by_day(rows: Iterable[T], day_of: Callable[[T], date]) -> dict[date, list[T
 
 def _digest(rows: Iterable[UsageRecord | BilledCost]) -> bytes:
     """A hash of the day's rows whatever their order; equal hashes mean nothing has to be written."""
-    return hashlib.sha256("\n".join(sorted(map(repr, rows))).encode()).digest()
+    return hashlib.sha256("\n".join(sorted(_texts(rows))).encode()).digest()
+
+
+class _Texts(dict[Any, str]):
+    """The text of each value, made once: hours and dimensions repeat."""
+
+    def __missing__(self, value: object) -> str:
+        made = self[value] = repr(value)
+        return made
+
+
+def _texts(rows: Iterable[UsageRecord | BilledCost]) -> Iterator[str]:
+    """The rows as `repr` spells them, which the hashes of every ledger were made of."""
+    of = _Texts()
+    for row in rows:
+        if isinstance(row, UsageRecord):
+            start, dimensions, measures = of[row.bucket_start], of[row.dimensions], row.measures
+            yield f"UsageRecord(bucket_start={start}, dimensions={dimensions}, measures={measures!r})"
+        else:
+            yield repr(row)
 
 
 EMPTY = _digest(())

@@ -19,7 +19,7 @@ def to_nanos(usd: Decimal) -> int:
     """Whole nano-dollars, rounded half to even; ValueError for NaN, Infinity or beyond ±9.2 billion dollars."""
     if not usd.is_finite():
         raise ValueError(f"not an amount of money: {usd}")
-    nanos = int(_EXACT.multiply(usd, Decimal(NANOS_PER_USD)).to_integral_value(ROUND_HALF_EVEN))
+    nanos = int(_EXACT.multiply(usd, NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
     if abs(nanos) > MAX_NANOS:
         raise ValueError(f"an amount beyond ±{MAX_NANOS // NANOS_PER_USD} dollars: {usd}")
     return nanos

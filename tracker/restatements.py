@@ -73,10 +73,10 @@ def settles_after(
 ) -> timedelta:
     """How long the claimed endpoint's days change after their end, learned from the last months.
 
-    What was seen is not looked up when all the days are too old for it to matter.
+    What was seen is not looked up when all the days are too old or too young for it to matter.
     """
     settling = endpoint.settling
-    if all(now >= clock.day_end(day) + settling.most for day in days):
+    if not any(settling.least <= now - clock.day_end(day) < settling.most for day in days):
         return settling.least
     seen = lateness(session, claimed.workspace_id, since=now - coverage.LEARNED_FROM)
     return coverage.settles_after(settling, seen.get((claimed.provider_key_id, endpoint.name), ()))

@@ -9,10 +9,10 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
-from tracker.db import upsert
 from tracker.ledger import Claim
 from tracker.models import PriceVersion as PriceVersionRow
 from tracker.models import UsageSeries, table_of
+from tracker.new_rows import insert_new
 from tracker.pricing import PriceVersion
 from tracker.usage import DIMENSIONS, Dimensions
 
@@ -49,7 +49,7 @@ def series_ids(
             }
             for key in missing
         ]
-        session.execute(upsert(session, SERIES).on_conflict_do_nothing(), rows)
+        insert_new(session, SERIES, rows)
         known = _known_series(session, claimed)
     return {each: known[key] for key, each in wanted.items()}
 
@@ -86,7 +86,7 @@ def price_version_ids(session: Session, versions: Iterable[PriceVersion], *, now
             }
             for version in missing
         ]
-        session.execute(upsert(session, VERSIONS).on_conflict_do_nothing(), rows)
+        insert_new(session, VERSIONS, rows)
         known = _known_versions(session, wanted.values())
     return {version: known[key] for key, version in wanted.items()}
 

@@ -1,0 +1,22 @@
+"""Rows that are made where there are none yet: names, rates and what else repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Table
+from sqlmodel import Session
+
+from tracker.db import upsert_for
+
+
+def insert_new(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the rows of which there is none yet."""
+    session.execute(_inserting(session.get_bind().dialect.name, table), rows)
+
+
+@lru_cache(maxsize=32)  # a statement that is made anew costs several times its execution
+def _inserting(dialect: str, table: Table) -> Any:
+    return upsert_for(dialect, table).on_conflict_do_nothing()
