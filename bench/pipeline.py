@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
@@ -37,6 +38,7 @@ def _alone() -> dict[str, object]:
     """CPU of one unit at a time, beside the least that it could cost on SQLite."""
     with _installed(2 * WARM) as (ready, connections):
         _read(ready, connections[:WARM])
+        _settle()
         rest = iter(connections[WARM:])
         alone = spread(lambda: _unit(ready, next(rest)), times=60, watch=time.thread_time)
         if ready.database.engine.dialect.name != "sqlite":
@@ -50,6 +52,7 @@ def _alone() -> dict[str, object]:
 def measured(count: int) -> dict[str, object]:
     with _installed(count + WARM) as (ready, connections):
         _read(ready, connections[:WARM])
+        _settle()
         before = resident_mb()
         with stretch() as took:
             _read(ready, connections[WARM:])
@@ -85,6 +88,12 @@ def _installed(count: int) -> Iterator[tuple[Product, list[Connection]]]:
         yield ready, keys.add(ready, count, now=bulk.NOW)
         ready.close()
         clock.start_at(None)
+
+
+def _settle() -> None:
+    """As the worker does once it has begun."""
+    gc.collect()
+    gc.freeze()
 
 
 def _read(ready: Product, connections: list[Connection]) -> None:
