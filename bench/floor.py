@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
+import psycopg
 from sqlalchemy import event
 
 from bench.measure import spread
@@ -38,6 +39,28 @@ def heard(database: Database) -> Iterator[list[Statement]]:
         event.remove(database.engine, "before_cursor_execute", hear)
 
 
+def bare_ms(database: Database, statements: list[Statement]) -> dict[str, float]:
+    """Milliseconds of a transaction's statements through the bare driver; they are taken back each time."""
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database), isolation_level=None)) as raw:
+            return spread(lambda: _again(raw, statements, "BEGIN IMMEDIATE"), times=25)
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        return spread(lambda: _again(connection, statements, "BEGIN"), times=25)
+
+
+def _again(connection: Any, statements: list[Statement], begin: str) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(begin)
+        for statement, parameters, many in statements:
+            if not statement.startswith("BEGIN"):
+                (cursor.executemany if many else cursor.execute)(statement, parameters)
+                if cursor.description:
+                    cursor.fetchall()
+        cursor.execute("ROLLBACK")
+
+
 def copied(file: str) -> sqlite3.Connection:
     """The database as it is now, in memory: what the disk takes is not counted."""
     kept = sqlite3.connect(":memory:", isolation_level=None)
@@ -48,18 +71,14 @@ def copied(file: str) -> sqlite3.Connection:
 
 def of(before: sqlite3.Connection, statements: list[Statement], address: str) -> dict[str, object]:
     """CPU milliseconds of a unit's parts; its statements are taken back each time, so that they can run again."""
-    asked = [each for each in statements if not each[0].startswith("BEGIN")]
     body = answer().split(b"\r\n\r\n", 1)[1]
 
     def store() -> None:
-        before.execute("BEGIN IMMEDIATE")
-        for statement, parameters, many in asked:
-            (before.executemany if many else before.execute)(statement, parameters).fetchall()
-        before.execute("ROLLBACK")
+        _again(before, statements, "BEGIN IMMEDIATE")
 
     with httpx.Client() as client:
         return {
-            "statements": len(asked),
+            "statements": sum(not each[0].startswith("BEGIN") for each in statements),
             "statements_ms": spread(store, times=25, watch=time.thread_time),
             "get_ms": spread(lambda: client.get(f"{address}/organization/usage/completions"), watch=time.thread_time),
             "json_loads_ms": spread(lambda: json.loads(body), times=25, watch=time.thread_time),

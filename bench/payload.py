@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from bench import bulk
 from bench.measure import spread
 from tracker import clock
@@ -28,7 +30,7 @@ def run() -> dict[str, object]:
     """Microseconds for one answer, in all and by step."""
     body = json.dumps(page(DAY, rows=ROWS)).encode()
     read = openai_typed.reader(FAMILIES[COMPLETIONS.name], width_s=COMPLETIONS.width_s, until=NOW)
-    records = normalised(body)
+    records, decode = normalised(body), msgspec.json.decode
     assert len(records) == ROWS
     assert isinstance(read(body)["data"][0], openai_typed.SoundBucket)
     return {
@@ -38,6 +40,7 @@ def run() -> dict[str, object]:
         "read_us": _us(lambda: read(body)),
         "normalise_us": _us(lambda: normalised(body)),
         "price_us": _us(lambda: priced(records)),
+        "decode_us": _us(lambda: decode(body)),
         "json_loads_us": _us(lambda: json.loads(body)),
         "careful_us": _us(lambda: careful(body)),
     }

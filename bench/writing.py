@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from typing import Any
 import psycopg
 from sqlalchemy import insert
 
-from bench import bulk, payload
+from bench import bulk, floor, payload
 from bench.measure import of_runs
 from bench.payload import COMPLETIONS, DAY, ROWS
 from tracker import clock, ingest, ledger, migrations, rollup
 from tracker.coverage import Unit
 from tracker.db import Database, open_database
+from tracker.ledger import Claim
 from tracker.models import ProviderKey, Workspace, table_of
 from tracker.pricing import price
 from tracker.providers.base import Fetched
@@ -66,7 +67,7 @@ def _prepared(url: str) -> Iterator[Database]:
     """A workspace and a connection for each key."""
     migrations.upgrade(url)
     database = open_database(url, role="worker")
-    numbers = range(1, KEYS + 2)
+    numbers = range(1, KEYS + 3)
     with database.engine.begin() as connection:
         connection.execute(
             insert(table_of(Workspace)), [{"id": n, "name": str(n), "created_at": bulk.NOW} for n in numbers]
@@ -100,11 +101,27 @@ def _by_key(database: Database) -> dict[str, Any]:
     counted, of_rollup = runs[20:], spent[20:]
     return {
         "ms_a_key": of_runs([seconds * 1_000 for seconds in counted]),
+        "floor_ms_a_key": _floor_ms(database, KEYS + 2, fetched),
         "rows_per_s": round(ROWS * len(counted) / sum(counted)),
         "keys_per_s": round(len(counted) / sum(counted)),
         "rollup_share": round(sum(of_rollup) / sum(counted), 3),
         "pricing_share": round(_pricing_s(fetched) * len(counted) / sum(counted), 3),
     }
+
+
+class _TakenBackError(Exception):
+    """Ends a transaction without a trace."""
+
+
+def _floor_ms(database: Database, number: int, fetched: Fetched) -> dict[str, float]:
+    """What the statements of one such transaction take through the bare driver, with nothing of ours between."""
+    with floor.heard(database) as statements, suppress(_TakenBackError):
+        claimed = _claimed(database, number, DAY, DAY + clock.DAY)
+        statements.clear()
+        with database.workspace(number, write=True) as session:
+            ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=bulk.NOW)
+            raise _TakenBackError
+    return floor.bare_ms(database, statements)
 
 
 def _pricing_s(fetched: Fetched) -> float:
@@ -116,13 +133,17 @@ def _pricing_s(fetched: Fetched) -> float:
 
 
 def _store(database: Database, number: int, fetched: Fetched, start: date, end: date) -> float:
-    unit = Unit("completions", start, end, (0,) * (end - start).days)
-    with database.workspace(number, write=True) as session:
-        claimed = ledger.claim(session, number, number, unit, owner="bench", now=bulk.NOW)
+    claimed = _claimed(database, number, start, end)
     began = time.perf_counter()
     with database.workspace(number, write=True) as session:
         ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=bulk.NOW)
     return time.perf_counter() - began
+
+
+def _claimed(database: Database, number: int, start: date, end: date) -> Claim:
+    unit = Unit("completions", start, end, (0,) * (end - start).days)
+    with database.workspace(number, write=True) as session:
+        return ledger.claim(session, number, number, unit, owner="bench", now=bulk.NOW)
 
 
 def _in_bulk(database: Database) -> tuple[int, float]:
