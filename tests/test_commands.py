@@ -199,7 +199,39 @@ def test_rotating_the_keys_gives_a_receipt_and_keeps_them_usable(ready: Installa
 def test_unread_fields_are_listed(ready: Installation) -> None:
     code, out, err = run(ready, "unknown-fields", EMAIL, "1")
 
-    assert (code, out, err) == (0, "", "")
+    assert (code, out, err) == (0, "", "Every field that OpenAI tells of 2026-11-22 is read.\n")
+
+
+DAYS = ("--from", "2026-11-20", "--to", "2026-11-23")
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["keys"], "has no key yet"),
+        (["usage", *DAYS], "No usage is stored from 2026-11-20 to before 2026-11-23."),
+        (["coverage"], "No day was read yet"),
+        (["reconcile", *DAYS], "Nothing was used or billed from 2026-11-20 to before 2026-11-23."),
+        (["price"], "No price is agreed"),
+        (["explain", "--day", "2026-11-20", "--model", "gpt-5.4"], "No usage of gpt-5.4 is stored of 2026-11-20."),
+        (["explain", "--day", "2026-11-20", "--model", ""], "No usage without a model is stored of 2026-11-20."),
+        (["reprice", *DAYS], "Nothing would change"),
+        (["reprice", *DAYS, "--apply"], "Nothing differs from 2026-11-20 to before 2026-11-23."),
+        (["calls"], "No call was made yet."),
+        (["restatements", *DAYS], "No finished day from 2026-11-20 to before 2026-11-23 was told differently later."),
+    ],
+)
+def test_that_there_is_nothing_is_told_in_a_sentence(ready: Installation, command: list[str], sentence: str) -> None:
+    run(ready, "add-user", "newcomer@example.com", given="a long enough password\n")
+    name, *rest = command
+
+    code, out, err = run(ready, name, "newcomer@example.com", *rest)
+
+    assert (code, out) == (0, "")
+    assert sentence in err
+    code, out, err = run(ready, name, "newcomer@example.com", *rest, "--json")
+    assert (code, json.loads(out)) == (0, [])
+    assert sentence not in err
 
 
 def test_a_reader_that_has_enough_is_no_error(ready: Installation) -> None:

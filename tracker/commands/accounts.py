@@ -88,7 +88,7 @@ def keys(options: Namespace, environ: Environ) -> int:
             select(ProviderKey).where(col(ProviderKey.workspace_id) == workspace_id).order_by(col(ProviderKey.id))
         )
         rows = [_key_fields(row) for row in session.execute(statement).scalars()]
-    print_rows(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json, otherwise=f"{options.email} has no key yet: add-key stores one.")
     return 0
 
 

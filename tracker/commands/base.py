@@ -61,12 +61,17 @@ def secret(what: str) -> str:
     return line
 
 
-def print_rows(rows: list[dict[str, object]], *, as_json: bool, single: bool = False) -> None:
+def print_rows(
+    rows: list[dict[str, object]], *, as_json: bool, single: bool = False, otherwise: str = "Nothing to tell."
+) -> None:
+    """Rows as a table, or as JSON. To a person, no row at all is told in a sentence on standard error."""
     if as_json:
         print(json.dumps(rows[0] if single else rows, default=_text, ensure_ascii=False))
         return
-    if rows:
-        print("\t".join(rows[0]))
+    if not rows:
+        print(otherwise, file=sys.stderr)
+        return
+    print("\t".join(rows[0]))
     for row in rows:
         print("\t".join("" if value is None else _shown(value) for value in row.values()))
 

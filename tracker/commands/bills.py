@@ -27,7 +27,8 @@ def write_reconciliation(options: Namespace, environ: Environ) -> int:
         labels = queries.key_labels(session, workspace_id)
         rows = read.reconciled(session, workspace_id, options.start, options.end)
         tell_unpriced(session, workspace_id, options.start, options.end)
-        print_rows([_fields(row, labels) for row in rows], as_json=options.json)
+        none = f"Nothing was used or billed from {options.start} to before {options.end}."
+        print_rows([_fields(row, labels) for row in rows], as_json=options.json, otherwise=none)
         tell_truth(session, workspace_id, options.start, options.end)
     return 0
 

@@ -24,7 +24,7 @@ def write_calls(options: Namespace, environ: Environ) -> int:
     """Print every call made with the workspace's keys, or with one of them."""
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         rows = [asdict(call) for call in calls.made(session, workspace_id, provider_key_id=options.key)]
-    print_rows(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json, otherwise="No call was made yet.")
     return 0
 
 
@@ -33,7 +33,8 @@ def write_restatements(options: Namespace, environ: Environ) -> int:
     start, end = checked_period(options)
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
         rows = [_fields(each) for each in restatements.read(session, workspace_id, start, end)]
-    print_rows(rows, as_json=options.json)
+    none = f"No finished day from {start} to before {end} was told differently later."
+    print_rows(rows, as_json=options.json, otherwise=none)
     return 0
 
 

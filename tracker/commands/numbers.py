@@ -38,7 +38,8 @@ def usage(options: Namespace, environ: Environ) -> int:
         labels = queries.key_labels(session, workspace_id)
         rows = [_usage_fields(row, labels) for row in queries.usage(session, workspace_id, question)]
         tell_unpriced(session, workspace_id, question.start, question.end)
-        print_rows(rows, as_json=options.json)
+        none = f"No usage is stored from {options.start} to before {options.end}."
+        print_rows(rows, as_json=options.json, otherwise=none)
         tell_truth(session, workspace_id, options.start, options.end)
     return 0
 
@@ -60,7 +61,7 @@ def coverage(options: Namespace, environ: Environ) -> int:
             for endpoint, days in ledger.read(session, workspace_id, key_id).items()
             for fields in report.coverage_fields(days)
         ]
-    print_rows(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json, otherwise="No day was read yet: the worker reads once a key is stored.")
     return 0
 
 

@@ -42,7 +42,7 @@ def price(options: Namespace, environ: Environ) -> int:
             if options.end is not None:
                 workspace_prices.end(session, workspace_id, options.end, on=options.on, by=OPERATOR)
             rows = [_price_fields(each) for each in workspace_prices.every(session, workspace_id).prices]
-    print_rows(rows, as_json=options.json)
+    print_rows(rows, as_json=options.json, otherwise="No price is agreed: what has a price has the public list's.")
     return 0
 
 
@@ -74,7 +74,9 @@ def explain(options: Namespace, environ: Environ) -> int:
     if options.json:
         print_rows([_group_fields(group) for group in groups], as_json=True)
     else:
-        print_rows([_line_fields(group, part) for group in groups for part in group.parts or (None,)], as_json=False)
+        lines = [_line_fields(group, part) for group in groups for part in group.parts or (None,)]
+        what = f"of {options.model}" if options.model else "without a model"
+        print_rows(lines, as_json=False, otherwise=f"No usage {what} is stored of {options.day}.")
     return 0
 
 
@@ -130,11 +132,13 @@ def reprice(options: Namespace, environ: Environ) -> int:
         start, end = checked_period(options)
         if options.apply:
             applied = repricing.apply(ready.database, workspace_id, start, end, by=OPERATOR)
-            print_rows([] if applied is None else [_done_fields(applied)], as_json=options.json)
+            rows = [] if applied is None else [_done_fields(applied)]
+            print_rows(rows, as_json=options.json, otherwise=f"Nothing differs from {start} to before {end}.")
             return 0
         with ready.database.workspace(workspace_id) as session:
             plan = repricing.plan(session, workspace_id, start, end)
-    print_rows(_plan_rows(plan), as_json=options.json)
+    none = f"Nothing would change: each of {plan.rows:,} rows costs what it would cost if priced today."
+    print_rows(_plan_rows(plan), as_json=options.json, otherwise=none)
     return 0
 
 

@@ -29,15 +29,18 @@ def unknown_fields(options: Namespace, environ: Environ) -> int:
         calls = RecordedCalls(ready.database, workspace_id, options.key)
         provider = provider_named(row.provider)
         client = connections.client(ready, row.provider, key, calls=calls, limits=connections.CHECK_LIMITS)
-        now = utc_now()
+        now, found = utc_now(), 0
         try:
             for endpoint in provider.endpoints:
                 fetched = provider.fetch(client, endpoint, now.date() - DAY, now.date(), now=now)
+                found += len(fetched.unknown_fields)
                 for name, count in sorted(fetched.unknown_fields.items()):
                     print(f"{endpoint.name}\t{name}\t{count}")
         finally:
             with ready.database.workspace(workspace_id, write=True) as session:
                 calls.flush(session)
+    if not found:
+        print(f"Every field that {provider.title} tells of {now.date() - DAY} is read.", file=sys.stderr)
     return 0
 
 
