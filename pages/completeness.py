@@ -41,6 +41,7 @@ def render(ctx: Context) -> None:
         notices.to_settings("Connect a key", icon=":material/key:", main=True)
         return
     st.markdown(notices.line_of_truth(seen))
+    st.caption(found.next_reading)
     for of_key in found.keys:
         with st.container(border=True, gap="small"):
             with st.container(horizontal=True, vertical_alignment="center"):

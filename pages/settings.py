@@ -81,7 +81,8 @@ def _under_way(card: KeyCard) -> bool:
 
 def _worker(standing: Standing) -> None:
     """The worker in one line, and a clear word when there is none."""
-    st.markdown(" · ".join([_last_run(standing.last_run, standing), _next_run(standing), _life(standing)]))
+    st.markdown(" · ".join([_last_run(standing.last_run, standing), _life(standing)]))
+    st.caption(standing.next_reading)
     if not standing.workers:
         seen = f"The last sign of one was at {_instant(standing.seen_at, standing)}. " if standing.seen_at else ""
         st.warning(
@@ -101,10 +102,6 @@ def _last_run(run: LastRun | None, standing: Standing) -> str:
     return (
         f"{when}, {text.several(run.units_done, 'read')}, none failed" if run.units_done else f"{when}, nothing was due"
     )
-
-
-def _next_run(standing: Standing) -> str:
-    return f"next run **{_instant(standing.next_run_at, standing)}**" if standing.next_run_at else "no next run"
 
 
 def _life(standing: Standing) -> str:

@@ -17,10 +17,12 @@ from tracker import clock, coverage, restatements, set_aside
 from tracker.coverage import LedgerDay
 from tracker.models import BilledCostRow, Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.overview import days as days_of
+from tracker.overview import next_reading
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint
 from tracker.restatements import Restated
+from tracker.runs import living_workers
 from tracker.set_aside import Aside
 
 LEDGER, BILLED, KEYS = table_of(Coverage), table_of(BilledCostRow), table_of(ProviderKey)
@@ -116,6 +118,7 @@ class Calendar:
     restated: tuple[Restated, ...]
     aside: tuple[Aside, ...]
     undivided: tuple[Undivided, ...]
+    next_reading: str
 
 
 def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Calendar:
@@ -129,6 +132,8 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         aside = set_aside.read(session, workspace_id, start, end)
         undivided = _undivided(session, workspace_id, start, end)
         late = restatements.lateness(session, workspace_id, since=now - coverage.LEARNED_FROM)
+    with product.database.exempt() as session:
+        alive = living_workers(session, now=now)
     hour = product.settings.fetch_hour_utc
     calendars = tuple(
         replace(
@@ -139,7 +144,14 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     )
     gaps = [gap for calendar in calendars if calendar.read for gap in gaps_of(calendar)]
     return Calendar(
-        start, end, calendars, tuple(sorted(gaps, key=_by_gravity)), tuple(restated), tuple(aside), undivided
+        start,
+        end,
+        calendars,
+        tuple(sorted(gaps, key=_by_gravity)),
+        tuple(restated),
+        tuple(aside),
+        undivided,
+        next_reading.sentence(keys, workers=alive, fetch_hour=hour, now=now),
     )
 
 

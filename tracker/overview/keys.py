@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from tracker import passports
 from tracker.models import Coverage, DailyUsage, FetchRun, KeyStatus, ProviderKey, Worker, table_of
-from tracker.overview import days
+from tracker.overview import days, next_reading
 from tracker.overview.days import Progress
 from tracker.passports import Passport
 from tracker.product import Product
@@ -52,14 +52,14 @@ class LastRun:
 
 @dataclass(frozen=True)
 class Standing:
-    """The workspace's connections, and what the worker last did and does next."""
+    """The workspace's connections, and what the worker last did and does next (a sentence)."""
 
     now: datetime
     keys: tuple[KeyCard, ...]
     last_run: LastRun | None
     workers: int
     seen_at: datetime | None
-    next_run_at: datetime | None
+    next_reading: str
 
 
 def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
@@ -74,7 +74,10 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
             .order_by(col(ProviderKey.id))
         )
         known = passports.every(session, workspace_id)
-        keys = tuple(_card(session, row, known.get(row.id or 0), now) for row in rows.scalars())
+        found = rows.scalars().all()
+        keys = tuple(_card(session, row, known.get(row.id or 0), now) for row in found)
+        hour = product.settings.fetch_hour_utc
+        then = next_reading.sentence(found, workers=alive, fetch_hour=hour, now=now)
         last = _last_run(session, workspace_id)
     return Standing(
         now=now,
@@ -82,7 +85,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
         last_run=last,
         workers=alive,
         seen_at=newest.seen_at if newest else None,
-        next_run_at=newest.next_run_at if newest and alive else None,
+        next_reading=then,
     )
 
 
