@@ -46,7 +46,7 @@ def draw(ctx: Context, end: date) -> None:
 
 
 def _row(ctx: Context, each: Proposal, place: int, today: date) -> None:
-    finding = f"{each.finding.value}: {text.quoted(rates.said(each.price))}{_known(each)}"
+    finding = f"{each.finding.value}: {text.quoted(rates.read_off(each.price, each.kept))}{_known(each)}"
     days = text.day_range(each.days[0], each.days[-1], today=today)
     evidence = f"{text.money(each.billed)} billed on {text.several(len(each.days), 'day')}, {days}"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -121,7 +121,8 @@ def _ask(ctx: Context, each: Proposal, today: date) -> None:
     @st.dialog(f"Use the price of {_name(each)} on your bill?")
     def form() -> None:
         gate.recheck(ctx)
-        st.markdown(text.dollars(f"**{text.quoted(rates.model(each.price))}**: {text.quoted(rates.said(each.price))}"))
+        said = text.quoted(rates.read_off(each.price, each.kept))
+        st.markdown(text.dollars(f"**{text.quoted(rates.model(each.price))}**: {said}"))
         with st.form("implied", border=False):
             first = st.date_input("From (UTC day)", each.price.effective_from, format="YYYY-MM-DD")
             st.caption(
@@ -137,7 +138,11 @@ def _ask(ctx: Context, each: Proposal, today: date) -> None:
 
 def _note(each: Proposal, today: date) -> str:
     days = text.day_range(each.days[0], each.days[-1], today=today)
-    return f"Read off the bill of {text.several(len(each.days), 'day')}, {days} {each.days[-1].year}"
+    bill = f"read off the bill of {text.several(len(each.days), 'day')}, {days} {each.days[-1].year}"
+    if not each.kept:
+        return f"R{bill[1:]}"
+    read = [name for name in each.price.rates if name not in each.kept]
+    return f"{rates.names(read).capitalize()} {bill}; as agreed before: {rates.names(each.kept)}"
 
 
 def _use(ctx: Context, price: OwnPrice) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -60,8 +61,26 @@ def said(price: OwnPrice) -> str:
     """What an agreed price says about money."""
     if price.factor is not None:
         return f"{_plain(price.factor)} × list price{_off(price.percent_off)}"
-    tokens = [rate(name, price.rates[name]) for name in CLASSES if name in price.rates]
-    ones = [rate(name, usd) for name, usd in sorted(price.rates.items()) if name not in CLASSES]
+    return listed(price.rates)
+
+
+def read_off(price: OwnPrice, kept: Mapping[str, Decimal]) -> str:
+    """The same of a price read off a bill, of which some rates are only kept from an earlier one."""
+    if not kept:
+        return said(price)
+    read = listed({name: rate for name, rate in price.rates.items() if name not in kept})
+    return f"{read}, read off the bill; kept as agreed before: {listed(kept)}"
+
+
+def names(rates: Iterable[str]) -> str:
+    """Such as "input, cached input, an image"."""
+    return ", ".join(WORDS.get(name, ONE.get(name, name)) for name in rates)
+
+
+def listed(rates: Mapping[str, Decimal]) -> str:
+    """Each rate in words, those of tokens first."""
+    tokens = [rate(name, rates[name]) for name in CLASSES if name in rates]
+    ones = [rate(name, usd) for name, usd in sorted(rates.items()) if name not in CLASSES]
     return "; ".join(part for part in (_joined(tokens), *ones) if part)
 
 

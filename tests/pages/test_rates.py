@@ -76,3 +76,14 @@ def test_a_line_of_the_arithmetic_has_its_rate_by_the_million_tokens_or_for_one(
 def test_the_arithmetic_of_a_number_has_an_address() -> None:
     assert address(DAY, "a/b&c") == "/prices?view=Why+this+number%3F&day=2026-11-01&model=a%2Fb%26c"
     assert address(DAY, None).endswith("model=%28no+model%29")
+
+
+def test_a_price_read_off_a_bill_tells_what_of_it_was_only_kept() -> None:
+    price = replace(PRICE, rates={"output_tokens": Decimal(9), "images": Decimal("0.04"), "input_tokens": Decimal(2)})
+
+    assert rates.read_off(price, {}) == rates.said(price)
+    assert rates.read_off(price, {"input_tokens": Decimal(2)}) == (
+        "output $9.00 a million tokens; $0.04 an image, read off the bill; "
+        "kept as agreed before: input $2.00 a million tokens"
+    )
+    assert rates.names(price.rates) == "output, an image, input"

@@ -36,6 +36,12 @@ class Proposal:
     agreed: OwnPrice | None = None
 
     @property
+    def kept(self) -> Mapping[str, Decimal]:
+        """The rates of the price that no line of the evidence tells: they stay as they were agreed before."""
+        told = {rate_name(each.item) for each in self.evidence}
+        return {name: rate for name, rate in self.price.rates.items() if name not in told}
+
+    @property
     def days(self) -> tuple[date, ...]:
         """The days of the evidence, first to last."""
         return tuple(sorted({each.day for each in self.evidence}))

@@ -120,6 +120,7 @@ def test_another_rate_than_agreed_keeps_what_else_was_agreed_and_is_no_factor() 
 
     assert found.agreed is None
     assert found.price.rates == {"input_tokens": Decimal(2), "output_tokens": Decimal("7.5")}
+    assert found.kept == {"input_tokens": Decimal(2)}
 
 
 def test_a_price_of_other_things_of_the_model_or_of_many_models_is_seen_as_what_it_is() -> None:
@@ -138,6 +139,7 @@ def test_what_a_factor_made_of_other_lines_stays_when_one_line_is_priced_anew() 
     found = proposed(*lines, *stretch("output", *["0.000009"] * 3, listed="0.000012"), prices=agreed)
 
     assert found.price.rates == {"input_tokens": Decimal(2), "output_tokens": Decimal(9)}
+    assert found.kept == {"input_tokens": Decimal(2)}
 
 
 def test_a_line_of_several_tiers_is_a_factor_or_nothing() -> None:
