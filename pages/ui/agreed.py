@@ -15,6 +15,9 @@ from tracker.price_book import Agreed, Book, Lacking, Listed
 
 DAYS = 32
 MOST = 8
+WIDTHS = {"Tier": 122, "In force since": 100, "For": 176, "Source": 96, "SHA-256": 112}
+"""Of the list's columns, in pixels: with the others they fit a screen of 1440."""
+
 COLOURS = {"in force": "green", "to come": "blue", "ended": "gray", "taken back": "gray"}
 
 
@@ -46,16 +49,22 @@ def _lacking(ctx: Context, book: Book) -> None:
     st.header("Without a price", anchor=False)
     st.caption(text.dollars(f"{unpriced.in_words(book.unpriced)} Set a price, and a repricing brings it in."))
     for number, each in enumerate(book.lacking[:MOST]):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{_name(each)}** :gray[{_amount(each)}]  \n:gray[{_reason(each)}]", width="stretch")
-            if each.reason == PRICED_NOW:
-                anew.button_to("Reprice", book.start, key=f"lacking-{number}")
-            elif each.rates and st.button("Set a price", icon=":material/sell:", key=f"lacking-{number}"):
-                agreeing.ask(ctx, Asked(each.provider, each.model or "*", each.rates, book.start, listed=False))
-            elif not each.rates:
-                st.caption("No rate fits what is told of it", width="content")
+        _lack(ctx, book, each, number)
     if len(book.lacking) > MOST:
-        st.caption(f"{len(book.lacking) - MOST} more.")
+        with st.expander(f"{len(book.lacking) - MOST} more", icon=":material/sell:"):
+            for number, each in enumerate(book.lacking[MOST:], MOST):
+                _lack(ctx, book, each, number)
+
+
+def _lack(ctx: Context, book: Book, each: Lacking, number: int) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**{_name(each)}** :gray[{_amount(each)}]  \n:gray[{_reason(each)}]", width="stretch")
+        if each.reason == PRICED_NOW:
+            anew.button_to("Reprice", book.start, key=f"lacking-{number}")
+        elif each.rates and st.button("Set a price", icon=":material/sell:", key=f"lacking-{number}"):
+            agreeing.ask(ctx, Asked(each.provider, each.model or "*", each.rates, book.start, listed=False))
+        elif not each.rates:
+            st.caption("No rate fits what is told of it", width="content")
 
 
 def _name(each: Lacking) -> str:
@@ -81,7 +90,8 @@ def _agreed(ctx: Context, book: Book, today: date) -> None:
     alive = [each for each in book.agreed if each.standing(today) in {"in force", "to come"}]
     over = [each for each in book.agreed if each not in alive]
     if not alive:
-        st.markdown("None: everything is priced by the public list. Agreed discounts or rates of your own go here.")
+        what = "what has a price has it from" if book.lacking else "everything is priced by"
+        st.markdown(f"None: {what} the public list. Agreed discounts or rates of your own go here.")
     for each in alive:
         _row(ctx, each, today)
     if over:
@@ -128,7 +138,6 @@ def _listed(book: Book, today: date) -> None:
     if not book.listed:
         st.caption(f"Nothing of the last {DAYS} days was priced by the list.")
         return
-    right = st.column_config.TextColumn(alignment="right")
     st.dataframe(
         [_version(each, today) for each in book.listed],
         hide_index=True,
@@ -136,19 +145,24 @@ def _listed(book: Book, today: date) -> None:
         row_height=34,
         placeholder=text.UNKNOWN,
         column_config={
-            "Model on the list": st.column_config.TextColumn(pinned=True, width=170),
-            "Tier": st.column_config.TextColumn(width=150),
-            "Content (SHA-256)": st.column_config.TextColumn(width=130),
-            **dict.fromkeys(("Input", "Cached", "Output"), right),
+            "Model on the list": st.column_config.TextColumn(pinned=True, width=160),
+            **{name: st.column_config.TextColumn(width=px) for name, px in WIDTHS.items()},
+            **{
+                name: st.column_config.TextColumn(width=68, alignment="right") for name in ("Input", "Cached", "Output")
+            },
+            "Rows": st.column_config.NumberColumn(width=58, format="localized"),
         },
         alt="The versions of the price list that priced usage of the last days, one row each.",
     )
     st.caption(
         text.dollars(
-            "$ a million tokens. A version is kept as it was when it priced a row, with a hash of its content; an "
-            "update of the list changes no stored number by itself."
+            "$ a million tokens. A version is kept as it was when it priced a row, with a hash of its content (its "
+            "first digits); an update of the list changes no stored number by itself."
         )
     )
+    for note in dict.fromkeys(each.note for each in book.listed if each.note):
+        of = [f"{text.quoted(each.model)}, {each.variant}" for each in book.listed if each.note == note]
+        st.caption(text.dollars(f"{'; '.join(of)}: {text.quoted(note)}"))
 
 
 def _version(each: Listed, today: date) -> dict[str, object]:
@@ -162,6 +176,5 @@ def _version(each: Listed, today: date) -> dict[str, object]:
         "For": text.in_cell(", ".join(each.models)),
         "Rows": each.rows,
         "Source": each.source,
-        "Content (SHA-256)": each.content_sha256,
-        "Note": each.note or "",
+        "SHA-256": each.content_sha256[:12],
     }
