@@ -20,10 +20,12 @@ ICON = ":material/calendar_view_month:"
 RANGES = {"32 days": 32, "90 days": 90, "A year": 365}
 
 CAPTION = (
-    "Plain: final · **0** verified zero, the provider says nothing was used · **•** restated, the provider changed it "
-    "later and both values are kept · **~** provisional, read again until it stops changing · **!** failed, tried "
-    "again by itself · **–** not read yet"
+    "Full: final · full, **•** or a dot: restated, the provider changed it later and both values are kept · half full, "
+    "**~**: provisional, read again until it stops changing · a line at the bottom, **0**: verified zero, the provider "
+    "says nothing was used · full, **!** or a stroke: failed, tried again by itself · empty, **–**: not read yet · no "
+    "cell: before the provider's history"
 )
+WEEKS = " · A week stands as the gravest of its days"
 ICONS = {Face.FAILED: ":red[:material/error:]", Face.MISSING: ":orange[:material/hourglass_empty:]"}
 NOUNS = {"api_key_id": "API key", "project_id": "project"}
 MOST = 8
@@ -48,7 +50,8 @@ def render(ctx: Context) -> None:
                 st.header(f"{text.quoted(of_key.label)}: what was read, by endpoint and day", anchor=False)
             spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
             st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
-            st.caption(f"{CAPTION}{_learned(of_key)}")
+            weeks = WEEKS if days > calendars.MOST_DAYS else ""
+            st.caption(f"{CAPTION}{weeks}{_learned(of_key)}")
             with st.expander("The same days as a table", icon=":material/table:"):
                 st.dataframe(
                     calendars.day_frame(of_key),

@@ -1,6 +1,7 @@
 """The completeness calendar as a Vega-Lite dict. Pure: values in, spec out.
 
-Final cells are pale on purpose: the eye should find what is not final. Every state has a sign beside its colour.
+Final cells are pale on purpose: the eye should find what is not final. Every state has a shape beside its colour: how
+full a cell is, and what stands in it. Where there is room, the sign of the caption is written over that.
 """
 
 from __future__ import annotations
@@ -21,25 +22,35 @@ from tracker.overview.calendar import DayCell, Face, KeyCalendar, gravest
 Spec = dict[str, Any]
 
 ROW_PX, HEAD_PX = 25, 40
-MOST_SIGNS, MOST_DAYS = 40, 100
-"""Columns up to which each has its sign, and days up to which each has a column of its own; more become weeks."""
+MOST_PLAIN, MOST_DAYS = 40, 100
+"""Columns up to which a month is named only where it begins, and days up to which each has one; more become weeks."""
 
 SIGNS = {Face.ZERO: "0", Face.RESTATED: "•", Face.PROVISIONAL: "~", Face.FAILED: "!", Face.MISSING: "–"}
 
+FULL = {Face.PROVISIONAL: 0.45, Face.ZERO: 0.12, Face.MISSING: 0.0}
+"""Up to what part of its height a cell is filled; of the faces not named here, all of it."""
+
+MARKS = {Face.FAILED: "stroke", Face.RESTATED: "dot", Face.MISSING: "dash"}
+"""What is drawn in cells too narrow for a sign, so that it can be told from others of the same fill."""
+
+RADIUS = alt.ExprRef("width<520?1:3")
+CELL_PX, SIGN_PX = 20, 15
+"""How high a cell is, and the width of a column from which on it has room for a sign."""
+
 LIGHT = {
     Face.FINAL: ("#C9CEEB", "#1B1F2A"),
-    Face.ZERO: ("#EEF0F6", "#5B6272"),
+    Face.ZERO: ("#5B6272", "#5B6272"),
     Face.RESTATED: ("#8E98D6", "#1B1F2A"),
-    Face.PROVISIONAL: ("#E3E6F6", "#3B48B8"),
+    Face.PROVISIONAL: ("#737FD3", "#3B48B8"),
     Face.FAILED: ("#C0392B", "#FFFFFF"),
     Face.MISSING: ("#FFFFFF", "#5B6272"),
     Face.UNAVAILABLE: ("#FFFFFF", "#5B6272"),
 }
 DARK = {
     Face.FINAL: ("#3A4276", "#FFFFFF"),
-    Face.ZERO: ("#20242F", "#8C93A4"),
+    Face.ZERO: ("#8C93A4", "#8C93A4"),
     Face.RESTATED: ("#5763B3", "#FFFFFF"),
-    Face.PROVISIONAL: ("#262C48", "#B9C1FF"),
+    Face.PROVISIONAL: ("#6F7DC8", "#B9C1FF"),
     Face.FAILED: ("#D9626B", "#14161B"),
     Face.MISSING: ("#14161B", "#A1A8B8"),
     Face.UNAVAILABLE: ("#14161B", "#A1A8B8"),
@@ -54,8 +65,9 @@ def calendar_chart(calendar: KeyCalendar, *, dark: bool) -> Spec:
     first = spec["layer"][0]["encoding"]
     first["x"]["axis"] |= {"values": [n + 0.5 for n in range(len(columns))], "labelExpr": _labels(columns)}
     first["x"]["scale"]["domain"] = [0, len(columns)]
+    names = [_named(name) for name in calendar.endpoints]
     for layer in spec["layer"]:
-        layer["encoding"]["y"]["sort"] = [_named(name) for name in calendar.endpoints]
+        layer["encoding"]["y"]["sort"] = names
     spec["data"] = {"values": list(_rows(calendar, columns))}
     return spec
 
@@ -88,18 +100,24 @@ def _columns(days: Sequence[date]) -> list[list[date]]:
 
 def _rows(calendar: KeyCalendar, columns: Sequence[Sequence[date]]) -> Iterator[dict[str, object]]:
     cells = {(cell.endpoint, cell.day): cell for cell in calendar.cells}
-    signs = SIGNS if len(columns) <= MOST_SIGNS else {face: SIGNS[face] for face in (Face.FAILED, Face.MISSING)}
     for endpoint in calendar.endpoints:
         for n, days in enumerate(columns):
             of_column = [cells[endpoint, day] for day in days]
             face = gravest(cell.face for cell in of_column)
+            if face is Face.UNAVAILABLE:
+                continue  # there is no cell of what the provider cannot tell
             yield {
                 "x": n + 0.06,
                 "x2": n + 0.94,
                 "middle": n + 0.5,
+                "left": n + 0.28,
+                "right": n + 0.72,
+                "full": FULL.get(face, 1.0),
+                "columns": len(columns),
                 "endpoint": _named(endpoint),
                 "face": face.value,
-                "sign": signs.get(face, ""),
+                "sign": SIGNS.get(face, ""),
+                "mark": MARKS.get(face, ""),
                 "Days": _days(days),
                 "Rows": sum(cell.rows for cell in of_column),
                 "Read": _read(of_column),
@@ -121,7 +139,7 @@ def _read(cells: Sequence[DayCell]) -> str:
 
 def _labels(columns: Sequence[Sequence[date]]) -> str:
     """A Vega expression: day numbers, with the month where one begins; of many, with each. Letters of ours only."""
-    many = len(columns) > MOST_SIGNS
+    many = len(columns) > MOST_PLAIN
     labels = [
         f"{days[0].day}" + (f" {days[0]:%b}" if many or not n or columns[n - 1][0].month != days[0].month else "")
         for n, days in enumerate(columns)
@@ -131,40 +149,75 @@ def _labels(columns: Sequence[Sequence[date]]) -> str:
 
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
-    """The chart without data: cells, and a sign on each."""
-    layers = alt.layer(_cells(dark=dark), _signs(dark=dark)).resolve_scale(color="independent")
+    """The chart without data: cells, how full each is, and a sign or a mark on it."""
+    filled = [_filled(part, dark=dark) for part in sorted({1.0, *FULL.values()} - {0.0})]
+    layers = alt.layer(_cells(dark=dark), *filled, *_marks(dark=dark), *_signs(dark=dark))
     # The whole chart has a text in its place and a list below: its marks one by one would drown who listens.
     chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
-    spec: Spec = chart.to_dict()
+    spec: Spec = chart.resolve_scale(color="independent").to_dict()
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
 
 
 def _cells(*, dark: bool) -> alt.Chart:
+    """An outline of what is not full; it carries the axes and is told of."""
     colours = palette(dark=dark)
     words: Spec = {"title": None, "ticks": False, "domain": False, "labelColor": colours.grey, "labelFontSize": 12}
-    x = alt.Axis(orient="top", values=[0.5], labelExpr="''", labelOverlap="greedy", grid=False, **words)
+    x = alt.Axis(orient="top", values=[0.5], labelExpr="''", labelOverlap="greedy", labelFlush=24, grid=False, **words)
     y = alt.Axis(labelLimit=150, labelPadding=8, **words)
-    named = [alt.Tooltip("endpoint:N", title="Endpoint"), alt.Tooltip("face:N", title="State")]
-    chart: alt.Chart = (
-        alt.Chart()
-        .mark_rect(cornerRadius=3, height={"band": 0.84}, stroke=colours.grid, strokeWidth=1)
-        .encode(
-            x=alt.X("x:Q", axis=x, scale=alt.Scale(domain=[0, 1], nice=False)),
-            x2="x2:Q",
-            y=alt.Y("endpoint:N", axis=y, sort=[]),
-            color=_colour(dark=dark, of=0),
-            tooltip=[*named, "Days:N", "Rows:Q", "Read:N"],
-        )
+    told = [alt.Tooltip("endpoint:N", title="Endpoint"), alt.Tooltip("face:N", title="State")]
+    outline = alt.Chart().mark_rect(cornerRadius=RADIUS, fill=colours.background, stroke=colours.grey, height=CELL_PX)
+    chart: alt.Chart = outline.encode(
+        x=alt.X("x:Q", axis=x, scale=alt.Scale(domain=[0, 1], nice=False)),
+        x2="x2:Q",
+        y=alt.Y("endpoint:N", axis=y, sort=[]),
+        strokeOpacity=alt.condition("datum.full === 1", alt.value(0), alt.value(0.6)),
+        tooltip=[*told, "Days:N", "Rows:Q", "Read:N"],
     )
     return chart
 
 
-def _signs(*, dark: bool) -> alt.Chart:
-    """The signs, where there is room for them."""
-    mark = alt.Chart().mark_text(fontSize=alt.ExprRef("width<480?0:12"), fontWeight="bold", tooltip=None)
-    y = alt.Y("endpoint:N", sort=[])
-    chart: alt.Chart = mark.encode(x="middle:Q", y=y, text="sign:N", color=_colour(dark=dark, of=1))
+def _filled(part: float, *, dark: bool) -> alt.Chart:
+    """The cells that are filled up to this part of their height, from below."""
+    high = CELL_PX * part
+    mark = alt.Chart().transform_filter(f"datum.full === {part}")
+    rect = mark.mark_rect(cornerRadius=RADIUS, height=high, yOffset=(CELL_PX - high) / 2, tooltip=None)
+    chart: alt.Chart = rect.encode(x="x:Q", x2="x2:Q", y=_row(), color=_colour(dark=dark, of=0))
     return chart
+
+
+def _marks(*, dark: bool) -> tuple[alt.Chart, ...]:
+    """A dash, a stroke or a dot, where a sign would have no room."""
+    colour = _colour(dark=dark, of=1)
+    dash = _marked("dash").mark_rule(strokeWidth=1.5, tooltip=None)
+    stroke = _marked("stroke").mark_tick(orient="vertical", size=10, thickness=1.5, tooltip=None)
+    dot = _marked("dot").mark_point(filled=True, opacity=1, size=14, tooltip=None)
+    return (
+        dash.encode(x="left:Q", x2="right:Q", y=_row(), color=colour),
+        stroke.encode(x="middle:Q", y=_row(), color=colour),
+        dot.encode(x="middle:Q", y=_row(), color=colour),
+    )
+
+
+def _marked(mark: str) -> alt.Chart:
+    return alt.Chart().transform_filter(f"datum.mark === '{mark}' && width/datum.columns < {SIGN_PX}")
+
+
+def _signs(*, dark: bool) -> tuple[alt.Chart, ...]:
+    """The signs, where there is room for them: in the middle of a cell, or above what is filled of it."""
+    half = FULL[Face.PROVISIONAL]
+    return (_sign("!==", 0, dark=dark), _sign("===", -CELL_PX * half / 2, dark=dark))
+
+
+def _sign(is_half: str, dy: float, *, dark: bool) -> alt.Chart:
+    room = f"width/datum.columns >= {SIGN_PX}"
+    there = alt.Chart().transform_filter(f"{room} && datum.full {is_half} {FULL[Face.PROVISIONAL]}")
+    mark = there.mark_text(fontSize=12, fontWeight="bold", dy=dy, tooltip=None)
+    chart: alt.Chart = mark.encode(x="middle:Q", y=_row(), text="sign:N", color=_colour(dark=dark, of=1))
+    return chart
+
+
+def _row() -> alt.Y:
+    return alt.Y("endpoint:N", sort=[])
 
 
 def _colour(*, dark: bool, of: int) -> alt.Color:

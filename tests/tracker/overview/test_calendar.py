@@ -19,7 +19,7 @@ from tracker.coverage import LedgerDay
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import DayState, ProviderKey
 from tracker.overview import calendar
-from tracker.overview.calendar import Calendar, Face, face_of
+from tracker.overview.calendar import Calendar, DayCell, Face, KeyCalendar, face_of
 from tracker.overview.unusual import Unusual
 from tracker.sandbox import World
 from tracker.sandbox.trouble import Trouble
@@ -138,6 +138,17 @@ def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column(
     alt.LayerChart.from_dict(spec)
     assert len(spec["data"]["values"]) == columns * len(of_key.endpoints)
     assert {row["face"] for row in spec["data"]["values"]} == {Face.MISSING}
+
+
+def test_each_face_has_a_shape_of_its_own_however_narrow_its_cell() -> None:
+    first = date(2026, 11, 1)
+    cells = [DayCell("costs", first + timedelta(days=n), face) for n, face in enumerate(Face)]
+    spec = calendars.calendar_chart(KeyCalendar(1, "main", "OpenAI", True, ("costs",), tuple(cells)), dark=False)
+    shapes = {row["face"]: (row["full"], row["mark"]) for row in spec["data"]["values"]}
+
+    assert Face.UNAVAILABLE not in shapes and len(shapes) == len(Face) - 1
+    assert len(set(shapes.values())) == len(shapes)
+    assert shapes[Face.PROVISIONAL] == (0.45, "") and shapes[Face.FAILED] == (1.0, "stroke")
 
 
 def test_an_unusual_day_leads_to_its_hours(ready: Installation) -> None:
