@@ -21,12 +21,13 @@ from tests.installation import EMAIL, NOW, PASSWORD, Installation, Key, Told, ex
 from tests.postgres import PostgresServer
 from tracker import access, clock, connections, money, product, second_factor
 from tracker.db import ProcessRole
-from tracker.models import BilledCostRow, Coverage, DailyUsage, UsageEvent, table_of
+from tracker.models import BilledCostRow, Coverage, DailyUsage, SeriesDay, UsageEvent, table_of
 from tracker.providers import PROVIDERS
 from tracker.providers.openai import OpenAI
 from tracker.sandbox import SandboxServer, World
 
-EVENTS, DAILY, BILLED, LEDGER = (table_of(each) for each in (UsageEvent, DailyUsage, BilledCostRow, Coverage))
+EVENTS, DAILY, SERIES_DAYS = table_of(UsageEvent), table_of(DailyUsage), table_of(SeriesDay)
+BILLED, LEDGER = table_of(BilledCostRow), table_of(Coverage)
 READ = ("completions", "costs")
 
 
@@ -150,7 +151,7 @@ def assert_true(installation: Installation, now: datetime) -> None:
     told = {key: row for key, row in held(installation.csv(first, end)).items() if key[1] < text}
     assert told == true_rows(installation.world, until)
     with installation.product.database.workspace(1) as session:
-        assert _sum(session, DAILY) == _sum(session, EVENTS)
+        assert _sum(session, DAILY) == _sum(session, SERIES_DAYS) == _sum(session, EVENTS)
         lines = session.execute(select(BILLED.c.amount).where(BILLED.c.workspace_id == 1)).scalars()
         bill = installation.world.truth_bill("globex", first, end)
         assert sorted(map(money.to_nanos, lines)) == sorted(money.to_nanos(line.amount) for line in bill)

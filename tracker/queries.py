@@ -6,7 +6,7 @@ only by the dimensions of the bill (`BILLED`); by any other it is None, never re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,16 +18,28 @@ from sqlmodel import Session
 
 from tracker import clock
 from tracker.errors import BadInput
-from tracker.models import NONE_MODEL, BilledCostRow, DailyUsage, ProviderKey, UsageEvent, UsageSeries, table_of
+from tracker.models import (
+    NONE_MODEL,
+    BilledCostRow,
+    DailyUsage,
+    ProviderKey,
+    SeriesDay,
+    UsageEvent,
+    UsageSeries,
+    table_of,
+)
 from tracker.rollup import DAY_OF_BUCKET, UNPRICED_REQUESTS, UNPRICED_ROWS
 
 EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
-BILLED_TABLE, KEYS = table_of(BilledCostRow), table_of(ProviderKey)
+BILLED_TABLE, KEYS, SERIES_DAYS = table_of(BilledCostRow), table_of(ProviderKey), table_of(SeriesDay)
 
 MEASURES = ("requests", "input_tokens", "input_cached_tokens", "input_cache_write_tokens", "output_tokens")
 
+SUMS = (*MEASURES, "estimated_cost", "unpriced_requests", "unpriced_rows")
+"""Columns that are added up, in the order in which a row is made of them."""
+
 ROLLED_UP = ("day", "provider", "provider_key", "model")
-"""Dimensions of the daily rollup; any other is answered from the events."""
+"""Dimensions of the daily rollup. Any other is answered from the days of the series, and hours from the events."""
 
 BILLED = ("day", "provider", "provider_key", "model", "project_id", "api_key_id")
 """Dimensions the bill can be split by."""
@@ -99,9 +111,7 @@ class Question:
 
 def usage(session: Session, workspace_id: int, question: Question) -> list[UsageRow]:
     """The groups in order of their dimensions, with usage, billed cost, or both."""
-    statement = (
-        _rollup(workspace_id, question) if question.dimensions <= set(ROLLED_UP) else _events(workspace_id, question)
-    )
+    statement = _reading(question)(workspace_id, question)
     width = len(question.by)
     used = {row[:width]: row[width:] for row in map(tuple, session.execute(statement).all())}
     billed = billed_cost(session, workspace_id, question)
@@ -167,19 +177,36 @@ def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any] | None, bill
     )
 
 
+def _reading(question: Question) -> Callable[[int, Question], Select[Any]]:
+    """The cheapest way to what was asked for."""
+    if question.dimensions <= set(ROLLED_UP):
+        return _rollup
+    return _events if "hour" in question.dimensions else _series_days
+
+
 def _rollup(workspace_id: int, question: Question) -> Select[Any]:
     expressions = [_rollup_dimension(name) for name in question.by]
-    statement = select(
-        *expressions,
-        *(func.sum(DAILY.c[name]) for name in MEASURES),
-        func.sum(DAILY.c.estimated_cost),
-        func.sum(DAILY.c.unpriced_requests),
-        func.sum(DAILY.c.unpriced_rows),
-    ).where(
+    statement = select(*expressions, *(func.sum(DAILY.c[name]) for name in SUMS)).where(
         DAILY.c.workspace_id == workspace_id,
         DAILY.c.day >= question.start,
         DAILY.c.day < question.end,
         *_only(question, _rollup_dimension),
+    )
+    return _grouped(statement, expressions, count=func.count())
+
+
+def _series_days(workspace_id: int, question: Question) -> Select[Any]:
+    expressions = [_series_dimension(name) for name in question.by]
+    statement = (
+        select(*expressions, *(func.sum(SERIES_DAYS.c[name]) for name in SUMS))
+        .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
+        .where(
+            SERIES_DAYS.c.workspace_id == workspace_id,
+            SERIES.c.workspace_id == workspace_id,
+            SERIES_DAYS.c.day >= question.start,
+            SERIES_DAYS.c.day < question.end,
+            *_only(question, _series_dimension),
+        )
     )
     return _grouped(statement, expressions, count=func.count())
 
@@ -215,6 +242,10 @@ def _rollup_dimension(name: str) -> ColumnElement[Any]:
     if name == "provider_key":
         return DAILY.c.provider_key_id
     return func.nullif(DAILY.c.model, NONE_MODEL) if name == "model" else DAILY.c[name]
+
+
+def _series_dimension(name: str) -> ColumnElement[Any]:
+    return SERIES_DAYS.c.day if name == "day" else _event_dimension(name)
 
 
 def _event_dimension(name: str) -> ColumnElement[Any]:

@@ -81,6 +81,7 @@ LATER = {
     "budgets",
     "colours",
     "saved_views",
+    "series_days",
     "tickets",
     "throttles",
     "audit_events",

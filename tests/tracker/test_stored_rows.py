@@ -118,7 +118,7 @@ def test_a_reading_passes_every_place_where_a_crash_is_tried(database: Database)
     assert (stored.rows, stored.changed) == (2, (DAY, NEXT))
     expected = [
         *("rows set aside", "old rows removed", "new rows inserted"),
-        *("rollup cleared", "rollup filled", "old bill removed", "old bill removed"),
+        *("rollup cleared", "series rolled up", "rollup filled", "old bill removed", "old bill removed"),
         "restatement noted",
     ]
     assert [label for label in passed if label in expected] == expected

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from tracker import unpriced
 from tracker.explore.reading import Explored
 from tracker.explore.span import Span
-from tracker.explore.usage import DAILY, EVENTS, ROLLED_UP, SERIES, Only, among, day_in, of_series, rolled_up, within
+from tracker.explore.usage import EVENTS, SERIES, SERIES_DAYS, Only, day_in, of_series, of_series_days, within
 from tracker.explore.view import By, Chosen, Grain
 from tracker.product import Product
 from tracker.rollup import UNPRICED_REQUESTS, UNPRICED_ROWS, UNPRICED_TOKENLESS_ROWS, UNPRICED_TOKENS
@@ -31,8 +31,7 @@ def read(product: Product, workspace_id: int, seen: Explored) -> Unpriced:
 
 def part(session: Session, workspace_id: int, span: Span, *, only: Only) -> Unpriced:
     """The same of a span, of the rows that `only` lets through."""
-    from_rollup = span.zone == "UTC" and set(only) <= ROLLED_UP
-    statement = (_rollup if from_rollup else _events)(workspace_id, span, only, ())
+    statement = (_series_days if span.zone == "UTC" else _events)(workspace_id, span, only, ())
     return unpriced.total([_of(row) for row in session.execute(statement)])
 
 
@@ -40,8 +39,8 @@ def by_cell(
     session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only
 ) -> dict[tuple[date, Chosen], Unpriced]:
     """The same by the span's days or hours and by a dimension; what lacks no price is left out."""
-    if span.zone == "UTC" and grain is Grain.DAY and {by, *only} <= ROLLED_UP:
-        statement = _rollup(workspace_id, span, only, (DAILY.c.day, rolled_up(by)))
+    if span.zone == "UTC" and grain is Grain.DAY:
+        statement = _series_days(workspace_id, span, only, (SERIES_DAYS.c.day, SERIES.c[by.column]))
     else:
         at = EVENTS.c.bucket_start if grain is Grain.HOUR else day_in(span)
         statement = _events(workspace_id, span, only, (at, SERIES.c[by.column]))
@@ -60,17 +59,15 @@ Divided = Sequence[ColumnElement[Any]]
 """What is told beside the provider and the sums, and summed by."""
 
 
-def _rollup(workspace_id: int, span: Span, only: Only, by: Divided) -> Select[Any]:
+def _series_days(workspace_id: int, span: Span, only: Only, by: Divided) -> Select[Any]:
     return (
-        select(DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in unpriced.COUNTS), *by)
+        select(SERIES.c.provider, *(func.sum(SERIES_DAYS.c[name]) for name in unpriced.COUNTS), *by)
+        .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
         .where(
-            DAILY.c.workspace_id == workspace_id,
-            DAILY.c.day >= span.first,
-            DAILY.c.day < span.end,
-            DAILY.c.unpriced_rows > 0,
-            *(among(rolled_up(name), values) for name, values in only.items()),
+            *of_series_days(workspace_id, span, only),
+            SERIES_DAYS.c.unpriced_rows > 0,
         )
-        .group_by(DAILY.c.provider, *by)
+        .group_by(SERIES.c.provider, *by)
     )
 
 

@@ -1,7 +1,8 @@
 """What was used in a span, by its bars and by one dimension. SQL, workspace first.
 
-Whole UTC days by what the rollup knows are read from it; everything else from the events, which are summed by series
-before anything is joined: a join for each event costs three times as much (SQLite, a million events, 2026-11).
+Whole UTC days are read from the rollups: of connections and models, or of the series; everything else from the events,
+which are summed by series before anything is joined: a join for each event costs three times as much (SQLite, a
+million events, 2026-11).
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from tracker.columns import UtcDay
 from tracker.explore.figures import Cell, Figures
 from tracker.explore.span import Span
 from tracker.explore.view import By, Chosen, Grain
-from tracker.models import NONE_MODEL, DailyUsage, UsageEvent, UsageSeries, table_of
-from tracker.queries import MEASURES
+from tracker.models import NONE_MODEL, DailyUsage, SeriesDay, UsageEvent, UsageSeries, table_of
+from tracker.queries import MEASURES, SUMS
 from tracker.rollup import UNPRICED_REQUESTS, UNPRICED_ROWS
 
-EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
+EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
+DAILY, SERIES_DAYS = table_of(DailyUsage), table_of(SeriesDay)
 
 ROLLED_UP = frozenset({By.PROVIDER, By.KEY, By.MODEL})
 
@@ -30,8 +32,10 @@ Only = Mapping[By, Sequence[Chosen]]
 
 def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only) -> list[Cell]:
     """The span by its days or hours and by a dimension, of the rows that `only` lets through; unordered."""
-    from_rollup = span.zone == "UTC" and grain is Grain.DAY and {by, *only} <= ROLLED_UP
-    statement = (_rollup if from_rollup else _events)(workspace_id, span, by, grain, only)
+    from_days = _rollup if {by, *only} <= ROLLED_UP else _series_days
+    statement = (from_days if span.zone == "UTC" and grain is Grain.DAY else _events)(
+        workspace_id, span, by, grain, only
+    )
     return [Cell(at, value, _figures(sums)) for at, value, *sums in session.execute(statement)]
 
 
@@ -43,7 +47,7 @@ def _figures(sums: Sequence[Any]) -> Figures:
 
 def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
     dimension = rolled_up(by)
-    sums = (func.sum(DAILY.c[name]) for name in (*MEASURES, "estimated_cost", "unpriced_requests", "unpriced_rows"))
+    sums = (func.sum(DAILY.c[name]) for name in SUMS)
     return (
         select(DAILY.c.day, dimension, *sums)
         .where(
@@ -61,6 +65,16 @@ def rolled_up(by: By) -> ColumnElement[Any]:
     return func.nullif(DAILY.c.model, NONE_MODEL) if by is By.MODEL else DAILY.c[by.column]
 
 
+def _series_days(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
+    dimension = SERIES.c[by.column]
+    return (
+        select(SERIES_DAYS.c.day, dimension, *(func.sum(SERIES_DAYS.c[name]) for name in SUMS))
+        .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
+        .where(*of_series_days(workspace_id, span, only))
+        .group_by(SERIES_DAYS.c.day, dimension)
+    )
+
+
 def _events(workspace_id: int, span: Span, by: By, grain: Grain, only: Only) -> Select[Any]:
     by_series = (
         select(
@@ -75,13 +89,22 @@ def _events(workspace_id: int, span: Span, by: By, grain: Grain, only: Only) -> 
         .subquery("by_series")
     )
     dimension = SERIES.c[by.column]
-    sums = (func.sum(by_series.c[name]) for name in (*MEASURES, "estimated_cost", "unpriced_requests", "unpriced_rows"))
+    sums = (func.sum(by_series.c[name]) for name in SUMS)
     return (
         select(by_series.c.at, dimension, *sums)
         .join_from(by_series, SERIES, by_series.c.series_id == SERIES.c.id)
         .where(SERIES.c.workspace_id == workspace_id)
         .group_by(by_series.c.at, dimension)
     )
+
+
+def of_series_days(workspace_id: int, span: Span, only: Only) -> Iterable[ColumnElement[bool]]:
+    """Days in a span of UTC days, with the series that `only` lets through joined to them."""
+    yield SERIES_DAYS.c.workspace_id == workspace_id
+    yield SERIES_DAYS.c.day >= span.first
+    yield SERIES_DAYS.c.day < span.end
+    yield SERIES.c.workspace_id == workspace_id
+    yield from (among(SERIES.c[by.column], values) for by, values in only.items())
 
 
 def within(workspace_id: int, start: datetime, end: datetime) -> Iterable[ColumnElement[bool]]:

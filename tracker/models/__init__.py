@@ -33,6 +33,7 @@ from tracker.models.usage import (
     DailyUsage,
     Name,
     PriceVersion,
+    SeriesDay,
     UsageEvent,
     UsageSeries,
 )
@@ -81,6 +82,7 @@ __all__ = [
     "Role",
     "SavedView",
     "SecondFactor",
+    "SeriesDay",
     "SetAside",
     "Throttle",
     "Ticket",

@@ -108,6 +108,31 @@ class DailyUsage(SQLModel, table=True):
     estimated_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
 
 
+class SeriesDay(SQLModel, table=True):
+    """A UTC day of one series, made with the rollup: whatever a series tells can be asked of whole days at its cost."""
+
+    __tablename__ = "series_days"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    workspace_id: int = Field(primary_key=True, sa_type=BigInteger)
+    day: date = Field(primary_key=True, sa_type=UtcDay)
+    series_id: int = Field(primary_key=True, sa_type=BigInteger)
+    rows: int
+    unpriced_rows: int
+    unpriced_requests: int = Field(sa_type=BigInteger)
+    unpriced_input_tokens: int = Field(sa_type=BigInteger)
+    unpriced_output_tokens: int = Field(sa_type=BigInteger)
+    unpriced_tokenless_rows: int
+    requests: int | None = Field(default=None, sa_type=BigInteger)
+    input_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    input_cached_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    input_cache_write_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    output_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    input_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    output_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    estimated_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
+
+
 class BilledCostRow(SQLModel, table=True):
     """One line of the provider's bill. `dropped` names the dimensions the provider would not group by that day."""
 
