@@ -53,17 +53,25 @@ class DayResult:
     lacks: str | None = None
 
 
-def read(session: Session, workspace_id: int, provider_key_id: int) -> dict[str, dict[date, LedgerDay]]:
-    """The ledger of a connection: endpoint → day → row."""
-    found = session.execute(READ, {"of_workspace": workspace_id, "of_key": provider_key_id})
+def read(
+    session: Session, workspace_id: int, provider_key_id: int, *, since: date = date.min
+) -> dict[str, dict[date, LedgerDay]]:
+    """The ledger of a connection from a day on: endpoint → day → row."""
+    found = session.execute(READ, {"of_workspace": workspace_id, "of_key": provider_key_id, "since": since})
     ledger: dict[str, dict[date, LedgerDay]] = {}
     for endpoint, day, state, *rest in found:
-        ledger.setdefault(endpoint, {})[day] = LedgerDay(DayState(state), *rest)
+        ledger.setdefault(endpoint, {})[day] = LedgerDay(STATES[state], *rest)
     return ledger
 
 
+STATES: Mapping[str, DayState] = {state.value: state for state in DayState}
+"""A look-up costs a tenth of the call, and a history has thousands of days."""
+
+
 READ = select(COVERAGE.c.endpoint, *LEDGER_DAY).where(
-    COVERAGE.c.workspace_id == bindparam("of_workspace"), COVERAGE.c.provider_key_id == bindparam("of_key")
+    COVERAGE.c.workspace_id == bindparam("of_workspace"),
+    COVERAGE.c.provider_key_id == bindparam("of_key"),
+    COVERAGE.c.day >= bindparam("since"),
 )
 
 

@@ -85,7 +85,8 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
             return Plan()
         if not access.has_enabled_member(session, row.workspace_id):
             return Plan()
-        ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id)
+        since, _ = _period(row, now)
+        ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id, since=since)
         paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
         passport_due = passports.is_due(session, row.workspace_id, connection.provider_key_id, now=now)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
@@ -101,8 +102,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
 
 def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:
     """What a key that works is to read, from the ledger."""
-    provider = provider_named(row.provider)
-    period = coverage.horizon(now, history=provider.history, history_from=row.history_from)
+    provider, period = provider_named(row.provider), _period(row, now)
     every = {
         endpoint.name: {day: coverage.believed(each, now) for day, each in ledgers.get(endpoint.name, {}).items()}
         for endpoint in provider.endpoints
@@ -126,6 +126,11 @@ def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: i
         uncovered=min((day for day, day_row in rows if coverage.is_uncovered(day, day_row, now=now)), default=None),
         read_at=max((day_row.fetched_at for _, day_row in rows if day_row.fetched_at), default=None),
     )
+
+
+def _period(row: ProviderKey, now: datetime) -> tuple[date, date]:
+    """The days to keep: what lies before the history is neither read again nor looked at."""
+    return coverage.horizon(now, history=provider_named(row.provider).history, history_from=row.history_from)
 
 
 def are_names_fresh(row: ProviderKey, now: datetime) -> bool:

@@ -45,6 +45,16 @@ def result(day: date = DAY) -> DayResult:
     return DayResult(day=day, state=DayState.FINAL, rows=3, content_sha256=b"x" * 32, restated=False)
 
 
+def test_the_ledger_is_read_from_a_day_on(database: Database) -> None:
+    in_one(database, lambda session: ledger.claim(session, 1, 1, unit(database, days=3), owner="w", now=AFTER))
+
+    every = sorted(days_of(database))
+    with database.workspace(1) as session:
+        later = ledger.read(session, 1, 1, since=every[1])
+
+    assert len(every) == 3 and sorted(later["completions"]) == every[1:]
+
+
 def test_of_many_claimers_at_once_one_wins(database: Database) -> None:
     wanted, start = unit(database, days=3), Barrier(6)
 
