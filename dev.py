@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """From a bare checkout to a running product: `python3 dev.py setup | up | demo | test | soak | bench`.
 
-Standard library only, because it runs before anything is installed. Everything it installs is named in
-requirements.lock with its hash; nothing else is fetched or built.
+Standard library only: it runs before anything is installed. All that it installs stands in requirements.lock, hashed.
 """
 
 from __future__ import annotations
@@ -160,7 +159,8 @@ def browser_note(*, fast: bool, chromium: str | None) -> str | None:
 
 def soak(_options: argparse.Namespace, rest: list[str]) -> int:
     env = clean_environment(os.environ, TRACKER_TEST_SEEDS="large")
-    steps = {"soak": ["pytest", "-s", "-m", "soak", *rest], **({} if rest else {"mutation": ["bench.mutation"]})}
+    whole = {} if rest else {"simulation": ["tests.simulation"], "mutation": ["bench.mutation"]}
+    steps = {"soak": ["pytest", "-s", "-m", "soak", *rest], **whole}
     return 0 if all(passes(name, module, env) for name, module in steps.items()) else 1
 
 
@@ -311,7 +311,7 @@ TASKS: dict[str, tuple[str, Callable[[argparse.Namespace, list[str]], int]]] = {
     "up": ("set up, then run the worker and the dashboard until Ctrl-C", up),
     "demo": ("the same against a pretended provider with invented data, kept in data/demo", demo),
     "test": ("check format, lint and types, then run the tests; takes pytest's arguments", test),
-    "soak": ("run very many random cases, then see which changed lines tests notice; takes pytest's arguments", soak),
+    "soak": ("run very many random cases and 10,000 key-years, then mutation tests; takes pytest's arguments", soak),
     "bench": ("measure everything, or what is named", bench),
 }
 

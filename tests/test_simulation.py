@@ -1,0 +1,82 @@
+"""Simulated weeks against an oracle in every run; `python3 dev.py soak` lives through ten thousand key-years."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete
+
+from tests.simulation import Wrong, keep, simulate, simulation
+from tests.simulation.__main__ import main, parser
+from tests.simulation.oracle import BILLED, totals
+from tests.simulation.provider import HISTORY
+from tests.simulation.story import DAY, told
+
+DAYS = 40
+SEEDS = {
+    8: "a bill that an answer left out, and a clock that ran behind for as long as the history",
+    13: "failed days that waited for a time which a wrong clock had named",
+}
+"""Seeds that caught a fault which the product had once, and what it was about."""
+
+
+@pytest.fixture(scope="module")
+def kept(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return keep(migrated_file, tmp_path_factory.mktemp("simulation") / "kept")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_happens_ends_in_what_the_provider_says(kept: Path, tmp_path: Path, seed: int) -> None:
+    happened = simulate(seed, kept, tmp_path / "data", days=DAYS)
+
+    assert happened.total() > 20
+
+
+def test_a_seed_tells_the_same_story_every_time(kept: Path, tmp_path: Path) -> None:
+    ends = []
+    for folder in ("first", "second"):
+        with simulation(7, kept, tmp_path / folder, days=1) as found:
+            found.live()
+            ends.append((found.story.history, totals(found.ready)))
+            assert found.story.happened["killed"]
+
+    assert ends[0] == ends[1]
+
+
+def test_a_failure_names_its_seed_and_how_to_tell_its_story_again(kept: Path, tmp_path: Path) -> None:
+    with simulation(8, kept, tmp_path / "data", days=0) as found:
+        found.live()
+        found.judge()
+        with found.ready.database.workspace(1, write=True) as session:
+            session.execute(delete(BILLED).where(BILLED.c.workspace_id == 1, BILLED.c.provider_key_id == 2))
+
+        with pytest.raises(Wrong) as wrong:
+            found.judge()
+
+    sentence = str(wrong.value)
+    assert "seed 8, 0 days" in sentence and "bill of key 2: too much 0 rows, lost" in sentence
+    command = sentence.partition("python -m tests.simulation ")[2].split()
+    options = parser().parse_args(command)
+    assert (options.first, options.seeds, options.days, options.show) == (8, 1, 0, True)
+
+
+def test_no_story_leaves_anything_unread_for_as_long_as_the_history() -> None:
+    """From one calm time, in which everything is read, to the next."""
+    for seed in range(50):
+        story = told(seed)
+        calm = [story.now]
+        while len(calm) < 50:
+            story.change_weather()
+            calm += [story.now] if story.weather.is_calm else []
+            story.pass_time(story.next_gap())
+
+        assert calm[1] - calm[0] < DAY
+        assert max(later - earlier for earlier, later in pairwise(calm)) < HISTORY
+
+
+def test_the_run_of_many_seeds_says_how_each_ended(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--first", "5", "--seeds", "1", "--days", "0", "--processes", "1"]) == 0
+
+    assert "seed 5: as the provider tells it" in capsys.readouterr().out
