@@ -17,6 +17,7 @@ TrackerError
     LookbackExceeded    400: the start lies before `earliest_day`
     ClockWrong          our clock is far from the provider's: believe nothing, tell the operator
     PayloadChanged      an answer we do not understand: write nothing, tell the operator
+      AnswerTooLarge    more than is read at once: ask for less
 
 A message says what happened, to what, and what to do. It never holds a key.
 """
@@ -113,3 +114,7 @@ class PayloadChanged(ProviderError):
     def __init__(self, message: str | None = None, *, body_sha256: str | None = None) -> None:
         super().__init__(message)
         self.body_sha256 = body_sha256
+
+
+class AnswerTooLarge(PayloadChanged):
+    """The provider's answer is larger than what is read at once."""

@@ -94,7 +94,7 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
     except ProviderError as error:
         return _failed(opened, claimed, error)
     reached("unit committed")
-    return Done(Outcome.STORED, days=len(unit.days), rows=stored.rows)
+    return Done(Outcome.STORED, days=stored.days, rows=stored.rows)
 
 
 def _believe_clock(asked_at: datetime) -> None:

@@ -35,8 +35,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Stored:
-    """What a unit came to: rows told by the provider, and the days whose rows changed."""
+    """What a unit came to: days read and rows told by the provider, and the days whose rows changed."""
 
+    days: int
     rows: int
     changed: tuple[date, ...]
 
@@ -60,14 +61,15 @@ def store(
     """Replace the claimed days by what was fetched; LeaseLost, and nothing written, when the lease has passed on.
 
     Of a day of which rows had to be set aside, the others are stored, unless it was read whole before: then that stays.
-    So does the bill of a day that the provider now leaves out.
+    So does the bill of a day that the provider now leaves out. Claimed days that were not read are given back.
     """
     usage, costs = (
         _by_day(fetched.usage, lambda row: row.bucket_start.date()),
         _by_day(fetched.costs, lambda line: line.day),
     )
     told: Mapping[date, Sequence[UsageRecord | BilledCost]] = costs if endpoint.bills else usage
-    held = ledger.hold(session, claimed)
+    claimed, held = _hold(session, claimed, fetched)
+    days = len(held)
     lacking = _by_day(fetched.set_aside, lambda row: row.day)
     if lacking or any(row.fetched_at for row in held.values()):  # nothing was set aside of what was never read
         set_aside.replace(session, claimed, lacking, now=now)
@@ -97,7 +99,15 @@ def store(
         for day, row in held.items()
     ]
     ledger.finish(session, claimed, results, now=now)
-    return Stored(sum(result.rows for result in results), tuple(change.day for change in changes))
+    return Stored(days, sum(result.rows for result in results), tuple(change.day for change in changes))
+
+
+def _hold(session: Session, claimed: Claim, fetched: Fetched) -> tuple[Claim, dict[date, LedgerDay]]:
+    """The claim of the days that were read, and their rows of the ledger."""
+    held = ledger.hold(session, claimed)
+    if fetched.end is None or fetched.end >= claimed.unit.end:
+        return claimed, held
+    return ledger.shorten(session, claimed, fetched.end), {d: row for d, row in held.items() if d < fetched.end}
 
 
 def _keep_whole_days(

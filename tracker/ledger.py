@@ -234,6 +234,15 @@ def renew(session: Session, claimed: Claim, *, now: datetime) -> None:
     session.execute(RENEW, {**_named(claimed), "until": now + LEASE})
 
 
+def shorten(session: Session, claimed: Claim, end: date) -> Claim:
+    """The claim of its days before `end`; the others are given back as if never taken. Call `hold` first."""
+    unit = claimed.unit
+    days = (end - unit.start).days
+    rest = replace(claimed, unit=replace(unit, start=end, fences=unit.fences[days:]))
+    session.execute(update(COVERAGE).where(*_of_unit(rest)).values(lease_owner=None, lease_until=None))
+    return replace(claimed, unit=replace(unit, end=end, fences=unit.fences[:days]))
+
+
 def give_back(session: Session, claimed: Claim) -> None:
     """Release the lease as if the unit had never been taken (on shutdown)."""
     hold(session, claimed)

@@ -59,6 +59,8 @@ class Fetched:
     `dropped` names the dimensions it refused to group by; `unknown_fields` counts what this version does not read;
     `set_aside` are rows that cannot be true, beside which the others stand; `untold` are days of the bill of which
     nothing was said at all, not even that they are empty.
+
+    `end` is the day before which it all is, where that is fewer days than were asked for, because they hold so much.
     """
 
     usage: tuple[UsageRecord, ...] = ()
@@ -67,6 +69,7 @@ class Fetched:
     unknown_fields: Mapping[str, int] = field(default_factory=dict)
     set_aside: tuple[RowSetAside, ...] = ()
     untold: frozenset[date] = frozenset()
+    end: date | None = None
 
 
 @dataclass(frozen=True)

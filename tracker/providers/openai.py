@@ -15,6 +15,7 @@ from typing import Any
 
 from tracker import clock
 from tracker.errors import (
+    AnswerTooLarge,
     BadRequest,
     KeyRejected,
     LookbackExceeded,
@@ -36,6 +37,9 @@ from tracker.redact import SecretKey
 
 HOUR_S, DAY_S = 3_600, 86_400
 BUCKETS_PER_PAGE = {HOUR_S: 168, DAY_S: 180}
+FEWER = 6
+"""So many times fewer buckets are asked for at once when a page of them is too large."""
+
 FUTURE = timedelta(hours=1)
 """How far ahead of our clock a bucket may begin before its rows are set aside."""
 
@@ -135,9 +139,14 @@ class OpenAI:
 
     def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
         dropped: tuple[str, ...] = ()
+        most = BUCKETS_PER_PAGE[endpoint.width_s]
         while True:
             try:
-                return self._fetch(client, endpoint, (start, end), dropped=dropped, now=now)
+                return self._fetch(client, endpoint, (start, end), dropped=dropped, most=most, now=now)
+            except AnswerTooLarge:
+                if most == 1:
+                    raise
+                most = max(1, most // FEWER)
             except BadRequest:
                 if len(dropped) == len(endpoint.droppable):
                     raise
@@ -156,14 +165,18 @@ class OpenAI:
         period: tuple[date, date],
         *,
         dropped: tuple[str, ...],
+        most: int,
         now: datetime,
     ) -> Fetched:
-        params = _params(endpoint, period, dropped=dropped, now=now)
+        params = _params(endpoint, period, dropped=dropped, most=most, now=now)
         family = None if endpoint.bills else payload.FAMILIES[endpoint.name]
         gathered, told, moved = Gathered(family), set[datetime](), False
         unknown: Counter[str] = Counter()
         read = typed.reader(family, width_s=endpoint.width_s, until=now + FUTURE) if family else strict_json.loads
         for bucket in _buckets(client, endpoint.path, params, read):
+            if len(gathered) >= client.limits.rows and (day := _day_begun(bucket, told, period)):
+                period = (period[0], day)
+                break
             if isinstance(bucket, typed.SoundBucket):
                 _check_within(bucket.start, period)
                 told.add(bucket.start)
@@ -184,7 +197,7 @@ class OpenAI:
         if family or moved:
             _check_whole(told, period, endpoint.width_s, now=now)
         untold = frozenset() if family else frozenset(clock.days(*period)) - {start.date() for start in told}
-        return Fetched(gathered.usage, gathered.costs, dropped, dict(unknown), gathered.aside, untold)
+        return Fetched(gathered.usage, gathered.costs, dropped, dict(unknown), gathered.aside, untold, period[1])
 
     def _probe(self, client: ProviderClient, now: datetime) -> set[str]:
         """The project ids ('' for none) with usage or cost in the last 31 days; raises what a refusal calls for.
@@ -226,7 +239,15 @@ def _lookback(refusal: Refusal) -> ProviderError:
     return LookbackExceeded(refusal.message, earliest_day=date(int(day[1]), int(day[2]), int(day[3])))
 
 
-def _params(endpoint: Endpoint, period: tuple[date, date], *, dropped: Sequence[str], now: datetime) -> Params:
+def _day_begun(bucket: Any, told: set[datetime], period: tuple[date, date]) -> date | None:
+    """The day of the period that begins with this bucket, after all that was told; None in the middle of one."""
+    day = (bucket.start if isinstance(bucket, typed.SoundBucket) else payload.bucket_start(bucket)).date()
+    return day if told and max(told).date() < day < period[1] else None
+
+
+def _params(
+    endpoint: Endpoint, period: tuple[date, date], *, dropped: Sequence[str], most: int, now: datetime
+) -> Params:
     start, end = (clock.day_start(day) for day in period)
     # A future end has been reported to fail; the running bucket is still given whole.
     end = min(end, now.replace(microsecond=0) + timedelta(seconds=1))
@@ -236,7 +257,7 @@ def _params(endpoint: Endpoint, period: tuple[date, date], *, dropped: Sequence[
         ("start_time", _seconds(start)),
         ("end_time", _seconds(end)),
         ("bucket_width", width),
-        ("limit", str(max(1, min(buckets, BUCKETS_PER_PAGE[endpoint.width_s])))),
+        ("limit", str(max(1, min(buckets, most)))),
         *(("group_by", name) for name in endpoint.group_by if name not in dropped),
     )
 

@@ -51,6 +51,9 @@ class Gathered:
         else:
             self.add(records)
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     @property
     def usage(self) -> tuple[UsageRecord, ...]:
         """The sound rows of usage."""

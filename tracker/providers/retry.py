@@ -15,7 +15,8 @@ MAX_TOLD_S = 24 * 3_600
 class Limits:
     """Bounds of a request. `total_s` is for a whole answer, measured by us; a `get` waits `retry_budget_s` in all.
 
-    `pages` are more than a unit or a list can need; beyond it the cursors are taken to be endless.
+    `pages` are more than a unit or a list can need; beyond it the cursors are taken to be endless. A unit ends with the
+    day in which it comes to `rows`, which bounds what is held in memory.
     """
 
     connect_s: float = 10
@@ -27,6 +28,7 @@ class Limits:
     backoff_cap_s: float = 60
     retry_budget_s: float = 120
     pages: int = 2_000
+    rows: int = 200_000
 
 
 def backoff_s(attempt: int, limits: Limits) -> float:

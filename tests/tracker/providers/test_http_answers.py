@@ -25,7 +25,7 @@ from tests.tracker.providers.scripted import (
     trickling,
 )
 from tracker import clock
-from tracker.errors import ClockWrong, KeyRejected, PayloadChanged, ProviderError
+from tracker.errors import AnswerTooLarge, ClockWrong, KeyRejected, PayloadChanged, ProviderError
 from tracker.providers.http import Limits, Refusal
 
 # --- what is not accepted
@@ -54,7 +54,8 @@ from tracker.providers.http import Limits, Refusal
     ],
 )
 def test_an_answer_we_cannot_use_is_refused_at_once(asker: Asker, raw: bytes, says: str) -> None:
-    failed = asker.fails(PayloadChanged, raw, limits=Limits(max_bytes=1_000))
+    kind = AnswerTooLarge if says.startswith("sent more than") else PayloadChanged
+    failed = asker.fails(kind, raw, limits=Limits(max_bytes=1_000))
 
     assert str(failed) == f"OpenAI {says} (GET {COSTS})."
     assert len(asker.provider.asked) == 1

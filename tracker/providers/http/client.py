@@ -21,7 +21,15 @@ import httpx
 
 from tracker.clock import utc_now
 from tracker.config import is_loopback
-from tracker.errors import BadConfiguration, ClockWrong, PayloadChanged, ProviderDown, ProviderError, RateLimited
+from tracker.errors import (
+    AnswerTooLarge,
+    BadConfiguration,
+    ClockWrong,
+    PayloadChanged,
+    ProviderDown,
+    ProviderError,
+    RateLimited,
+)
 from tracker.points import reached
 from tracker.providers import strict_json
 from tracker.providers.http.pool import ClientPool, within
@@ -206,7 +214,8 @@ class ProviderClient:
 
     def _accept(self, received: _Received, where: str, read: Callable[[bytes], Json]) -> Answer:
         if unusable := _unusable(received, self.limits):
-            raise PayloadChanged(f"{self.title} {unusable} ({where}).", body_sha256=received.sha256)
+            kind = AnswerTooLarge if len(received.body) > self.limits.max_bytes else PayloadChanged
+            raise kind(f"{self.title} {unusable} ({where}).", body_sha256=received.sha256)
         served_at = _date(received.header("date"))
         self._check_clock(served_at, where)
         value = read(received.body)
