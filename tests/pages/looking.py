@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import re
+import struct
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Locator, Page
@@ -42,6 +44,8 @@ NOT_OURS = {
     # The parts of a date are narrow; WCAG 2.5.8 lets that be where another control, its calendar, does the same.
     "target-size": 'role="spinbutton"',
 }
+
+PNG, SMALLEST_PX = b"\x89PNG\r\n\x1a\n", 100
 
 MOST_TABS = 120
 """Presses of the tab key within which anything on a page is reached."""
@@ -172,6 +176,40 @@ def _held_by_axe(page: Page, rules: dict[str, object] | None) -> list[str]:
         for node in fault["nodes"]
         if NOT_OURS.get(fault["id"], "\0") not in node["html"]
     ]
+
+
+def saved_charts(page: Page) -> list[str]:
+    """What is wrong with the pictures that the page's charts offer to save: each is asked for, and must be a PNG."""
+    faults = []
+    charts = page.get_by_test_id("stFullScreenFrame").filter(has=page.get_by_test_id("stVegaLiteChart"))
+    for n in range(charts.count()):
+        charts.nth(n).hover()
+        with page.expect_download() as waiting:
+            charts.nth(n).get_by_role("button", name="Download as PNG").click()
+        picture = Path(waiting.value.path()).read_bytes()
+        width, height = struct.unpack(">II", picture[16:24]) if picture[:8] == PNG else (0, 0)
+        if min(width, height) < SMALLEST_PX or len(picture) < width * height // 1_000:
+            faults.append(f"chart {n} of {page.url}: {len(picture)} bytes, {width} × {height} px")
+    return faults or ([] if charts.count() else [f"no chart on {page.url}"])
+
+
+def watch(page: Page) -> list[str]:
+    """A list that every answer of 400 or above is written to from now on, but for what Streamlit asks in vain.
+
+    On an address below the root its browser part first asks the address itself for these two (1.67, seen 2026-11): it
+    cannot know whether the page's name is a page or the folder that the site lies in, and tries the longer one first.
+    """
+    refused: list[str] = []
+    asked = re.compile(r"^/[a-z]+/_stcore/(health|host-config)$")
+    page.on(
+        "response",
+        lambda told: (
+            refused.append(f"{told.status} {told.url}")
+            if told.status >= 400 and not asked.match(urlsplit(told.url).path)
+            else None
+        ),
+    )
+    return refused
 
 
 def tab_to(page: Page, wanted: Locator) -> None:
