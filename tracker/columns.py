@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 EPOCH = date(1970, 1, 1)
+_EPOCH = EPOCH.toordinal()
 
 # SQLite gives a row id only to a column declared INTEGER.
 ROW_ID = BigInteger().with_variant(Integer, "sqlite")
@@ -82,7 +83,7 @@ class UtcDay(TypeDecorator[date]):
         return None if value is None else (value - EPOCH).days
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:
-        return None if value is None else EPOCH + timedelta(days=value)
+        return None if value is None else date.fromordinal(_EPOCH + value)
 
 
 class NanoDollars(TypeDecorator[Decimal]):

@@ -13,6 +13,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Select, func, literal, null, select
 from sqlmodel import Session
 
@@ -38,6 +39,9 @@ MEASURES = ("requests", "input_tokens", "input_cached_tokens", "input_cache_writ
 SUMS = (*MEASURES, "estimated_cost", "unpriced_requests", "unpriced_rows")
 """Columns that are added up, in the order in which a row is made of them."""
 
+NOTHING = (None,) * len(SUMS)
+"""The sums of a group that has a bill and no usage."""
+
 ROLLED_UP = ("day", "provider", "provider_key", "model")
 """Dimensions of the daily rollup. Any other is answered from the days of the series, and hours from the events."""
 
@@ -61,8 +65,7 @@ DIMENSIONS = (
 Value = date | datetime | str | int | bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRow:
+class UsageRow(msgspec.Struct, frozen=True):
     """The sums of one group. Counts and costs are None only when no part of them is known.
 
     `unpriced_rows` and `unpriced_requests` are the part of the group that `estimated_cost` lacks.
@@ -165,16 +168,24 @@ def totals(session: Session, workspace_id: int, start: date, end: date) -> Usage
 
 
 def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any] | None, billed: Decimal | None) -> UsageRow:
-    *counts, cost, unpriced_requests, unpriced_rows = sums or (*(None,) * len(MEASURES), None, 0, 0)
-    measures = {name: None if n is None else int(n) for name, n in zip(MEASURES, counts, strict=True)}
+    requests, fresh, cached, written, output, cost, unpriced_requests, unpriced_rows = sums or NOTHING
     return UsageRow(
         dimensions=dict(zip(by, key, strict=True)),
-        **measures,
+        requests=_whole(requests),
+        input_tokens=_whole(fresh),
+        input_cached_tokens=_whole(cached),
+        input_cache_write_tokens=_whole(written),
+        output_tokens=_whole(output),
         estimated_cost=cost,
         billed_cost=billed,
         unpriced_requests=int(unpriced_requests or 0),
         unpriced_rows=int(unpriced_rows or 0),
     )
+
+
+def _whole(number: int | Decimal | None) -> int | None:
+    """PostgreSQL's sums are decimals."""
+    return None if number is None else int(number)
 
 
 def _reading(question: Question) -> Callable[[int, Question], Select[Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from statistics import median
 
 from tracker import clock
@@ -30,6 +31,8 @@ LOW, HIGH = Decimal("0.1"), Decimal("0.9")
 
 Spend = Mapping[date, Decimal]
 """Estimated US dollars of each day that is complete."""
+
+Days = tuple[tuple[date, Decimal], ...]
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,15 @@ class Forecast:
 def forecast(known: Spend, seen: Spend, today: date) -> Forecast | None:
     """The forecast for today's month, from complete days (`known`) and what is read so far of others (`seen`).
 
-    None while there are too few complete days, or too few past stretches to try the method on.
+    None while there are too few complete days, or too few past stretches to try the method on. Kept for the next look,
+    which has mostly the same days.
     """
+    return _forecast(tuple(known.items()), tuple(seen.items()), today)
+
+
+@lru_cache(maxsize=256)
+def _forecast(of_known: Days, of_seen: Days, today: date) -> Forecast | None:
+    known, seen = dict(of_known), dict(of_seen)
     month = _month(today)
     open_days = [day for day in month if day not in known]
     if not open_days:
