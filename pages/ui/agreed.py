@@ -15,7 +15,7 @@ from tracker.price_book import Agreed, Book, Lacking, Listed
 
 DAYS = 32
 MOST = 8
-WIDTHS = {"Tier": 122, "In force since": 100, "For": 176, "Source": 96, "SHA-256": 112}
+WIDTHS = {"Tier": 152, "In force since": 94, "For": 150, "Source": 122, "SHA-256": 104}
 """Of the list's columns, in pixels: with the others they fit a screen of 1440."""
 
 COLOURS = {"in force": "green", "to come": "blue", "ended": "gray", "taken back": "gray"}
@@ -145,10 +145,10 @@ def _listed(book: Book, today: date) -> None:
         row_height=34,
         placeholder=text.UNKNOWN,
         column_config={
-            "Model on the list": st.column_config.TextColumn(pinned=True, width=160),
+            "Model on the list": st.column_config.TextColumn(pinned=True, width=148),
             **{name: st.column_config.TextColumn(width=px) for name, px in WIDTHS.items()},
             **{
-                name: st.column_config.TextColumn(width=68, alignment="right") for name in ("Input", "Cached", "Output")
+                name: st.column_config.TextColumn(width=62, alignment="right") for name in ("Input", "Cached", "Output")
             },
             "Rows": st.column_config.NumberColumn(width=58, format="localized"),
         },
