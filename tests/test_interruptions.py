@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 import tracker.ledger
 from jobs.__main__ import once
 from jobs.worker import Worker
-from tests.installation import NOW, Installation, held
+from tests.installation import NOW, Installation, expected, held
 from tests.places import ended, started
 from tests.small import Small, assert_true, small, true_rows
 from tracker import access, clock, connections, points, reconcile, storage
@@ -160,6 +160,18 @@ def test_over_the_turns_of_the_calendar_and_ninety_missed_days_every_day_is_read
     days = sorted(day for name, day in ledger(read) if name == "costs")
     assert days[-190:] == clock.days(date(2026, 11, 23), date(2027, 6, 1))
     read.world.keeps = 9
+
+
+def test_a_leap_day_is_read_like_any_other_and_once(read: Installation) -> None:
+    for day in (date(2028, 2, 29), date(2028, 3, 1)):
+        read.later(clock.day_start(day) + 30 * MINUTE)
+        assert read.fetch() == 0
+
+    start, end = date(2028, 2, 27), date(2028, 3, 1)
+    truth = expected(read.world, clock.day_start(start), clock.day_start(end), "globex")
+    assert held(read.csv(start, end)) == {key: row for key, row in truth.items() if key[0] == "completions"}
+    assert {key[1][:10] for key in held(read.csv(start, end))} >= {"2028-02-28", "2028-02-29"}
+    assert [day for name, day in ledger(read) if name == "costs" and start <= day < end] == clock.days(start, end)
 
 
 def of_bill(seen: Seen) -> bool:
