@@ -156,6 +156,8 @@ def _prices(page: Page, album: Album) -> None:
     page.get_by_role("link", name="Dashboard").click()
     page.get_by_role("button", name="Set a price").click()
     expect(page.get_by_text("List prices in use")).to_be_visible()
+    page.get_by_text("1 more", exact=True).click()
+    expect(page.get_by_text("vector stores", exact=True)).to_be_visible()
     _add_a_price(page)
     album.look(page, "adding a price", lambda: _add_a_price(page))
     _factor(page, "0.5", "50 % off")
