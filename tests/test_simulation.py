@@ -10,16 +10,18 @@ from sqlalchemy import delete
 
 from tests.simulation import Wrong, keep, simulate, simulation
 from tests.simulation.__main__ import main, parser
-from tests.simulation.oracle import BILLED, totals
+from tests.simulation.oracle import BILLED, KEYS, totals
 from tests.simulation.provider import HISTORY
 from tests.simulation.story import DAY, told
 
 DAYS = 40
 SEEDS = {
-    8: "a bill that an answer left out, and a clock that ran behind for as long as the history",
     13: "failed days that waited for a time which a wrong clock had named",
 }
-"""Seeds that caught a fault which the product had once, and what it was about."""
+"""Seeds that caught a fault which the product had once, and what it was about.
+
+A place labelled anew lets every seed tell another story: whether these still catch it is to be tried again then.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def kept(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_whatever_happens_ends_in_what_the_provider_says(kept: Path, tmp_path: Path, seed: int) -> None:
     happened = simulate(seed, kept, tmp_path / "data", days=DAYS)
 
-    assert happened.total() > 20
+    assert happened.total() > len(KEYS)
 
 
 def test_a_seed_tells_the_same_story_every_time(kept: Path, tmp_path: Path) -> None:
