@@ -98,9 +98,12 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
 
 
 def _believe_clock(asked_at: datetime) -> None:
-    """Refuse what was asked for while our clock ran ahead, though it is right by now: days to come would be empty."""
-    if asked_at > utc_now() + clock.DAY:
-        raise ClockWrong("This machine's clock was set back while the days were read. They are read again.")
+    """Refuse what was asked for with a clock far off, though it is right by now: days to come would be empty.
+
+    And a day long past would hold no more than its first hours.
+    """
+    if abs(asked_at - utc_now()) > clock.DAY:
+        raise ClockWrong("This machine's clock was set while the days were read. They are read again.")
 
 
 def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: str, error: Exception) -> Done:
