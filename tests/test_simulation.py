@@ -17,7 +17,7 @@ from tests.simulation.story import DAY, told
 DAYS = 40
 SEEDS = {
     8: "days asked for with a clock that was far behind, and set right before the answer came",
-    13: "failed days that waited for a time which a wrong clock had named",
+    13: "a bill that an answer left out",
 }
 """Seeds that caught a fault which the product had once, and what it was about.
 
