@@ -52,7 +52,7 @@ OF_NO_TENANT = {
     "health": dict.fromkeys(("of_web", "of_worker", "schema_state"), "counts and times of the whole installation"),
     "ingest": {"store": "stores under a claim, which names its tenant"},
     "ledger": dict.fromkeys(
-        ("claim", "fail", "fail_day", "finish", "give_back", "hold", "put_off", "renew", "set_unavailable"),
+        ("claim", "fail", "fail_day", "finish", "give_back", "hold", "put_off", "renew", "set_unavailable", "shorten"),
         "works under a claim, as above",
     ),
     "mail": {"deliver": "sends each letter to the address of whom it is for"},

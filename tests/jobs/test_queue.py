@@ -232,9 +232,10 @@ def test_on_sqlite_the_engine_is_refused_with_a_sentence(tmp_path: Path, migrate
         process = made.process("jobs", "--once", "--engine", "procrastinate")
         _, told = process.communicate(timeout=PATIENCE_S)
 
-    assert (process.returncode, told) == (
+    # Before it stands the log's line on the journal, where this machine's SQLite gets no write-ahead log.
+    assert (process.returncode, told.splitlines()[-1]) == (
         78,
-        b"The engine procrastinate needs PostgreSQL. Run the worker without --engine: it does the same work.\n",
+        b"The engine procrastinate needs PostgreSQL. Run the worker without --engine: it does the same work.",
     )
 
 

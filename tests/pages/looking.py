@@ -183,9 +183,8 @@ def saved_charts(page: Page) -> list[str]:
     faults = []
     charts = page.get_by_test_id("stFullScreenFrame").filter(has=page.get_by_test_id("stVegaLiteChart"))
     for n in range(charts.count()):
-        charts.nth(n).hover()
-        with page.expect_download() as waiting:
-            charts.nth(n).get_by_role("button", name="Download as PNG").click()
+        with page.expect_download() as waiting:  # by the key: a scroll takes the pointer away from the chart's buttons
+            charts.nth(n).get_by_role("button", name="Download as PNG").press("Enter")
         picture = Path(waiting.value.path()).read_bytes()
         width, height = struct.unpack(">II", picture[16:24]) if picture[:8] == PNG else (0, 0)
         if min(width, height) < SMALLEST_PX or len(picture) < width * height // 1_000:
