@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, literal, null, select
+from sqlalchemy import ColumnElement, Select, Table, bindparam, func, literal, null, select
 from sqlmodel import Session
 
 from tracker import clock
@@ -63,6 +63,7 @@ DIMENSIONS = (
 )
 
 Value = date | datetime | str | int | bool | None
+Filters = tuple[tuple[str, tuple[Value, ...]], ...]
 
 
 class UsageRow(msgspec.Struct, frozen=True):
@@ -108,15 +109,21 @@ class Question:
             raise BadInput(f"The period ends ({self.end}) before it begins ({self.start}).")
 
     @property
+    def filters(self) -> Filters:
+        return tuple((name, tuple(values)) for name, values in self.only.items())
+
+    @property
     def dimensions(self) -> set[str]:
         return {*self.by, *self.only}
 
 
 def usage(session: Session, workspace_id: int, question: Question) -> list[UsageRow]:
     """The groups in order of their dimensions, with usage, billed cost, or both."""
-    statement = _reading(question)(workspace_id, question)
+    reading = _reading(question)
+    bounds = _of_instants(workspace_id, question) if reading is _events else _of_days(workspace_id, question)
+    found = session.execute(reading(question.by, question.filters), bounds).all()
     width = len(question.by)
-    used = {row[:width]: row[width:] for row in map(tuple, session.execute(statement).all())}
+    used = {row[:width]: row[width:] for row in map(tuple, found)}
     billed = billed_cost(session, workspace_id, question)
     keys = sorted({**used, **billed}, key=lambda key: [*map(_sortable, key)])
     return [_row(question.by, key, used.get(key), billed.get(key)) for key in keys]
@@ -129,24 +136,25 @@ def billed_cost(session: Session, workspace_id: int, question: Question) -> dict
     """
     if not question.dimensions <= set(BILLED):
         return {}
-    expressions = [_billed_dimension(name) for name in question.by]
-    statement = (
+    told = session.execute(_bill(question.by, question.filters), _of_days(workspace_id, question))
+    found = ((tuple(key), amount) for *key, amount in told)
+    return {key: amount for key, amount in found if amount is not None}
+
+
+@lru_cache(maxsize=128)
+def _bill(by: tuple[str, ...], only: Filters) -> Select[Any]:
+    expressions = [_billed_dimension(name) for name in by]
+    asked = {*by, *(name for name, _ in only)}
+    return (
         select(*expressions, func.sum(BILLED_TABLE.c.amount))
         .where(
-            BILLED_TABLE.c.workspace_id == workspace_id,
-            BILLED_TABLE.c.day >= question.start,
-            BILLED_TABLE.c.day < question.end,
+            *_days_of(BILLED_TABLE),
             BILLED_TABLE.c.currency == "usd",
-            *(
-                BILLED_TABLE.c.dropped.not_like(f"%{name}%")
-                for name in question.dimensions & {"project_id", "api_key_id"}
-            ),
-            *_only(question, _billed_dimension),
+            *(BILLED_TABLE.c.dropped.not_like(f"%{name}%") for name in sorted(asked & {"project_id", "api_key_id"})),
+            *_only(only, _billed_dimension),
         )
         .group_by(*expressions)
     )
-    found = ((tuple(key), amount) for *key, amount in session.execute(statement))
-    return {key: amount for key, amount in found if amount is not None}
 
 
 def other_currencies(session: Session, workspace_id: int, start: date, end: date) -> list[str]:
@@ -188,60 +196,72 @@ def _whole(number: int | Decimal | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _reading(question: Question) -> Callable[[int, Question], Select[Any]]:
+def _of_days(workspace_id: int, question: Question) -> dict[str, object]:
+    return {"of_workspace": workspace_id, "first": question.start, "end": question.end}
+
+
+def _of_instants(workspace_id: int, question: Question) -> dict[str, object]:
+    start, end = clock.day_start(question.start), clock.day_start(question.end)
+    return {"of_workspace": workspace_id, "first": start, "end": end}
+
+
+Reading = Callable[[tuple[str, ...], Filters], Select[Any]]
+"""The statement for dimensions and filters, made once: making it takes as long as running it."""
+
+
+def _reading(question: Question) -> Reading:
     """The cheapest way to what was asked for."""
     if question.dimensions <= set(ROLLED_UP):
         return _rollup
     return _events if "hour" in question.dimensions else _series_days
 
 
-def _rollup(workspace_id: int, question: Question) -> Select[Any]:
-    expressions = [_rollup_dimension(name) for name in question.by]
+def _days_of(table: Table) -> Iterable[ColumnElement[bool]]:
+    yield table.c.workspace_id == bindparam("of_workspace")
+    yield table.c.day >= bindparam("first")
+    yield table.c.day < bindparam("end")
+
+
+@lru_cache(maxsize=128)
+def _rollup(by: tuple[str, ...], only: Filters) -> Select[Any]:
+    expressions = [_rollup_dimension(name) for name in by]
     statement = select(*expressions, *(func.sum(DAILY.c[name]) for name in SUMS)).where(
-        DAILY.c.workspace_id == workspace_id,
-        DAILY.c.day >= question.start,
-        DAILY.c.day < question.end,
-        *_only(question, _rollup_dimension),
+        *_days_of(DAILY), *_only(only, _rollup_dimension)
     )
     return _grouped(statement, expressions, count=func.count())
 
 
-def _series_days(workspace_id: int, question: Question) -> Select[Any]:
-    expressions = [_series_dimension(name) for name in question.by]
+@lru_cache(maxsize=128)
+def _series_days(by: tuple[str, ...], only: Filters) -> Select[Any]:
+    expressions = [_series_dimension(name) for name in by]
     statement = (
         select(*expressions, *(func.sum(SERIES_DAYS.c[name]) for name in SUMS))
         .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
-        .where(
-            SERIES_DAYS.c.workspace_id == workspace_id,
-            SERIES.c.workspace_id == workspace_id,
-            SERIES_DAYS.c.day >= question.start,
-            SERIES_DAYS.c.day < question.end,
-            *_only(question, _series_dimension),
-        )
+        .where(*_days_of(SERIES_DAYS), *_of_series(only, _series_dimension))
     )
     return _grouped(statement, expressions, count=func.count())
 
 
-def _events(workspace_id: int, question: Question) -> Select[Any]:
-    expressions = [_event_dimension(name) for name in question.by]
+@lru_cache(maxsize=128)
+def _events(by: tuple[str, ...], only: Filters) -> Select[Any]:
+    expressions = [_event_dimension(name) for name in by]
+    sums = (func.sum(EVENTS.c[name]) for name in (*MEASURES, "estimated_cost"))
     statement = (
-        select(
-            *expressions,
-            *(func.sum(EVENTS.c[name]) for name in MEASURES),
-            func.sum(EVENTS.c.estimated_cost),
-            UNPRICED_REQUESTS,
-            UNPRICED_ROWS,
-        )
+        select(*expressions, *sums, UNPRICED_REQUESTS, UNPRICED_ROWS)
         .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
         .where(
-            EVENTS.c.workspace_id == workspace_id,
-            SERIES.c.workspace_id == workspace_id,
-            EVENTS.c.bucket_start >= clock.day_start(question.start),
-            EVENTS.c.bucket_start < clock.day_start(question.end),
-            *_only(question, _event_dimension),
+            EVENTS.c.workspace_id == bindparam("of_workspace"),
+            EVENTS.c.bucket_start >= bindparam("first"),
+            EVENTS.c.bucket_start < bindparam("end"),
+            *_of_series(only, _event_dimension),
         )
     )
     return _grouped(statement, expressions, count=func.count())
+
+
+def _of_series(only: Filters, dimension: Any) -> Iterable[ColumnElement[bool]]:
+    yield SERIES.c.workspace_id == bindparam("of_workspace")
+    yield from _only(only, dimension)
 
 
 def _grouped(statement: Select[Any], expressions: Sequence[Any], *, count: Any) -> Select[Any]:
@@ -272,8 +292,8 @@ def _billed_dimension(name: str) -> ColumnElement[Any]:
     return BILLED_TABLE.c.provider_key_id if name == "provider_key" else BILLED_TABLE.c[name]
 
 
-def _only(question: Question, dimension: Any) -> Iterable[ColumnElement[bool]]:
-    for name, values in question.only.items():
+def _only(only: Filters, dimension: Any) -> Iterable[ColumnElement[bool]]:
+    for name, values in only:
         expression = dimension(name)
         known = [value for value in values if value is not None]
         matches = expression.in_(known) if known else literal(value=False)
@@ -292,10 +312,12 @@ def _sortable(value: Value) -> tuple[bool, str]:
     return value is None, text
 
 
+LABELS = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == bindparam("of_workspace"))
+
+
 def key_labels(session: Session, workspace_id: int) -> dict[int, str]:
     """The label of every connection there ever was, by id."""
-    statement = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == workspace_id)
-    return {row.id: row.label for row in session.execute(statement)}
+    return {row.id: row.label for row in session.execute(LABELS, {"of_workspace": workspace_id})}
 
 
 def count_events(session: Session, workspace_id: int, start: date, end: date) -> int:

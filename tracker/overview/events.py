@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from tracker.models import Name, UsageEvent, UsageSeries, table_of
@@ -38,22 +38,24 @@ class Event:
     basis: CostBasis
 
 
+NEWEST = (
+    select(
+        EVENTS.c.bucket_start,
+        EVENTS.c.estimated_cost,
+        EVENTS.c.cost_basis,
+        *(EVENTS.c[name] for name in COUNTS),
+        *(SERIES.c[name] for name in DIMENSIONS),
+    )
+    .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
+    .where(EVENTS.c.workspace_id == bindparam("of_workspace"), SERIES.c.workspace_id == bindparam("of_workspace"))
+    .order_by(EVENTS.c.bucket_start.desc(), EVENTS.c.series_id)
+    .limit(bindparam("count"))
+)
+
+
 def last_events(session: Session, workspace_id: int, *, count: int = LAST) -> list[Event]:
     """The newest events, newest first."""
-    statement = (
-        select(
-            EVENTS.c.bucket_start,
-            EVENTS.c.estimated_cost,
-            EVENTS.c.cost_basis,
-            *(EVENTS.c[name] for name in COUNTS),
-            *(SERIES.c[name] for name in DIMENSIONS),
-        )
-        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
-        .where(EVENTS.c.workspace_id == workspace_id, SERIES.c.workspace_id == workspace_id)
-        .order_by(EVENTS.c.bucket_start.desc(), EVENTS.c.series_id)
-        .limit(count)
-    )
-    rows = session.execute(statement).all()
+    rows = session.execute(NEWEST, {"of_workspace": workspace_id, "count": count}).all()
     names = display_names(session, workspace_id) if rows else {}
     return [event_of(row, names) for row in rows]
 
@@ -76,8 +78,12 @@ def event_of(row: Any, names: dict[tuple[int, str, str], str | None]) -> Event:
     )
 
 
+CALLED = select(NAMES.c.provider_key_id, NAMES.c.kind, NAMES.c.ref, NAMES.c.name).where(
+    NAMES.c.workspace_id == bindparam("of_workspace")
+)
+
+
 def display_names(session: Session, workspace_id: int) -> dict[tuple[int, str, str], str | None]:
     """(provider key, kind, id) → what the provider calls it."""
-    columns = (NAMES.c.provider_key_id, NAMES.c.kind, NAMES.c.ref, NAMES.c.name)
-    found = session.execute(select(*columns).where(NAMES.c.workspace_id == workspace_id))
+    found = session.execute(CALLED, {"of_workspace": workspace_id})
     return {(key_id, kind, ref): name for key_id, kind, ref, name in found}
