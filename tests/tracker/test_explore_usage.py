@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from tests.tracker.builders import AFTER, DAY, connection_of, owned, record, store, two_workspaces
-from tracker import export
+from tracker import export, rollup
 from tracker.db import Database
 from tracker.explore import lacking as lacking_of
 from tracker.explore import usage
@@ -167,6 +167,7 @@ def test_days_around_a_change_of_clocks_hold_their_own_hours(database: Database)
         for hour in (-1, 0, 24, 25):
             row = {"workspace_id": 2, "bucket_start": midnight + timedelta(hours=hour), "series_id": series}
             session.execute(insert(usage.EVENTS).values(**row, requests=1, cost_basis=CostBasis.UNPRICED))
+        rollup.recompute(session, 2, 2, date(2026, 10, 31), date(2026, 11, 4))
 
     with database.workspace(2) as session:
         cells = usage.cells(session, 2, span, By.PROVIDER, grain=Grain.DAY, only={})

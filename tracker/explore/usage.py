@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, false, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, case, false, func, null, select, type_coerce
 from sqlmodel import Session
 
+from tracker import clock
 from tracker.columns import UtcDay
 from tracker.explore.figures import Cell, Figures
 from tracker.explore.span import Span
@@ -29,13 +30,26 @@ ROLLED_UP = frozenset({By.PROVIDER, By.KEY, By.MODEL})
 
 Only = Mapping[By, Sequence[Chosen]]
 
+PLACES = 2**40
+"""More than there will be series: a day × this + a series is one number for both."""
+
+COUNTED = ("unpriced_requests", "unpriced_rows")
+"""Sums that are zero, not unknown, where nothing adds to them."""
+
+EVENT_SUMS: Mapping[str, ColumnElement[Any]] = {
+    **{name: func.sum(EVENTS.c[name]) for name in (*MEASURES, "estimated_cost")},
+    "unpriced_requests": UNPRICED_REQUESTS,
+    "unpriced_rows": UNPRICED_ROWS,
+}
+
 
 def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only) -> list[Cell]:
     """The span by its days or hours and by a dimension, of the rows that `only` lets through; unordered."""
     from_days = _rollup if {by, *only} <= ROLLED_UP else _series_days
-    statement = (from_days if span.zone == "UTC" and grain is Grain.DAY else _events)(
-        workspace_id, span, by, grain, only
-    )
+    if span.zone == "UTC" and grain is Grain.DAY:
+        statement = from_days(workspace_id, span, by, grain, only)
+    else:
+        statement = _events(workspace_id, span, by, grain, only, told=_told(session, workspace_id, span))
     return [Cell(at, value, _figures(sums)) for at, value, *sums in session.execute(statement)]
 
 
@@ -75,27 +89,43 @@ def _series_days(workspace_id: int, span: Span, by: By, _grain: Grain, only: Onl
     )
 
 
-def _events(workspace_id: int, span: Span, by: By, grain: Grain, only: Only) -> Select[Any]:
+def _told(session: Session, workspace_id: int, span: Span) -> frozenset[str]:
+    """The sums to which anything adds in the UTC days that the span touches; the others need not be added up."""
+    days = (SERIES_DAYS.c.day >= clock.day_of(span.start_at), SERIES_DAYS.c.day <= clock.day_of(span.end_at))
+    most = select(*(func.max(SERIES_DAYS.c[name]) for name in SUMS)).where(
+        SERIES_DAYS.c.workspace_id == workspace_id, *days
+    )
+    found = zip(SUMS, session.execute(most).one(), strict=True)
+    return frozenset(name for name, value in found if value is not None and (value or name not in COUNTED))
+
+
+def _events(workspace_id: int, span: Span, by: By, grain: Grain, only: Only, *, told: frozenset[str]) -> Select[Any]:
+    """A day and a series are one number to be summed by: it takes a tenth less than two (SQLite, 2026-11)."""
+    hourly = grain is Grain.HOUR
+    keys = {"at": EVENTS.c.bucket_start, "series_id": EVENTS.c.series_id}
     by_series = (
         select(
-            (EVENTS.c.bucket_start if grain is Grain.HOUR else day_in(span)).label("at"),
-            EVENTS.c.series_id,
-            *(func.sum(EVENTS.c[name]).label(name) for name in (*MEASURES, "estimated_cost")),
-            UNPRICED_REQUESTS.label("unpriced_requests"),
-            UNPRICED_ROWS.label("unpriced_rows"),
+            *(column.label(name) for name, column in (keys if hourly else {"of": _day_and_series(span)}).items()),
+            *(column.label(name) for name, column in EVENT_SUMS.items() if name in told),
         )
         .where(*within(workspace_id, span.start_at, span.end_at), *of_series(workspace_id, only))
-        .group_by("at", EVENTS.c.series_id)
+        .group_by(*(["at", EVENTS.c.series_id] if hourly else ["of"]))
         .subquery("by_series")
-    )
+    ).c
+    at = by_series.at if hourly else type_coerce(by_series.of // PLACES, UtcDay)
+    series = by_series.series_id if hourly else by_series.of % PLACES
     dimension = SERIES.c[by.column]
-    sums = (func.sum(by_series.c[name]) for name in SUMS)
+    sums = (func.sum(by_series[name]) if name in told else null() for name in SUMS)
     return (
-        select(by_series.c.at, dimension, *sums)
-        .join_from(by_series, SERIES, by_series.c.series_id == SERIES.c.id)
+        select(at, dimension, *sums)
+        .join(SERIES, series == SERIES.c.id)
         .where(SERIES.c.workspace_id == workspace_id)
-        .group_by(by_series.c.at, dimension)
+        .group_by(at, dimension)
     )
+
+
+def _day_and_series(span: Span) -> ColumnElement[int]:
+    return type_coerce(day_in(span), BigInteger) * PLACES + EVENTS.c.series_id
 
 
 def of_series_days(workspace_id: int, span: Span, only: Only) -> Iterable[ColumnElement[bool]]:
