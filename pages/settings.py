@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import account, brand, budget, gate, live, passports, proof, text, trail
 from pages.ui.context import Context
@@ -19,14 +20,15 @@ from tracker.providers import PROVIDERS
 TITLE = "Settings"
 ICON = ":material/settings:"
 
-ROUND, SAID, ASKING = "settings.round", "settings.said", "settings.asking"
+ROUND, TRIES, SAID, ASKING = "settings.round", "settings.tries", "settings.said", "settings.asking"
 MOST_KEY = 600
 REPLACE, CHECK, PAUSE, RESUME, DELETE = "Replace the key", "Check again", "Pause", "Resume", "Delete"
 PASSPORT = "Key passport"
 
 GUIDES = {
-    "openai": """\
-1. Open **platform.openai.com → Settings → Organization → Admin keys**. You must be an owner.
+    "openai": f"""\
+1. Open [platform.openai.com → Settings → Organization → Admin keys](https://{PROVIDERS["openai"].key_page}).
+   You must be an owner.
 2. Choose **Create new admin key**, permissions **Restricted**.
 3. Set **Usage** to **Read** and **Management** to **Read** (names of projects and keys). Leave the rest at None.
 4. Copy the key, starting with `sk-admin-`, and paste it here."""
@@ -145,7 +147,7 @@ def _words(card: KeyCard, standing: Standing) -> str:
         return ":gray[Nothing is read. Days missed meanwhile are read when you resume.]"
     retry = f" Next try {_instant(card.retry_at, standing)}." if card.retry_at else ""
     if card.reason:
-        return text.quoted(card.reason) + retry
+        return text.told(card.reason) + retry
     if card.status is KeyStatus.VALID and not card.used and not card.progress.pending:
         return "The organisation shows no usage in the last 12 months. Is it the right organisation?"
     if card.status is KeyStatus.VALID and card.too_powerful:
@@ -183,11 +185,13 @@ def _replace(ctx: Context, card: KeyCard) -> None:
             return
         st.markdown("The new key must belong to the same organisation. History is kept.")
         with st.form("replace", border=False):
-            typed = st.text_input("New admin key", type="password", max_chars=MOST_KEY, autocomplete="off")
+            place = st.empty()
+            typed = _key_field(place, "New admin key")
             sent = st.form_submit_button("Check and replace", type=brand.main_button())
         st.caption("Checked with read-only requests before anything is stored.")
         if sent and _tried(
-            lambda: connections.replace(ctx.product, ctx.workspace_id, card.provider_key_id, text=typed, by=ctx.actor)
+            lambda: connections.replace(ctx.product, ctx.workspace_id, card.provider_key_id, text=typed, by=ctx.actor),
+            empty=lambda: _key_field(place, "New admin key"),
         ):
             _stop_asking()
             st.rerun()
@@ -271,30 +275,49 @@ def _form(ctx: Context, provider: str) -> None:
     title = PROVIDERS[provider].title
     with st.form(f"add-{number}", border=False):
         label = st.text_input("Label", placeholder="for example: Acme production", max_chars=80, autocomplete="off")
-        typed = st.text_input(
-            f"{title} admin key", type="password", placeholder="sk-admin-…", max_chars=MOST_KEY, autocomplete="off"
-        )
+        place = st.empty()
+        typed = _key_field(place, f"{title} admin key")
         sent = st.form_submit_button("Check and save", type=brand.main_button(), icon=":material/key:")
     st.caption("Checked with read-only requests before anything is stored.")
     name = label.strip() or title
     if sent and _tried(
-        lambda: connections.add(ctx.product, ctx.workspace_id, provider=provider, label=name, text=typed, by=ctx.actor)
+        lambda: connections.add(ctx.product, ctx.workspace_id, provider=provider, label=name, text=typed, by=ctx.actor),
+        empty=lambda: _key_field(place, f"{title} admin key"),
     ):
         st.session_state[ROUND] = number + 1
         st.rerun()
 
 
-def _tried(store: Callable[[], connections.Added]) -> bool:
-    """Whether the key was stored; if not, the reason stands below the field."""
+def _key_field(place: DeltaGenerator, label: str) -> str:
+    """The field for a key: another one, and so an empty one, after each key that was tried."""
+    return place.text_input(
+        label,
+        type="password",
+        placeholder="sk-admin-…",
+        max_chars=MOST_KEY,
+        autocomplete="off",
+        key=f"settings.key-{st.session_state.get(TRIES, 0)}-{label}",
+    )
+
+
+def _tried(store: Callable[[], connections.Added], *, empty: Callable[[], object]) -> bool:
+    """Whether the key was stored; if not, the reason stands below the field, which is emptied."""
     try:
         with st.spinner("Asking the provider …"):
             added = store()
     except BadInput as error:
-        st.error(text.quoted(str(error)), icon=":material/key_off:")
+        _count_try()
+        empty()
+        st.error(text.told(str(error)), icon=":material/key_off:")
         return False
+    _count_try()
     next_step = " Reading starts now." if added.status is KeyStatus.VALID else ""
     st.session_state[SAID] = f"{added.sentence} The key is sealed.{next_step}"
     return True
+
+
+def _count_try() -> None:
+    st.session_state[TRIES] = st.session_state.get(TRIES, 0) + 1
 
 
 def _say(words: str) -> None:

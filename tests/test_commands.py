@@ -40,8 +40,8 @@ def run(installation: Installation, *arguments: str, given: str = "", module: st
     [
         ("project_key", "This is a project key"),
         ("missing_scope_401", "This is a project key"),
-        ("missing_scope_403", "lacks the permission api.usage.read"),
-        ("missing_scope_flat", "lacks the permission api.usage.read"),
+        ("missing_scope_403", "lacks the permission Usage: Read (api.usage.read)"),
+        ("missing_scope_flat", "lacks the permission Usage: Read (api.usage.read)"),
         ("revoked", "mistyped, revoked or expired"),
         ("expired", "mistyped, revoked or expired"),
         ("good_second", "connected already, as 'main'"),

@@ -73,7 +73,7 @@ def _refused(seen: Overview) -> Iterator[Need]:
         if connection.refused:
             label = text.quoted(connection.label)
             fact = f"The key of {label} is not used."
-            yield Need("key_off", fact, text.quoted(connection.reason or ""), "Replace the key", Way.SETTINGS)
+            yield Need("key_off", fact, text.told(connection.reason or ""), "Replace the key", Way.SETTINGS)
 
 
 def _too_powerful(seen: Overview) -> Iterator[Need]:

@@ -135,7 +135,7 @@ STAGES: dict[Stage, Callable[[Overview], None]] = {
 
 def _refused(connection: Connection, seen: Overview) -> None:
     when = f" at {text.instant(connection.checked_at, today=seen.cycle.today)}" if connection.checked_at else ""
-    reason = text.quoted(connection.reason) if connection.reason else "It can no longer be used."
+    reason = text.told(connection.reason) if connection.reason else "It can no longer be used."
     st.error(
         f"**{text.quoted(connection.label)}** ({connection.provider}, ends {text.quoted(connection.last4)}){when}: "
         f"{reason} What was read before is kept and shown; nothing newer arrives from this key.",
@@ -168,7 +168,7 @@ REFUSALS = {
 
 def _unchecked(connection: Connection) -> None:
     st.info(
-        f"**{text.quoted(connection.label)}**: {text.quoted(connection.reason or '')} "
+        f"**{text.quoted(connection.label)}**: {text.told(connection.reason or '')} "
         "The worker tries again by itself; nothing to do.",
         icon=":material/hourglass:",
         title="A key is not checked yet",

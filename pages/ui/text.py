@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tracker import clock, export
+from tracker.providers import PROVIDERS
 
 age = clock.age
 MINUS = "\N{MINUS SIGN}"
@@ -19,6 +20,7 @@ CENT = Decimal("0.01")
 HUNDRED = Decimal(100)
 MILLION = Decimal(1_000_000)
 PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
+KEY_PAGES = [provider.key_page for provider in PROVIDERS.values()]
 
 DISCLAIMER = (
     "Estimates are tokens × price, the list's or your own, and may differ from the invoice: credits, taxes and fees "
@@ -139,10 +141,20 @@ def quoted(foreign: str) -> str:
     """Text from outside for Markdown, to be read as it is: no markup, link, address, icon or emoji comes of it.
 
     Addresses, short codes and arrows are recognised even when escaped: a word joiner breaks them without being seen.
+    It stands nowhere else, because whoever copies the text copies it too.
     """
     flat = " ".join(foreign.split())
     escaped = "".join(f"\\{char}" if char in PUNCTUATION else char for char in flat)
     # Before a space a mark begins nothing, and stays as it was for whoever copies the text.
-    broken = re.sub(r"(\\[:@./])(?=\S)", "\\1\N{WORD JOINER}", escaped)
+    broken = re.sub(r"(\\[:@])(?=\S)", "\\1\N{WORD JOINER}", escaped)
+    broken = re.sub(r"(?i)(www)(?=\\\.)", "\\1\N{WORD JOINER}", broken)
     # Two dashes would become one long one, and other pairs arrows.
-    return re.sub(r"(\\[-<>=~])(?=\\)", "\\1\N{WORD JOINER}", broken)
+    return re.sub(r"(\\[-<>=~])(?=\\[-<>=~])", "\\1\N{WORD JOINER}", broken)
+
+
+def told(sentence: str) -> str:
+    """A sentence that may hold words from outside, as `quoted`; a provider's page where keys are made is a link."""
+    shown = quoted(sentence)
+    for page in KEY_PAGES:
+        shown = shown.replace(quoted(page), f"[{page}](https://{page})")
+    return shown

@@ -28,7 +28,7 @@ LABELS = [
     "![x](http://evil.example/x.png)",
     "[click](http://evil.example)",
     "$\\LaTeX$ :red[x] :material/bolt:",
-    "'; drop table users; --",
+    "'; drop table users; -- www.evil.example a@evil.example",
     "\N{RIGHT-TO-LEFT OVERRIDE}gnp.exe",
 ]
 

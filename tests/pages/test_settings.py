@@ -13,6 +13,8 @@ from tests.site import Site
 
 pytestmark = pytest.mark.browser
 
+KEY_PAGE = "https://platform.openai.com/settings/organization/admin-keys"
+
 
 @pytest.mark.parametrize(
     ("kind", "sentence"),
@@ -27,6 +29,9 @@ def test_a_refused_key_is_told_apart_and_not_stored(own_site: Site, page: Page, 
     steps.add_key(page, own_site.server.world.keys[kind])
 
     expect(page.get_by_text(sentence)).to_be_visible()
+    expect(page.get_by_role("alert").get_by_role("link")).to_have_attribute("href", KEY_PAGE)
+    expect(page.get_by_label("OpenAI admin key")).to_have_value("")
+    expect(page.get_by_label("Label")).to_have_value("main")
     assert own_site.command("keys", EMAIL, "--json").strip() == "[]"
 
 

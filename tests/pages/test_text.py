@@ -121,8 +121,22 @@ def test_markup_in_a_name_is_read_as_it_is(foreign: str, kept: str) -> None:
 
 @pytest.mark.parametrize("foreign", [":material/bolt:", ":red[x]", "https://a.example", "a@b.example", "www.a.example"])
 def test_no_code_and_no_address_in_a_name_is_recognised(foreign: str) -> None:
-    for mark in (":m", ":r", "://", "@b", ".e"):
-        assert mark not in text.quoted(foreign)
+    for mark in (":m", ":r", "://", "@b", "www."):
+        assert mark not in text.quoted(foreign).replace("\\", "")
+
+
+@pytest.mark.parametrize("foreign", ["gpt-5.4", "claude-opus-4.5 @ 1", "a/b.c", "sk-admin-.", "images, 1024x1024"])
+def test_a_name_is_copied_as_it_is(foreign: str) -> None:
+    assert text.quoted(foreign).replace("\\", "") == foreign
+
+
+def test_only_the_page_where_a_key_is_made_becomes_a_link() -> None:
+    told = text.told("Create one under platform.openai.com/settings/organization/admin-keys (or at www.evil.example).")
+
+    address = "platform.openai.com/settings/organization/admin-keys"
+    assert f"under [{address}](https://{address}) \\(or" in told
+    assert told.count("](") == 1
+    assert "www." not in told.replace("\\", "")
 
 
 @pytest.mark.parametrize("foreign", ["a -- b", "->", "<-", "<->", ">=", "~="])

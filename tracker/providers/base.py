@@ -132,6 +132,8 @@ class Provider(Protocol):
     permissions: tuple[Permission, ...]
     narrowing: str
     """How a key that may do too much is put right, in words for its owner."""
+    key_page: str
+    """The address, without its scheme, of the provider's page where such a key is made."""
     history: timedelta
 
     def headers(self, key: SecretKey) -> Mapping[str, str]:
@@ -141,7 +143,7 @@ class Provider(Protocol):
         """The reaction that a 4xx answer calls for."""
 
     def check(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> Verdict:
-        """Whether the key may read usage and cost; only ever reads."""
+        """Whether the key may read usage and cost; only ever reads. A key seen to be another provider's is not sent."""
 
     def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
         """All rows of the UTC days [start, end) after the whole page chain succeeded."""

@@ -89,6 +89,7 @@ class OpenAI:
     )
     permissions = passport.PERMISSIONS
     narrowing = passport.NARROWING
+    key_page = sentences.KEY_PAGE
 
     def headers(self, key: SecretKey) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {key.reveal()}"}
@@ -111,6 +112,8 @@ class OpenAI:
         return reaction(_told(refusal))
 
     def check(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> Verdict:
+        if told := sentences.of_another(key):
+            return Verdict("invalid", told)
         try:
             seen = self._probe(client, now)
             projects = self._project_ids(client)

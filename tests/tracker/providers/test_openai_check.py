@@ -10,6 +10,7 @@ import pytest
 
 from tests.tracker.providers.sandboxed import NOW, OPENAI, Sandboxed, sandboxed
 from tests.tracker.providers.scripted import GOOD, ScriptedProvider, Step, answer
+from tracker.calls import KeptCalls
 from tracker.errors import ScopeMissing
 
 
@@ -27,10 +28,10 @@ def openai() -> Iterator[Sandboxed]:
         ("empty_org", "valid", "Is it the right organisation?"),
         ("project_key", "insufficient", "This is a project key"),
         ("missing_scope_401", "insufficient", "This is a project key"),
-        ("missing_scope_403", "insufficient", "lacks the permission api.usage.read"),
-        ("missing_scope_flat", "insufficient", "lacks the permission api.usage.read"),
+        ("missing_scope_403", "insufficient", "lacks the permission Usage: Read (api.usage.read)."),
+        ("missing_scope_flat", "insufficient", "or create another key under platform.openai.com/"),
         ("sk-none-of-those-they-gave-out", "invalid", "mistyped, revoked or expired"),
-        ("AIza-a-key-of-somebody-else-0123", "invalid", "does not look like an OpenAI key"),
+        ("no-key-of-theirs-0123456789", "invalid", "does not look like an OpenAI key"),
         ("revoked", "invalid", "mistyped, revoked or expired"),
         ("expired", "invalid", "mistyped, revoked or expired"),
         ("down_503", "unchecked", "not checked yet"),
@@ -52,6 +53,29 @@ def test_a_check_says_what_the_key_is_and_what_to_do(
     assert verdict.status == status
     assert told in verdict.sentence
     assert asking.key.reveal() not in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("prefix", "told"),
+    [
+        ("sk-ant-admin01-", "This is an Anthropic key"),
+        ("sk-ant-api03-", "This is an Anthropic key"),
+        ("sk-or-v1-", "This is an OpenRouter key"),
+        ("AIza", "This is a Google key"),
+        ("xai-", "This is an xAI key"),
+    ],
+)
+def test_a_key_of_another_provider_is_known_by_its_beginning_and_never_sent(
+    openai: Sandboxed, prefix: str, told: str
+) -> None:
+    calls = KeptCalls()
+    asking = replace(openai.client(f"{prefix}0123456789abcdef"), calls=calls)
+
+    verdict = OPENAI.check(asking, asking.key, now=NOW)
+
+    assert verdict.status == "invalid"
+    assert verdict.sentence.startswith(told)
+    assert calls.rows == []
 
 
 @pytest.mark.parametrize(
