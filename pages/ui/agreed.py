@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from pages.ui import agreeing, anew, rates, text
+from pages.ui import agreeing, anew, notices, rates, text
 from pages.ui.agreeing import Asked
 from pages.ui.context import Context
 from tracker import clock, price_book, unpriced
@@ -26,6 +26,9 @@ def draw(ctx: Context) -> None:
     today = clock.day_of(ctx.now)
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         book = price_book.read(session, ctx.workspace_id, today - timedelta(days=DAYS - 1), today + clock.DAY)
+    nothing = not (book.listed or book.lacking or book.agreed)
+    if nothing and notices.nothing_connected(ctx, "price"):
+        return
     st.markdown(_headline(book))
     if book.lacking:
         with st.container(border=True, gap="small"):

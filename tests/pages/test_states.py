@@ -64,6 +64,15 @@ def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(
     assert album.faults == {}
 
 
+def test_prices_without_a_key_leads_to_where_one_is_connected(quiet_site: Site, account: str, page: Page) -> None:
+    steps.open_signed_in(page, quiet_site, "/prices", account)
+
+    expect(page.get_by_text("No provider is connected, so there is nothing to price.")).to_be_visible()
+    expect(page.get_by_text("everything is priced")).to_have_count(0)
+    page.get_by_role("button", name="Connect a key").click()
+    expect(page.get_by_label("OpenAI admin key")).to_be_visible()
+
+
 def test_an_organisation_without_usage_is_asked_about(quiet_site: Site, account: str, page: Page, album: Album) -> None:
     steps.open_signed_in(page, quiet_site, "/settings", account)
     steps.add_key(page, quiet_site.server.world.keys["empty_org"])
