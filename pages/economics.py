@@ -46,11 +46,21 @@ def _headline(seen: Explored, costs: UnitCosts, today: date) -> str:
         said.append(explore_charts.filtered(seen))
     if costs.total:
         said.append(f"**{text.several(costs.total.requests, 'request')}** with a price")
-    if costs.left_out:
-        said.append(f"{text.several(costs.left_out, 'request')} without a price or known rates say nothing here")
-    if names := [text.quoted(line.name) for line in seen.lines() if line.unpriced_rows][:3]:
-        said.append(f"wholly or partly unpriced: {', '.join(names)}")
+    if silent := _silent(costs):
+        said.append(f"{silent}, which say nothing here")
+    if names := [line.name for line in seen.lines() if line.unpriced_rows]:
+        said.append(f"wholly or partly unpriced: {text.first_of(names)}")
     return " · ".join(said)
+
+
+def _silent(costs: UnitCosts) -> str:
+    """How many requests say nothing of a cost, by why."""
+    counts = (
+        (costs.unpriced, "unpriced"),
+        (costs.free, "free or complimentary"),
+        (costs.unrated, "priced at rates not known"),
+    )
+    return ", ".join(f"{count:,} {why}" for count, why in counts if count)
 
 
 def _findings(seen: Explored, costs: UnitCosts, today: date) -> None:

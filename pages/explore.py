@@ -148,11 +148,10 @@ def _is_cut(seen: Explored) -> bool:
 
 def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
     """What is in no bar of money."""
-    names = [text.quoted(line.name) for line in lines if line.unpriced_rows]
+    names = [line.name for line in lines if line.unpriced_rows]
     if seen.view.measure is not Measure.SPEND or not names:
         return ""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"Wholly or partly without a price: {', '.join(names[:3])}{more}.{cards.unpriced_rule(without)}"
+    return f"Wholly or partly without a price: {text.first_of(names)}.{cards.unpriced_rule(without)}"
 
 
 def _before(seen: Explored) -> Mapping[date, Amount | None]:

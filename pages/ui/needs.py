@@ -123,8 +123,6 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
     month, part = seen.month, seen.unpriced
     if not month.unpriced_rows:
         return
-    named = ", ".join(text.quoted(model) for model in month.unpriced_models[:3])
-    more = f" and {len(month.unpriced_models) - 3} more" if len(month.unpriced_models) > 3 else ""
     bound = ""
     if part.at_most is not None:
         tokens = text.count(part.tokens)
@@ -133,7 +131,9 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
             bound += " What is not counted in tokens has no such bound."
     verb = "has" if len(month.unpriced_models) == 1 else "have"
     consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
-    yield Need("sell", f"{named}{more} {verb} no price.", consequence, "Set a price", Way.PRICES)
+    yield Need(
+        "sell", f"{text.first_of(month.unpriced_models)} {verb} no price.", consequence, "Set a price", Way.PRICES
+    )
 
 
 def _unusual(seen: Overview) -> Iterator[Need]:

@@ -63,9 +63,9 @@ def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
     models = {cell.model for cell in seen.cells if cell.day in days and cell.unpriced_rows}
     if measure is not Measure.SPEND or not models:
         return ""
-    named = ", ".join(text.quoted(model) for model in sorted(models)[:3])
-    more = f" and {len(models) - 3} more" if len(models) > 3 else ""
-    return f"Without a price, and so in no bar: {named}{more}; {cards.unpriced(seen.unpriced_of(days))}."
+    return (
+        f"Without a price, and so in no bar: {text.first_of(sorted(models))}; {cards.unpriced(seen.unpriced_of(days))}."
+    )
 
 
 def _steps(seen: Overview) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -150,6 +151,12 @@ def quoted(foreign: str) -> str:
     broken = re.sub(r"(?i)(www)(?=\\\.)", "\\1\N{WORD JOINER}", broken)
     # Two dashes would become one long one, and other pairs arrows.
     return re.sub(r"(\\[-<>=~])(?=\\[-<>=~])", "\\1\N{WORD JOINER}", broken)
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """The first names from outside, quoted, and how many more there are."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(map(quoted, names[:most])) + more
 
 
 def told(sentence: str) -> str:

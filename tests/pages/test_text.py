@@ -147,6 +147,11 @@ def test_no_dashes_or_arrows_are_made_of_a_name(foreign: str) -> None:
     assert "\\-\\-" not in told and "\\-\\>" not in told and "\\>\\=" not in told
 
 
+def test_of_many_names_the_first_three_are_told_and_how_many_more_there_are() -> None:
+    assert text.first_of(["a", "b.c"]) == "a, b\\.c"
+    assert text.first_of(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+
+
 def test_our_own_amounts_make_no_formula() -> None:
     assert text.dollars("$1 and $2") == "\\$1 and \\$2"
     assert text.dollars(text.dollars("$1")) == "\\$1"

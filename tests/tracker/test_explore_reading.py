@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, record, store, two_workspaces
 from tracker import clock
 from tracker.db import Database
-from tracker.explore import reading, rows
+from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Grain, Preset, View
 from tracker.models import Coverage, DayState, Name, table_of
@@ -122,6 +122,19 @@ def test_choices_and_names_come_from_the_series(database: Database) -> None:
     assert [line.name for line in found.lines()] == ["(no project)", "Search (p1)", "Search (p2)"]
     assert found.facets.names[By.MODEL] == {"gpt-5.4": "gpt-5.4"}
     assert found.facets.name(By.USER, "somebody") == "somebody"
+
+
+def test_requests_that_say_nothing_of_a_cost_are_counted_by_why_as_everywhere_else(database: Database) -> None:
+    used = [(1, "gpt-5.4", None, 3), (2, "gpt-5.4", "incentivized-tier", 5), (3, "nobody-knows", None, 7)]
+    store(database, *(record(h, model=m, service_tier=t, requests=n) for h, m, t, n in used), days=4, now=NOW)
+    product: Any = SimpleNamespace(database=database)
+    found = seen(database, View(Preset.CUSTOM, DAY, DAY, compare=False))
+
+    costs = unit_costs.read(product, 1, found)
+
+    assert (costs.unpriced, costs.free, costs.unrated) == (7, 5, 0)
+    assert costs.unpriced == lacking.read(product, 1, found).requests == found.total.unpriced_requests
+    assert costs.total and costs.total.requests == 3
 
 
 def test_the_bars_of_hours_and_days_hold_the_same(database: Database) -> None:

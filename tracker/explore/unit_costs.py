@@ -38,6 +38,8 @@ PLAIN = ("input", "cached input", "output")
 
 WRITE = "cache write"
 
+FREE = (CostBasis.FREE, CostBasis.COMPLIMENTARY)
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -75,7 +77,11 @@ class Caching:
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """By day, over all, and against the period before. `left_out` are requests that say nothing of a cost."""
+    """By day, over all, and against the period before.
+
+    Requests that say nothing of a cost are counted by why: `unpriced` as everywhere else, `free` of charge or
+    complimentary, and `unrated` with a price of which the rates are not known.
+    """
 
     days: Mapping[date, Bill | None]
     total: Bill | None
@@ -84,7 +90,9 @@ class UnitCosts:
     findings: Sequence[Finding]
     before: Mapping[str, Bill]
     after: Mapping[str, Bill]
-    left_out: int
+    unpriced: int
+    free: int
+    unrated: int
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,15 @@ def read(product: Product, workspace_id: int, seen: Explored) -> UnitCosts:
         findings=findings(before, after),
         before=before,
         after=after,
-        left_out=sum(each.requests or 0 for each in used if not each.tells),
+        unpriced=_silent(used, CostBasis.UNPRICED),
+        free=_silent(used, *FREE),
+        unrated=_silent(used, CostBasis.ESTIMATED),
     )
+
+
+def _silent(used: Iterable[Usage], *bases: CostBasis) -> int:
+    """How many requests of these say nothing of a cost."""
+    return sum(each.requests or 0 for each in used if not each.tells and each.basis in bases)
 
 
 def _told(used: Iterable[Usage]) -> list[tuple[Usage, Bill]]:
