@@ -94,7 +94,7 @@ def _cards(told: Statement, seen: Overview) -> None:
     cards = (
         ("Billed :gray-badge[from the provider]", text.money(told.billed), foreign),
         ("Estimate :gray-badge[tokens × price]", text.money(told.estimated), _lacking(told)),
-        ("Difference", text.money_change(told.difference), _difference(told)),
+        ("Difference", text.money_change(told.shown_difference), _difference(told)),
         (
             "Unexplained",
             text.money_change(left) if left else text.money(left),
@@ -124,12 +124,12 @@ def _difference(told: Statement) -> str:
 def _causes(told: Statement) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.header(text.dollars(f"What makes the {text.money_change(told.difference)}"), anchor=False)
+            st.header(text.dollars(f"What makes the {text.money_change(told.shown_difference)}"), anchor=False)
         drawn = [(cause, amount) for cause, amount in told.causes if abs(amount) >= EQUAL]
-        spec = waterfall.waterfall(drawn, dark=st.context.theme.type == "dark")
+        spec = waterfall.waterfall(drawn, told.shown_difference, dark=st.context.theme.type == "dark")
         words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in told.causes)
         st.vega_lite_chart(spec, height=waterfall.height(drawn), width="stretch", alt=f"Causes: {words}.")
-        words = "The causes add up to the difference exactly; those below a cent are not drawn."
+        words = "The causes add up to the difference exactly; those below a cent are not drawn, amounts are rounded."
         st.caption(text.dollars(f"{words} {unpriced.in_words(told.unpriced)}".strip()))
 
 

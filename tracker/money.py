@@ -11,6 +11,8 @@ NANOS_PER_USD = 1_000_000_000
 MAX_NANOS = 2**63 - 1
 """A signed 64-bit column: amounts within ±9.2 billion dollars."""
 
+CENT = Decimal("0.01")
+
 # Wide enough that scaling is exact; only `to_integral_value` below ever rounds.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
@@ -35,6 +37,11 @@ def nanos_text(nanos: int) -> str:
     whole, part = divmod(abs(nanos), NANOS_PER_USD)
     text = f"{'-' if nanos < 0 else ''}{whole}.{part:09}"
     return text.rstrip("0").rstrip(".")
+
+
+def difference_in_cents(one: Decimal, other: Decimal) -> Decimal:
+    """One minus the other as whoever sees both in cents works it out; the exact one where those are the same."""
+    return one.quantize(CENT, ROUND_HALF_EVEN) - other.quantize(CENT, ROUND_HALF_EVEN) or one - other
 
 
 def usd_text(usd: Decimal | None) -> str | None:

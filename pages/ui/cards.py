@@ -131,7 +131,7 @@ def _billed(seen: Overview) -> DeltaGenerator:
         why = "After costs are read" if seen.stage is Stage.READING else f"No bill for {seen.cycle.start:%B} yet"
         _not_yet(seen, BILLED, why, explained=explained)
         return st.empty()
-    st.metric(BILLED, text.dollars(text.money_change(billed.difference)), help=explained)
+    st.metric(BILLED, text.dollars(text.money_change(billed.shown_difference)), help=explained)
     place = st.empty()
     place.caption(_lines([_of_bill(seen, billed), "Looking for what makes it …"]))
     return place

@@ -27,10 +27,10 @@ MORE, LESS, OPEN, TOTAL = "billed more", "billed less", "unexplained", "differen
 KINDS = (MORE, LESS, OPEN, TOTAL)
 
 
-def waterfall(causes: Sequence[tuple[Cause, Decimal]], *, dark: bool) -> Spec:
-    """One bar a cause, each from where the one before ended, and the difference as the last one."""
+def waterfall(causes: Sequence[tuple[Cause, Decimal]], difference: Decimal, *, dark: bool) -> Spec:
+    """One bar a cause, each from where the one before ended, and the last one with the difference as shown above."""
     spec = copy.deepcopy(_template(dark=dark))
-    rows = list(_rows(causes))
+    rows = list(_rows(causes, difference))
     spec["data"] = {"values": rows}
     low, high = min(row["x"] for row in rows), max(row["x2"] for row in rows)
     spec["layer"][0]["encoding"]["x"]["scale"]["domain"] = [low, high if high > low else low + 1]
@@ -44,13 +44,13 @@ def height(causes: Sequence[tuple[Cause, Decimal]]) -> int:
     return HEAD_PX + STEP_PX * (len(causes) + 1)
 
 
-def _rows(causes: Sequence[tuple[Cause, Decimal]]) -> Iterator[dict[str, Any]]:
+def _rows(causes: Sequence[tuple[Cause, Decimal]], difference: Decimal) -> Iterator[dict[str, Any]]:
     reached = Decimal()
     for cause, amount in causes:
         start, reached = reached, reached + amount
         kind = OPEN if cause is Cause.UNEXPLAINED else MORE if amount > 0 else LESS
         yield _bar(cause.value.capitalize(), kind, start, reached, amount)
-    yield _bar("Difference", TOTAL, Decimal(), reached, reached)
+    yield _bar("Difference", TOTAL, Decimal(), reached, difference)
 
 
 def _bar(name: str, kind: str, start: Decimal, end: Decimal, amount: Decimal) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.money import MAX_NANOS, from_nanos, nanos_text, to_nanos, usd_text
+from tracker.money import MAX_NANOS, difference_in_cents, from_nanos, nanos_text, to_nanos, usd_text
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,21 @@ from tracker.money import MAX_NANOS, from_nanos, nanos_text, to_nanos, usd_text
 )
 def test_dollars_become_whole_nano_dollars_rounded_half_to_even(usd: str, nanos: int) -> None:
     assert to_nanos(Decimal(usd)) == nanos
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "difference"),
+    [
+        ("269.2251", "248.4449", "20.79"),
+        ("1.005", "1.015", "-0.02"),
+        ("0.004", "0", "0.004"),
+        ("0.0149", "0.0051", "0.0098"),
+        ("7", "7", "0"),
+        ("-3.001", "2", "-5.00"),
+    ],
+)
+def test_the_difference_of_amounts_in_cents_is_that_of_what_is_seen(one: str, other: str, difference: str) -> None:
+    assert difference_in_cents(Decimal(one), Decimal(other)) == Decimal(difference)
 
 
 @pytest.mark.parametrize("usd", ["NaN", "-NaN", "sNaN", "Infinity", "-Infinity"])

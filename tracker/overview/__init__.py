@@ -17,6 +17,7 @@ from sqlmodel import Session
 from tracker import budgets, clock, colours, passports, queries, set_aside
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
+from tracker.money import difference_in_cents
 from tracker.overview import days, events, history, onboarding, splits
 from tracker.overview.cycle import Cycle, Period
 from tracker.overview.days import DayMark, Failure, Progress
@@ -125,6 +126,11 @@ class Billed:
     def difference(self) -> Decimal | None:
         """Billed minus estimate: above zero, more was billed."""
         return None if self.estimate is None else self.amount - self.estimate
+
+    @property
+    def shown_difference(self) -> Decimal | None:
+        """The same for where the three stand together, in cents."""
+        return None if self.estimate is None else difference_in_cents(self.amount, self.estimate)
 
     @property
     def percent(self) -> Decimal | None:

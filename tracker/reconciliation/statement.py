@@ -8,6 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tracker import unpriced
+from tracker.money import difference_in_cents
 from tracker.product import Product
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline
@@ -61,6 +62,13 @@ class Statement:
     headline: Headline
     foreign: tuple[str, ...]
     unpriced: Unpriced = field(default_factory=Unpriced)
+
+    @property
+    def shown_difference(self) -> Decimal:
+        """The difference for where it stands beside the bill and the estimate, in cents."""
+        if self.billed is None or self.estimated is None:
+            return self.difference
+        return difference_in_cents(self.billed, self.estimated)
 
 
 def statement(product: Product, workspace_id: int, start: date, end: date) -> Statement:

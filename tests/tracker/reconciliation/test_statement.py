@@ -9,7 +9,7 @@ from pathlib import Path
 import altair as alt
 import pytest
 
-from pages.ui import waterfall
+from pages.ui import text, waterfall
 from tests.installation import NOW, installed
 from tracker.reconciliation.causes import Cause, Line, reconcile
 from tracker.reconciliation.lines import Item
@@ -69,10 +69,21 @@ def test_nothing_told_is_unknown_and_not_nothing() -> None:
     assert (found.estimated, found.billed, found.causes, found.rows) == (None, None, (), ())
 
 
+def test_the_difference_shown_is_that_of_the_amounts_shown_and_the_exact_one_stays() -> None:
+    found = told(line("gpt-a", "248.4449", "269.2251"))
+
+    assert [text.money(each) for each in (found.billed, found.estimated)] == ["$269.23", "$248.44"]
+    assert text.money_change(found.shown_difference) == "+$20.79"
+    assert found.difference == Decimal("20.7802")
+    assert waterfall.waterfall(found.causes, found.shown_difference, dark=False)["data"]["values"][-1]["Amount"] == (
+        "+$20.79"
+    )
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_waterfall_ends_at_the_difference(dark: bool) -> None:
     found = told(line("gpt-a", "10", "12"), line("search", None, "3"), line("credit", None, "-1"))
-    spec = waterfall.waterfall(found.causes, dark=dark)
+    spec = waterfall.waterfall(found.causes, found.shown_difference, dark=dark)
     rows = spec["data"]["values"]
 
     alt.LayerChart.from_dict(spec)
