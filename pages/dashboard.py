@@ -179,7 +179,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             st.caption("Nothing was used in these days, as far as they are read.")
             return
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
-        colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
+        colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         prices = {line.name: _price(line, found.get(line.name), seen) for line in lines}
         frame = tables.lines_frame(
             lines, colours, prices, what=split.value, change=change, why=why if split is Split.MODEL else None

@@ -31,7 +31,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
             st.header(f"The same days by {NOUNS[seen.view.by]}", anchor=False)
             _downloads(seen)
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
-        colours = {line.name: slots[dict(bars.names).get(line.name, -1)] for line in lines}
+        colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         what, change = view_controls.noun(seen.view.by), "vs before, $"
         prices = {line.name: _priced(line) for line in lines}
         frame = tables.lines_frame(lines, colours, prices, what=what, change=change, why=_why(seen))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.tracker.builders import AFTER, record, store, two_workspaces
 from tracker import colours
-from tracker.overview.stacks import apart
+from tracker.overview.stacks import apart, swatches
 
 NINE = {f"m{slot}": slot for slot in range(colours.SLOTS)}
 
@@ -42,6 +42,21 @@ def test_in_one_picture_only_the_smaller_of_two_alike_borrows_another_colour(
     shown: Sequence[str], slots: Mapping[str, int], drawn: Mapping[str, int]
 ) -> None:
     assert {name: slot for name, (_, slot) in apart(shown, slots).items()} == drawn
+
+
+@pytest.mark.parametrize(
+    ("ranked", "drawn", "slots", "found"),
+    [
+        (["a", "b"], {"a": 4}, {"a": 4, "b": 0}, {"a": 4, "b": 0}),
+        (["a", "b"], {"a": 4}, {"a": 4, "b": 4}, {"a": 4, "b": colours.SLOTS}),
+        (["a", "b"], {"a": 1}, {"a": 4, "b": 1}, {"a": 1, "b": colours.SLOTS}),
+        (["a", "b", "c"], {"a": 0}, {"a": 0, "b": 8, "c": 8}, {"a": 0, "b": 8, "c": colours.SLOTS}),
+    ],
+)
+def test_beside_a_picture_a_name_is_grey_only_where_another_has_its_colour(
+    ranked: Sequence[str], drawn: Mapping[str, int], slots: Mapping[str, int], found: Mapping[str, int]
+) -> None:
+    assert swatches(ranked, drawn, slots) == found
 
 
 def test_the_worker_gives_a_colour_once_and_keeps_it(migrated_url: str) -> None:

@@ -28,12 +28,16 @@ class Segment:
 
 @dataclass(frozen=True)
 class Bars:
-    """A stack of segments by day, largest model first and the others last, and each day's total (None: unknown)."""
+    """A stack of segments by day, largest model first and the others last, and each day's total (None: unknown).
+
+    `swatches` has the colour slot of every name beside the picture, also of those that are drawn as others.
+    """
 
     measure: Measure
     names: tuple[tuple[str, int], ...]
     segments: tuple[Segment, ...]
     totals: Mapping[date, Amount | None]
+    swatches: Mapping[str, int]
 
     @property
     def highest(self) -> Amount:
@@ -63,8 +67,8 @@ def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
     for cell in of_days:
         if amount := cell.amount(measure):
             sizes[cell.model] = _plus(sizes.get(cell.model), amount)
-    shown = sorted(sizes, key=lambda model: (-sizes[model], model))[:SHOWN_MODELS]
-    names = apart(shown, colours)
+    ranked = sorted({cell.model for cell in of_days}, key=lambda model: (-sizes.get(model, 0), model))
+    names = apart([model for model in ranked if model in sizes][:SHOWN_MODELS], colours)
     others = sizes.keys() - names.keys()
     rest = (f"Other ({len(others)})", SLOTS)
     return Bars(
@@ -72,6 +76,7 @@ def bars(cells: Sequence[Cell], days: Sequence[date], measure: Measure) -> Bars:
         names=(*names.values(), rest) if others else tuple(names.values()),
         segments=tuple(_segments(of_days, measure, names, rest)),
         totals=_totals(of_days, days, measure),
+        swatches=swatches(ranked, dict(names.values()), colours),
     )
 
 
@@ -91,6 +96,15 @@ def apart(shown: Sequence[str], colours: Mapping[str, int]) -> dict[str, tuple[s
         if slot == SLOTS or any(slot == other for _, other in found.values()):
             slot = next(free for free in range(SLOTS) if free not in taken)
         found[name] = name, slot
+    return found
+
+
+def swatches(ranked: Sequence[str], drawn: Mapping[str, int], colours: Mapping[str, int]) -> dict[str, int]:
+    """Each name's slot: as it is drawn, else its own, as long as no other name of the same picture has it."""
+    found = dict(drawn)
+    for name in ranked:
+        if name not in found:
+            found[name] = SLOTS if colours[name] in found.values() else colours[name]
     return found
 
 

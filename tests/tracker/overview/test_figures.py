@@ -124,6 +124,15 @@ def test_a_model_keeps_its_colour_whatever_is_measured() -> None:
     assert by[Measure.SPEND] == by[Measure.TOKENS] == by[Measure.REQUESTS] == {"dear": 0, "cheap": 1}
 
 
+def test_a_model_that_is_drawn_among_the_others_keeps_its_colour_beside_the_picture() -> None:
+    told = [cell(TODAY, f"m{n}", str(10 - n), tokens=n + 1, requests=1) for n in range(7)]
+    told.append(cell(TODAY, "unpriced", None, requests=1))
+    by_spend, by_tokens = (stacks.bars(told, CYCLE.week, each) for each in (Measure.SPEND, Measure.TOKENS))
+
+    assert "m6" not in dict(by_spend.names) and "m0" not in dict(by_tokens.names)
+    assert by_spend.swatches == by_tokens.swatches == {**{f"m{n}": n for n in range(7)}, "unpriced": 7}
+
+
 AFTER, DURING = datetime(2026, 11, 24, 1, tzinfo=UTC), datetime(2026, 11, 23, 15, tzinfo=UTC)
 
 
