@@ -195,7 +195,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         )
         st.caption(
             text.dollars(
-                "List price where no price of yours applies. $ per M tokens is told where every request has a price."
+                "List price where no price of yours applies. $ per M tokens is of those tokens that have a price."
             )
         )
 

@@ -29,14 +29,17 @@ from tracker.models import (
     UsageSeries,
     table_of,
 )
-from tracker.rollup import DAY_OF_BUCKET, UNPRICED_REQUESTS, UNPRICED_ROWS
+from tracker.rollup import DAY_OF_BUCKET, UNPRICED_REQUESTS, UNPRICED_ROWS, UNPRICED_TOKENS
 
 EVENTS, SERIES, DAILY = table_of(UsageEvent), table_of(UsageSeries), table_of(DailyUsage)
 BILLED_TABLE, KEYS, SERIES_DAYS = table_of(BilledCostRow), table_of(ProviderKey), table_of(SeriesDay)
 
 MEASURES = ("requests", "input_tokens", "input_cached_tokens", "input_cache_write_tokens", "output_tokens")
 
-SUMS = (*MEASURES, "estimated_cost", "unpriced_requests", "unpriced_rows")
+UNPRICED = ("unpriced_requests", "unpriced_rows", "unpriced_input_tokens", "unpriced_output_tokens")
+"""Sums that are zero, not unknown, where nothing adds to them."""
+
+SUMS = (*MEASURES, "estimated_cost", *UNPRICED)
 """Columns that are added up, in the order in which a row is made of them."""
 
 NOTHING = (None,) * len(SUMS)
@@ -69,7 +72,7 @@ Filters = tuple[tuple[str, tuple[Value, ...]], ...]
 class UsageRow(msgspec.Struct, frozen=True):
     """The sums of one group. Counts and costs are None only when no part of them is known.
 
-    `unpriced_rows` and `unpriced_requests` are the part of the group that `estimated_cost` lacks.
+    `unpriced_rows`, `unpriced_requests` and `unpriced_tokens` are the part of the group that `estimated_cost` lacks.
     """
 
     dimensions: Mapping[str, Value]
@@ -82,6 +85,7 @@ class UsageRow(msgspec.Struct, frozen=True):
     billed_cost: Decimal | None
     unpriced_requests: int
     unpriced_rows: int
+    unpriced_tokens: int
 
     @property
     def difference(self) -> Decimal | None:
@@ -176,7 +180,7 @@ def totals(session: Session, workspace_id: int, start: date, end: date) -> Usage
 
 
 def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any] | None, billed: Decimal | None) -> UsageRow:
-    requests, fresh, cached, written, output, cost, unpriced_requests, unpriced_rows = sums or NOTHING
+    requests, fresh, cached, written, output, cost, unpriced_requests, unpriced_rows, *unpriced = sums or NOTHING
     return UsageRow(
         dimensions=dict(zip(by, key, strict=True)),
         requests=_whole(requests),
@@ -188,6 +192,7 @@ def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any] | None, bill
         billed_cost=billed,
         unpriced_requests=int(unpriced_requests or 0),
         unpriced_rows=int(unpriced_rows or 0),
+        unpriced_tokens=sum(int(tokens or 0) for tokens in unpriced),
     )
 
 
@@ -247,7 +252,7 @@ def _events(by: tuple[str, ...], only: Filters) -> Select[Any]:
     expressions = [_event_dimension(name) for name in by]
     sums = (func.sum(EVENTS.c[name]) for name in (*MEASURES, "estimated_cost"))
     statement = (
-        select(*expressions, *sums, UNPRICED_REQUESTS, UNPRICED_ROWS)
+        select(*expressions, *sums, UNPRICED_REQUESTS, UNPRICED_ROWS, *UNPRICED_TOKENS)
         .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
         .where(
             EVENTS.c.workspace_id == bindparam("of_workspace"),

@@ -78,7 +78,7 @@ def _priced(line: Line) -> str:
 
 
 def _lines_caption(seen: Explored) -> str:
-    said = "Estimates at the prices in force; $ per M tokens is told where every request has a price."
+    said = "Estimates at the prices in force; $ per M tokens is of those tokens that have a price."
     if seen.view.is_local:
         return f"{said} The bill is told by UTC days only, so it is left out here."
     if seen.billed is None:

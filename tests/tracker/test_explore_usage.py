@@ -74,7 +74,7 @@ def expected(
     grain: Grain,
     only: dict[By, tuple[Chosen, ...]],
 ) -> dict[tuple[Any, str], list[Decimal | None]]:
-    """Sums of the exported rows: requests, tokens and costs known, and the rows without a price."""
+    """Sums of the exported rows: requests, tokens and costs known, and the rows and tokens without a price."""
     sums: dict[tuple[Any, str], list[Decimal | None]] = {}
     for row in told:
         at = datetime.fromisoformat(row["bucket_start"])
@@ -82,11 +82,13 @@ def expected(
         if not span[0] <= day < span[1] or not all(matches(row, name, values) for name, values in only.items()):
             continue
         place = (at if grain is Grain.HOUR else day, told_of(row, by))
-        so_far = sums.setdefault(place, [None, None, None, Decimal(0)])
+        so_far = sums.setdefault(place, [None, None, None, Decimal(0), Decimal(0)])
         for n, name in enumerate(("requests", "input_tokens", "estimated_cost_usd")):
             if row[name]:
                 so_far[n] = (so_far[n] or Decimal(0)) + Decimal(row[name])
-        so_far[3] = (so_far[3] or Decimal(0)) + (row["cost_basis"] == "unpriced")
+        if row["cost_basis"] == "unpriced":
+            so_far[3] = (so_far[3] or Decimal(0)) + 1
+            so_far[4] = (so_far[4] or Decimal(0)) + int(row["input_tokens"] or 0) + int(row["output_tokens"] or 0)
     return sums
 
 
@@ -105,7 +107,7 @@ def as_told(by: By, value: Chosen) -> str:
 
 
 def summed(figures: Figures) -> list[Decimal | None]:
-    known = (figures.requests, figures.input_tokens, figures.estimate, figures.unpriced_rows)
+    known = (figures.requests, figures.input_tokens, figures.estimate, figures.unpriced_rows, figures.unpriced_tokens)
     return [None if each is None else Decimal(each) for each in known]
 
 

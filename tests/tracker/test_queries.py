@@ -80,6 +80,7 @@ def test_unpriced_rows_are_counted_beside_what_is_known(database: Database, by: 
     assert (rows["gpt-5.4"].unpriced_rows, rows["gpt-5.4"].unpriced_requests) == (0, 0)
     assert rows["nobody-knows"].estimated_cost is None
     assert (rows["nobody-knows"].unpriced_rows, rows["nobody-knows"].unpriced_requests) == (2, 5)
+    assert (rows["gpt-5.4"].unpriced_tokens, rows["nobody-knows"].unpriced_tokens) == (0, 2_020)
     (total,) = usage(database)
     assert (total.estimated_cost, total.unpriced_rows, total.unpriced_requests) == (ONE, 2, 5)
 

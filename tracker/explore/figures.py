@@ -17,7 +17,7 @@ from tracker.queries import MEASURES
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts, and the estimate in USD. `unpriced_rows` and `unpriced_requests` are in no estimate."""
+    """Counts, and the estimate in USD. What begins with `unpriced_` is in no estimate."""
 
     requests: int | None = None
     input_tokens: int | None = None
@@ -27,6 +27,7 @@ class Figures:
     estimate: Decimal | None = None
     unpriced_requests: int = 0
     unpriced_rows: int = 0
+    unpriced_tokens: int = 0
 
     @property
     def tokens(self) -> int | None:
@@ -65,4 +66,5 @@ def added(parts: Iterable[Figures]) -> Figures:
         estimate=money(each.estimate for each in every),
         unpriced_requests=sum(each.unpriced_requests for each in every),
         unpriced_rows=sum(each.unpriced_rows for each in every),
+        unpriced_tokens=sum(each.unpriced_tokens for each in every),
     )

@@ -142,6 +142,7 @@ class Explored:
             requests=sums.requests,
             unpriced_requests=sums.unpriced_requests,
             unpriced_rows=sums.unpriced_rows,
+            unpriced_tokens=sums.unpriced_tokens,
             input_tokens=sums.input_tokens,
             cached_tokens=sums.input_cached_tokens,
             slot=self.slots.get(str(cell.value)),

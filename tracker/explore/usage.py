@@ -20,8 +20,8 @@ from tracker.explore.figures import Cell, Figures
 from tracker.explore.span import Span
 from tracker.explore.view import By, Chosen, Grain
 from tracker.models import NONE_MODEL, DailyUsage, SeriesDay, UsageEvent, UsageSeries, table_of
-from tracker.queries import MEASURES, SUMS
-from tracker.rollup import UNPRICED_REQUESTS, UNPRICED_ROWS
+from tracker.queries import MEASURES, SUMS, UNPRICED
+from tracker.rollup import UNPRICED_REQUESTS, UNPRICED_ROWS, UNPRICED_TOKENS
 
 EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
 DAILY, SERIES_DAYS = table_of(DailyUsage), table_of(SeriesDay)
@@ -33,13 +33,9 @@ Only = Mapping[By, Sequence[Chosen]]
 PLACES = 2**40
 """More than there will be series: a day × this + a series is one number for both."""
 
-COUNTED = ("unpriced_requests", "unpriced_rows")
-"""Sums that are zero, not unknown, where nothing adds to them."""
-
 EVENT_SUMS: Mapping[str, ColumnElement[Any]] = {
     **{name: func.sum(EVENTS.c[name]) for name in (*MEASURES, "estimated_cost")},
-    "unpriced_requests": UNPRICED_REQUESTS,
-    "unpriced_rows": UNPRICED_ROWS,
+    **dict(zip(UNPRICED, (UNPRICED_REQUESTS, UNPRICED_ROWS, *UNPRICED_TOKENS), strict=True)),
 }
 
 
@@ -54,9 +50,15 @@ def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Gra
 
 
 def _figures(sums: Sequence[Any]) -> Figures:
-    *counts, estimate, requests, rows = sums
+    *counts, estimate, requests, rows, given, made = sums
     known = {name: None if n is None else int(n) for name, n in zip(MEASURES, counts, strict=True)}
-    return Figures(**known, estimate=estimate, unpriced_requests=int(requests or 0), unpriced_rows=int(rows or 0))
+    return Figures(
+        **known,
+        estimate=estimate,
+        unpriced_requests=int(requests or 0),
+        unpriced_rows=int(rows or 0),
+        unpriced_tokens=int(given or 0) + int(made or 0),
+    )
 
 
 def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
@@ -96,7 +98,7 @@ def _told(session: Session, workspace_id: int, span: Span) -> frozenset[str]:
         SERIES_DAYS.c.workspace_id == workspace_id, *days
     )
     found = zip(SUMS, session.execute(most).one(), strict=True)
-    return frozenset(name for name, value in found if value is not None and (value or name not in COUNTED))
+    return frozenset(name for name, value in found if value is not None and (value or name not in UNPRICED))
 
 
 def _events(workspace_id: int, span: Span, by: By, grain: Grain, only: Only, *, told: frozenset[str]) -> Select[Any]:

@@ -59,6 +59,7 @@ def _pieces(group: Group) -> Iterator[Cell]:
             requests=None,
             # Once for the whole group, whose rows are the same ones in every part.
             unpriced_rows=lacking if place == 0 else 0,
+            unpriced_tokens=part.quantity if lacking and name != OTHERWISE else 0,
             slot=CLASSES.index(name),
         )
 
@@ -71,6 +72,7 @@ def _plus(one: Cell, other: Cell) -> Cell:
         tokens=None if one.tokens is None and other.tokens is None else (one.tokens or 0) + (other.tokens or 0),
         requests=None,
         unpriced_rows=one.unpriced_rows + other.unpriced_rows,
+        unpriced_tokens=one.unpriced_tokens + other.unpriced_tokens,
         slot=one.slot,
     )
 

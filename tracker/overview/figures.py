@@ -45,6 +45,7 @@ class Cell:
     input_tokens: int | None = None
     cached_tokens: int | None = None
     slot: int | None = None
+    unpriced_tokens: int = 0
 
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
@@ -108,6 +109,7 @@ def _cell(row: UsageRow, by: str, slots: Mapping[str, int]) -> Cell:
         requests=row.requests,
         unpriced_requests=row.unpriced_requests,
         unpriced_rows=row.unpriced_rows,
+        unpriced_tokens=row.unpriced_tokens,
         input_tokens=row.input_tokens,
         cached_tokens=row.input_cached_tokens,
         slot=slots.get(str(model)),

@@ -16,9 +16,9 @@ MILLION = 1_000_000
 class Line:
     """Sums of one name over the days; None where nothing is known. Percentages have one decimal.
 
-    `share` is of the known estimate of all lines, `per_million` USD a million tokens of what is priced, `cached` the
-    part of the input that came from the cache, `by_day` the estimate of each day for a small line, `newest` the last
-    of the days on which it was used.
+    `share` is of the known estimate of all lines, `per_million` USD a million of the tokens that have a price, `cached`
+    the part of the input that came from the cache, `by_day` the estimate of each day for a small line, `newest` the
+    last of the days on which it was used.
     """
 
     name: str
@@ -54,7 +54,7 @@ def _line(
     spends = [cell.spend for cell in cells if cell.spend is not None]
     estimate = sum(spends, Decimal()) if spends else None
     tokens, requests = _sum([cell.tokens for cell in cells]), _sum([cell.requests for cell in cells])
-    unpriced = sum(cell.unpriced_rows for cell in cells)
+    priced = (tokens or 0) - sum(cell.unpriced_tokens for cell in cells)
     given, cached = _sum([cell.input_tokens for cell in cells]), _sum([cell.cached_tokens for cell in cells])
     by_day = {cell.day: cell.spend or Decimal() for cell in cells}
     return Line(
@@ -64,10 +64,9 @@ def _line(
         change=None if changes is None or estimate is None else changes.get(name, Decimal()),
         tokens=tokens,
         requests=requests,
-        # Of a line with unpriced rows, the tokens and the money are not those of the same requests.
-        per_million=estimate * MILLION / tokens if estimate is not None and tokens and not unpriced else None,
+        per_million=estimate * MILLION / priced if estimate is not None and priced > 0 else None,
         cached=_percent(Decimal(cached), Decimal(given)) if given and cached is not None else None,
-        unpriced_rows=unpriced,
+        unpriced_rows=sum(cell.unpriced_rows for cell in cells),
         by_day=tuple(by_day.get(day, Decimal()) for day in days),
         newest=max(by_day),
     )

@@ -38,11 +38,11 @@ def test_no_kind_of_token_is_without_a_class() -> None:
 def test_a_day_and_class_is_one_cell_and_unknown_stays_unknown() -> None:
     pieces = [
         Cell(DAY, "Input", Decimal("0.5"), 10, None, slot=0),
-        Cell(DAY, "Input", None, 5, None, unpriced_rows=2, slot=0),
+        Cell(DAY, "Input", None, 5, None, unpriced_rows=2, slot=0, unpriced_tokens=5),
         Cell(DAY, "Output", None, None, None, unpriced_rows=1, slot=3),
     ]
 
     assert classes.added_up(pieces) == [
-        Cell(DAY, "Input", Decimal("0.5"), 15, None, unpriced_rows=2, slot=0),
+        Cell(DAY, "Input", Decimal("0.5"), 15, None, unpriced_rows=2, slot=0, unpriced_tokens=5),
         Cell(DAY, "Output", None, None, None, unpriced_rows=1, slot=3),
     ]

@@ -21,15 +21,16 @@ def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
     cells = [
         Cell(FIRST, "a", Decimal(3), 1_500_000, 2, input_tokens=1_000_000, cached_tokens=250_000),
         Cell(SECOND, "a", Decimal(0), 500_000, 1, input_tokens=0, cached_tokens=0),
-        Cell(FIRST, "b", Decimal(1), 100, 5, 1, 1),
+        Cell(FIRST, "b", Decimal(1), 100, 5, 1, 1, unpriced_tokens=60),
+        Cell(FIRST, "search", Decimal("0.5"), 70, 3, 1, 1, unpriced_tokens=70),
         Cell(FIRST, "c", None, None, 4, 4, 4),
     ]
-    first, second, third = lines(cells, [FIRST, SECOND], {"a": Decimal("-0.5")})
+    first, second, only_fees, third = lines(cells, [FIRST, SECOND], {"a": Decimal("-0.5")})
 
     assert (first.name, first.estimate, first.share, first.change) == (
         "a",
         Decimal(3),
-        Decimal("75.0"),
+        Decimal("66.7"),
         Decimal("-0.5"),
     )
     assert (first.per_million, first.cached, first.by_day) == (
@@ -38,7 +39,8 @@ def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
         (Decimal(3), Decimal(0)),
     )
     assert [line.newest for line in (first, second, third)] == [SECOND, FIRST, FIRST]
-    assert (second.per_million, second.change, second.unpriced_rows) == (None, Decimal(0), 1)
+    assert (second.per_million, second.change, second.unpriced_rows) == (Decimal(25_000), Decimal(0), 1)
+    assert (only_fees.name, only_fees.per_million) == ("search", None)
     assert (third.name, third.estimate, third.share, third.change, third.tokens) == ("c", None, None, None, None)
 
 
