@@ -14,7 +14,8 @@ from tracker import clock
 from tracker.overview import Billed, DayMark, Measure, Overview, Stage
 from tracker.unpriced import Unpriced
 
-ESTIMATE = ":gray-badge[estimate]"
+ESTIMATE = "estimate"
+"""In plain words: the label is also the name of the card's help, in which markup would be read out."""
 CARD_PX = 230
 BILLED = "Billed minus estimate"
 
@@ -67,9 +68,10 @@ def _not_yet(seen: Overview, label: str, why: str, *, explained: str) -> None:
 def _spend(seen: Overview) -> None:
     billed = seen.billed
     _card(
-        f"{_days_so_far(seen)} {ESTIMATE}{_as_of(seen)}",
+        f"{_days_so_far(seen)}, {ESTIMATE}",
         text.money(seen.month.spend),
         [
+            _as_of(seen),
             f"Billed so far **{text.money(billed.amount)}**, through {_day(seen, billed.through)}" if billed else "",
             f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests",
             *unread(seen),
@@ -94,7 +96,7 @@ def _forecast(seen: Overview) -> None:
         "where eight in ten past stretches of this length ended, tried on your own days. Unpriced usage is not in it."
         + unpriced_rule(seen.unpriced)
     )
-    label, found = f"{seen.cycle.start:%B} forecast {ESTIMATE}", seen.forecast
+    label, found = f"{seen.cycle.start:%B} forecast, {ESTIMATE}", seen.forecast
     if found is None:
         _not_yet(seen, label, _lines([_no_forecast(seen), _budget(seen)]), explained=explained)
         return
@@ -153,7 +155,7 @@ def _against(seen: Overview) -> None:
         "Only days count that are complete in both months; today is not. Unpriced usage is in neither sum."
         + unpriced_rule(seen.unpriced)
     )
-    label = f"Against {before} {ESTIMATE}"
+    label = f"Against {before}, {ESTIMATE}"
     if not change.days:
         _not_yet(seen, label, _no_comparison(seen, before), explained=explained)
         return
@@ -228,4 +230,4 @@ def _as_of(seen: Overview) -> str:
     """A badge for figures that end in the past."""
     if not seen.stale or seen.read_at is None:
         return ""
-    return f" :orange-badge[as of {text.day(seen.read_at.date(), today=seen.cycle.today)}]"
+    return f":orange-badge[as of {text.day(seen.read_at.date(), today=seen.cycle.today)}]"

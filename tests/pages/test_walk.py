@@ -75,6 +75,7 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
     page.get_by_role("button", name="A range as CSV").click()
     rows = downloaded(page, "Usage of 1–23 Nov", tmp_path / "usage.csv")
     assert card(page, "Month to date") == cents(estimate(rows))
+    expect(page.get_by_role("button", name="Help for Month to date, estimate", exact=True)).to_have_count(1)
     told = json.loads(
         fresh_site.command("usage", NEW, "--from", f"{MONTH}", "--to", f"{TOMORROW}", "--json", "--by", "day")
     )
