@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import calendars, notices, text
+from pages.ui import calendars, notices, text, toolbars
 from pages.ui.context import Context
 from tracker import overview
 from tracker.overview import Overview, calendar
@@ -53,6 +53,7 @@ def render(ctx: Context) -> None:
             weeks = WEEKS if days > calendars.MOST_DAYS else ""
             st.caption(f"{CAPTION}{weeks}{_learned(of_key)}")
             with st.expander("The same days as a table", icon=":material/table:"):
+                toolbars.room()
                 st.dataframe(
                     calendars.day_frame(of_key),
                     hide_index=True,
@@ -150,6 +151,7 @@ def _restated(found: Calendar, seen: Overview) -> None:
         st.markdown("No finished day of this range was told differently later.")
         return
     rows = [_restated_row(each, seen) for each in found.restated]
+    toolbars.room()
     st.dataframe(rows, hide_index=True, height="content" if len(rows) <= MOST else 320, row_height=34, alt="Changes.")
 
 
@@ -161,6 +163,7 @@ def _aside(found: Calendar, seen: Overview) -> None:
     )
     rows = [_aside_row(each, seen) for each in found.aside]
     height: Literal["content"] | int = "content" if len(rows) <= MOST else 320
+    toolbars.room()
     st.dataframe(
         rows,
         hide_index=True,

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import arithmetic, cards, charts, demo, gate, kept, live, needs, notices, palette, tables, text
+from pages.ui import arithmetic, cards, charts, demo, gate, kept, live, needs, notices, palette, tables, text, toolbars
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
@@ -25,7 +25,6 @@ TITLE = "Dashboard"
 ICON = ":material/space_dashboard:"
 
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
-TOOLBAR_PX = 12
 WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
 NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key", Split.CLASS: "token class"}
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
@@ -73,8 +72,7 @@ def _days_of(ctx: Context, seen: Overview) -> None:
         with st.container(horizontal=True, gap="small"):
             measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
             split = _split(measure)
-        # The chart's own buttons appear above its right corner, and would lie over the switches.
-        st.space(TOOLBAR_PX)
+        toolbars.room()
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)
         st.vega_lite_chart(_chart(seen, bars, period), height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
@@ -158,6 +156,7 @@ def _day_table(seen: Overview, bars: Bars) -> None:
     frame = tables.day_frame(bars, seen.marks, today=seen.cycle.today)
     form = "dollar" if bars.measure is Measure.SPEND else "localized"
     columns = {name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]}
+    toolbars.room()
     st.dataframe(
         frame,
         hide_index=True,
@@ -184,6 +183,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         frame = tables.lines_frame(
             lines, colours, prices, what=split.value, change=change, why=why if split is Split.MODEL else None
         )
+        toolbars.room()
         st.dataframe(
             frame if any(line.change is not None for line in lines) else frame.drop(columns=change),
             hide_index=True,
@@ -254,6 +254,7 @@ def _events(seen: Overview) -> None:
         if not seen.events:
             st.caption("No usage event is stored yet.")
             return
+        toolbars.room()
         st.dataframe(
             tables.events_frame(seen.events),
             hide_index=True,

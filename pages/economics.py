@@ -9,7 +9,7 @@ from datetime import date
 
 import streamlit as st
 
-from pages.ui import explore_charts, facets, findings, notices, rate_charts, text, token_mix, view_controls
+from pages.ui import explore_charts, facets, findings, notices, rate_charts, text, token_mix, toolbars, view_controls
 from pages.ui.context import Context
 from tracker.explore import reading, unit_costs
 from tracker.explore.reading import Explored
@@ -96,6 +96,7 @@ def _rates(seen: Explored, costs: UnitCosts) -> None:
                 )
         st.caption("A day without a priced request has no point; it is not zero.")
         with st.expander("The same figures as a table", icon=":material/table:"):
+            toolbars.room()
             st.dataframe(
                 rate_charts.frame(costs.days, seen),
                 hide_index=True,

@@ -22,6 +22,7 @@ from pages.ui import (
     tables,
     text,
     token_mix,
+    toolbars,
     view_controls,
 )
 from pages.ui.context import Context
@@ -188,6 +189,7 @@ def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
     names = {column: explore_charts.when(column, seen) for column in seen.columns}
     frame = tables.column_frame(bars, names, unit.capitalize(), lambda column: explore_charts.state(seen, column))
     form = "dollar" if bars.measure is Measure.SPEND else "localized"
+    toolbars.room()
     st.dataframe(
         frame,
         hide_index=True,
@@ -229,6 +231,7 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
         if not found.events:
             st.caption("No usage is stored for it.")
             return
+        toolbars.room()
         st.dataframe(
             tables.events_frame(found.events, zone=seen.view.zone),
             hide_index=True,

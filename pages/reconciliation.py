@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, implied, notices, text, waterfall
+from pages.ui import arithmetic, implied, notices, text, toolbars, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
@@ -143,6 +143,7 @@ def _rows(told: Statement, today: date) -> None:
             return
         rows = [_day_fields(row, today) for row in told.daily] if daily else [_fields(row) for row in told.rows]
         places = 4 if daily else 2
+        toolbars.room()
         st.dataframe(
             rows,
             hide_index=True,

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from pages.ui import agreeing, anew, notices, rates, text
+from pages.ui import agreeing, anew, notices, rates, text, toolbars
 from pages.ui.agreeing import Asked
 from pages.ui.context import Context
 from tracker import clock, price_book, unpriced
@@ -100,6 +100,7 @@ def _agreed(ctx: Context, book: Book, today: date) -> None:
     if over:
         with st.expander(f"No longer in force: {len(over)}", icon=":material/history:"):
             rows = [_over(each, today) for each in over]
+            toolbars.room()
             st.dataframe(rows, hide_index=True, height="content", row_height=34, alt="Prices that have ended.")
 
 
@@ -141,6 +142,7 @@ def _listed(book: Book, today: date) -> None:
     if not book.listed:
         st.caption(f"Nothing of the last {DAYS} days was priced by the list.")
         return
+    toolbars.room()
     st.dataframe(
         [_version(each, today) for each in book.listed],
         hide_index=True,

@@ -7,7 +7,7 @@ from datetime import date
 
 import streamlit as st
 
-from pages.ui import brand, gate, text
+from pages.ui import brand, gate, text, toolbars
 from pages.ui.agreeing import SAID
 from pages.ui.context import Context
 from pages.ui.tables import number
@@ -100,9 +100,9 @@ def _plan(ctx: Context, plan: Plan, today: date) -> None:
         st.markdown(f"**Nothing would change in {days}.** Each of {looked} costs what it would cost if priced today.")
         return
     st.markdown(text.dollars(_sentence(plan, days)))
-    # At the left: the tools of the table below would lie over it at the right.
     if st.button("Apply …", icon=":material/published_with_changes:", key="apply"):
         _ask_apply(ctx, plan, days)
+    toolbars.room()
     st.dataframe(
         [_day_fields(each, today) for each in plan.days],
         hide_index=True,
@@ -197,6 +197,7 @@ def _left(ctx: Context, done: Done, today: date) -> None:
             return
         with ctx.product.database.workspace(ctx.workspace_id) as session:
             rows = repriced.left_as_is(session, ctx.workspace_id, done)
+        toolbars.room()
         st.dataframe(
             [_left_fields(row, today) for row in rows],
             hide_index=True,

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.ui import rates, text
+from pages.ui import rates, text, toolbars
 from pages.ui.context import Context
 from tracker import clock, explaining
 from tracker.explaining import Group
@@ -60,6 +60,7 @@ def _headline(model: str, day: date, groups: list[Group], *, today: date) -> str
 def _group(group: Group, number: int, *, today: date) -> None:
     st.header(text.dollars(_title(group)), anchor=False)
     if group.parts:
+        toolbars.room()
         st.dataframe(
             _lines(group),
             hide_index=True,

@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import arithmetic, explore_charts, palette, tables, text, view_controls
+from pages.ui import arithmetic, explore_charts, palette, tables, text, toolbars, view_controls
 from tracker import clock
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
@@ -39,6 +39,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
         frame = frame.rename(columns={tables.EACH: f"Each {seen.view.bars.value}"})
         frame.insert(list(frame.columns).index("Share"), "Billed", billed)
         hidden = [change] if all(line.change is None for line in lines) else []
+        toolbars.room()
         st.dataframe(
             frame.drop(columns=[*hidden, *(["Billed"] if not seen.billed else [])]),
             hide_index=True,

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import anew, brand, gate, rates, text
+from pages.ui import anew, brand, gate, rates, text, toolbars
 from pages.ui.agreeing import SAID
 from pages.ui.context import Context
 from pages.ui.tables import number
@@ -85,6 +85,7 @@ def _evidence(found: list[Proposal], today: date) -> None:
         for each in found
         for one in sorted(each.evidence, key=lambda one: one.day, reverse=True)
     ]
+    toolbars.room()
     st.dataframe(
         rows,
         hide_index=True,

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import text, toolbars
 from pages.ui.context import Context
 from tracker import clock
 from tracker.calls import Call
@@ -91,6 +91,7 @@ def _calls(ctx: Context, seen: KeyView) -> None:
     if seen.pages > 1:
         page = st.pagination(seen.pages, key=f"calls-{seen.provider_key_id}", max_visible_pages=5)
     found = passport.page_of_calls(ctx.product, ctx.workspace_id, seen.provider_key_id, page=page)
+    toolbars.room()
     st.dataframe(
         frame(found),
         hide_index=True,

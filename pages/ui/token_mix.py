@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.ui import tables, text
+from pages.ui import tables, text, toolbars
 from tracker.explore.unit_costs import Caching
 
 
@@ -16,6 +16,7 @@ def draw(mix: Mapping[str, int], caching: Caching) -> None:
         st.header("What the tokens were, and what caching saved", anchor=False)
         st.markdown(text.dollars(_saved(caching)))
         if mix:
+            toolbars.room()
             st.dataframe(
                 tables.mix_frame(mix),
                 hide_index=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import text, toolbars
 from pages.ui.context import Context
 from tracker import audit
 from tracker.audit import Entry
@@ -18,6 +18,7 @@ def draw(ctx: Context) -> None:
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         entries = audit.trail(session, ctx.workspace_id)
     st.caption("Lines are only ever added. Times are UTC; “operator” is somebody at the machine itself.")
+    toolbars.room()
     st.dataframe(
         frame(entries),
         hide_index=True,

@@ -51,7 +51,8 @@ MOST_TABS = 120
 """Presses of the tab key within which anything on a page is reached."""
 
 # What axe-core does not look for: a page wider than the screen, a chart that is told to nobody, a message that is not
-# announced. A chart's twin is a table beside it, or behind an expander that says so.
+# announced, what lies under the buttons over a table, which are there for good on touch. A chart's twin is a table
+# beside it, or behind an expander that says so.
 SEEN = """() => {
   const all = (test) => [...document.querySelectorAll(`[data-testid="${test}"]`)].filter((e) => e.checkVisibility());
   const found = [];
@@ -66,6 +67,15 @@ SEEN = """() => {
   const said = (e) => e.closest("[role=alert],[role=status]") || e.querySelector("[role=alert],[role=status]");
   found.push(...all("stAlert").filter((e) => !said(e)).map((e) => `not announced: ${e.innerText.slice(0, 60)}`));
   if (all("stException").length) found.push("an exception is shown");
+  const places = (e) => { const r = document.createRange(); r.selectNodeContents(e); return [...r.getClientRects()]; };
+  const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  const beside = (e) => [...(e.closest("[role=dialog]") ?? main).querySelectorAll("button, summary, a, p")];
+  for (const tools of all("stElementToolbar")) {
+    const [own, box] = [tools.closest('[data-testid="stFullScreenFrame"]'), tools.getBoundingClientRect()];
+    const words = beside(tools).filter((e) => e.checkVisibility() && !own?.contains(e));
+    const under = words.filter((e) => places(e).some((place) => meet(place, box)));
+    found.push(...under.map((e) => `under a table's buttons: ${e.innerText.slice(0, 60)}`));
+  }
   return found;
 }"""
 
