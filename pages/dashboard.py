@@ -81,7 +81,7 @@ def _days_of(ctx: Context, seen: Overview) -> None:
         with st.expander("The same figures as a table", icon=":material/table:"):
             _day_table(seen, bars)
     found = kept.sources(ctx, seen, period) if split is Split.MODEL else {}
-    _lines(seen, seen.lines(cells, period), bars, split, found)
+    _lines(seen, seen.lines(cells, period, measure), bars, split, found)
 
 
 def _sum(seen: Overview, period: Period) -> str:
@@ -181,7 +181,13 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         prices = {line.name: _price(line, found.get(line.name), seen) for line in lines}
         frame = tables.lines_frame(
-            lines, colours, prices, what=split.value, change=change, why=why if split is Split.MODEL else None
+            lines,
+            colours,
+            prices,
+            what=split.value,
+            change=change,
+            measure=bars.measure,
+            why=why if split is Split.MODEL else None,
         )
         toolbars.room()
         st.dataframe(
@@ -190,8 +196,8 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             height="content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=line_columns(split, change),
-            alt=f"{days}, one row a {NOUNS[split]}, dearest first.",
+            column_config=line_columns(split, change, bars.measure),
+            alt=f"{days}, one row a {NOUNS[split]}, {tables.order(bars.measure)}.",
         )
         st.caption(
             text.dollars(
@@ -214,7 +220,7 @@ def _price(line: Line, source: Source | None, seen: Overview) -> str:
     return whose + since
 
 
-def line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
+def line_columns(split: Split, change: str, measure: Measure = Measure.SPEND) -> dict[str, ColumnConfig]:
     """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
     return {
@@ -222,7 +228,7 @@ def line_columns(split: Split, change: str) -> dict[str, ColumnConfig]:
         split.value: st.column_config.TextColumn(pinned=True, width=148),
         "Estimate": number(format="dollar", width=84),
         tables.WHY: tables.why_column("Why this number? The arithmetic of the newest of these days."),
-        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=86, color="gray"),
+        tables.SHARE: tables.share_column(measure, width=86),
         change: number(format="%+.2f", width=72, help="Against the same days, complete in both months."),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=72),

@@ -13,6 +13,7 @@ from tracker import clock
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Grain
+from tracker.overview.figures import Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
 
@@ -34,10 +35,12 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
         colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         what, change = view_controls.noun(seen.view.by), "vs before, $"
         prices = {line.name: _priced(line) for line in lines}
-        frame = tables.lines_frame(lines, colours, prices, what=what, change=change, why=_why(seen))
+        measure = seen.view.measure
+        frame = tables.lines_frame(lines, colours, prices, what=what, change=change, measure=measure, why=_why(seen))
         billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
         frame = frame.rename(columns={tables.EACH: f"Each {seen.view.bars.value}"})
-        frame.insert(list(frame.columns).index("Share"), "Billed", billed)
+        before = tables.WHY if tables.WHY in frame else "Estimate"
+        frame.insert(list(frame.columns).index(before) + 1, "Billed", billed)
         hidden = [change] if all(line.change is None for line in lines) else []
         toolbars.room()
         st.dataframe(
@@ -46,8 +49,8 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
             height=420 if len(frame) > 11 else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=line_columns(what, change, seen.view.bars.value),
-            alt=f"The same days, one row a {NOUNS[seen.view.by]}, dearest first.",
+            column_config=line_columns(what, change, seen.view.bars.value, measure),
+            alt=f"The same days, one row a {NOUNS[seen.view.by]}, {tables.order(measure)}.",
         )
         st.caption(text.dollars(_lines_caption(seen)))
 
@@ -87,7 +90,9 @@ def _lines_caption(seen: Explored) -> str:
     return said
 
 
-def line_columns(what: str, change: str, unit: str = "day") -> dict[str, ColumnConfig]:
+def line_columns(
+    what: str, change: str, unit: str = "day", measure: Measure = Measure.SPEND
+) -> dict[str, ColumnConfig]:
     """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
     return {
@@ -98,7 +103,7 @@ def line_columns(what: str, change: str, unit: str = "day") -> dict[str, ColumnC
             "Why this number? The arithmetic of the newest of these days, of all that the model did on it."
         ),
         "Billed": number(format="dollar", width=76, help="What the provider charged. Never added to the estimate."),
-        "Share": st.column_config.ProgressColumn(format="%.1f %%", min_value=0, max_value=100, width=84, color="gray"),
+        tables.SHARE: tables.share_column(measure, width=84),
         change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=68),

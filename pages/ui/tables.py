@@ -16,7 +16,7 @@ from streamlit.elements.lib.column_types import ColumnConfig
 from pages.ui import arithmetic, text
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
-from tracker.overview.figures import Amount
+from tracker.overview.figures import Amount, Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
 from tracker.usage import CostBasis
@@ -28,7 +28,8 @@ STATES = {
     DayMark.MISSING: "not read",
 }
 
-WHY, EACH = "Why?", "Each day"
+WHY, SHARE, EACH = "Why?", "Share", "Each day"
+MEASURED = {Measure.TOKENS: "Tokens (M)", Measure.REQUESTS: "Requests"}
 EVENT_HOUR_PX = 92
 
 ROOM_PX = 1_016
@@ -42,20 +43,21 @@ def lines_frame(
     *,
     what: str,
     change: str,
+    measure: Measure = Measure.SPEND,
     why: Callable[[Line], str] | None = None,
 ) -> pd.DataFrame:
-    """The chart's names as rows: what each costs, part of the whole, unit price and price source.
+    """The chart's names as rows: the measure with its share of all, what each costs, unit price and price source.
 
     `why` is where the arithmetic of a line stands; without it there is no such column.
     """
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         [
             {
                 "": swatch(colours.get(line.name, "")),
                 what: text.in_cell(line.name),
                 "Estimate": number(line.estimate),
                 **({WHY: why(line)} if why else {}),
-                "Share": number(line.share),
+                SHARE: number(line.share),
                 change: number(line.change),
                 "Tokens (M)": None if line.tokens is None else line.tokens / 1e6,
                 "Requests": line.requests,
@@ -67,6 +69,18 @@ def lines_frame(
             for line in lines
         ]
     ).astype({"Requests": "Int64"})
+    return frame if measure is Measure.SPEND else frame[_beside(list(frame.columns), MEASURED[measure])]
+
+
+def _beside(columns: list[str], measured: str) -> list[str]:
+    """The columns with what was measured first, and its share after it."""
+    moved = [measured, SHARE]
+    return [*columns[:2], *moved, *(name for name in columns[2:] if name not in moved)]
+
+
+def order(measure: Measure) -> str:
+    """How the lines follow each other, in words."""
+    return "dearest first" if measure is Measure.SPEND else f"most {measure.value} first"
 
 
 def swatch(colour: str) -> str:
@@ -153,6 +167,15 @@ def event_columns(zone: str = "UTC") -> dict[str, ColumnConfig]:
 def why_column(explained: str) -> ColumnConfig:
     """A column of links to the arithmetic behind an estimate."""
     return st.column_config.LinkColumn(width=46, help=explained, display_text=":material/calculate:")
+
+
+def share_column(measure: Measure, *, width: int) -> ColumnConfig:
+    """The share that a line has of all lines."""
+    of = "estimate" if measure is Measure.SPEND else measure.value
+    help_of = f"Of the {of} of all these lines, as far as known."
+    return st.column_config.ProgressColumn(
+        format="%.1f %%", min_value=0, max_value=100, width=width, color="gray", help=help_of
+    )
 
 
 def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:

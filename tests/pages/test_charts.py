@@ -157,5 +157,7 @@ def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
     found = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="", why=dashboard.why)
 
     assert found[tables.WHY][0] == "/prices?view=Why+this+number%3F&day=2026-11-02&model=a%26b%3Dc"
+    by_tokens = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="vs", measure=Measure.TOKENS)
+    assert list(by_tokens.columns)[:5] == ["", "Model", "Tokens (M)", "Share", "Estimate"]
     assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")
     assert tables.events_frame([event])[tables.WHY][0].endswith("day=2026-11-02&model=%28no+model%29")

@@ -152,9 +152,10 @@ class Explored:
         return stacks.bars(self.named, self.columns, self.view.measure)
 
     def lines(self) -> list[Line]:
-        """One line a name, the dearest first. Weeks and months that are cut are left out of its small line alone."""
+        """One line a name, most of the measure first. A cut week or month is left out of its small line alone."""
         changes = self.comparison.changes if self.comparison and self.comparison.days else None
-        found, cut = lines(self.named, self.columns, changes), [bool(self.part(column)) for column in self.columns]
+        found = lines(self.named, self.columns, changes, self.view.measure)
+        cut = [bool(self.part(column)) for column in self.columns]
         if not any(cut) or all(cut):
             return found
         return [replace(line, by_day=tuple(itertools.compress(line.by_day, map(not_, cut)))) for line in found]

@@ -211,12 +211,12 @@ class Overview:
         """The days of a period, stacked by what `cells` are of."""
         return bars(cells, self.cycle.days_of(period), measure)
 
-    def lines(self, cells: Sequence[Cell], period: Period) -> list[Line]:
+    def lines(self, cells: Sequence[Cell], period: Period, measure: Measure = Measure.SPEND) -> list[Line]:
         """The same days as lines; those of the month are compared with the same days of the month before."""
         changes = None
         if period is Period.MONTH and self.change.days:
             changes = differences(cells, comparable(self.cycle, self.marks))
-        return lines(cells, self.cycle.days_of(period), changes)
+        return lines(cells, self.cycle.days_of(period), changes, measure)
 
 
 def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:

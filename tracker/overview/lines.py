@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tracker.overview.figures import Cell
+from tracker.overview.figures import Amount, Cell, Measure
 
 MILLION = 1_000_000
 
@@ -16,9 +16,9 @@ MILLION = 1_000_000
 class Line:
     """Sums of one name over the days; None where nothing is known. Percentages have one decimal.
 
-    `share` is of the known estimate of all lines, `per_million` USD a million of the tokens that have a price, `cached`
-    the part of the input that came from the cache, `by_day` the estimate of each day for a small line, `newest` the
-    last of the days on which it was used.
+    `share` is of what is known of the measure in all lines, `by_day` the measure of each day for a small line,
+    `per_million` USD a million of the tokens that have a price, `cached` the part of the input that came from the
+    cache, `change` USD, `newest` the last of the days on which it was used.
     """
 
     name: str
@@ -30,44 +30,59 @@ class Line:
     per_million: Decimal | None
     cached: Decimal | None
     unpriced_rows: int
-    by_day: tuple[Decimal, ...]
+    by_day: tuple[Amount, ...]
     newest: date
 
+    def amount(self, measure: Measure) -> Amount | None:
+        return {Measure.SPEND: self.estimate, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
 
-def lines(cells: Sequence[Cell], days: Sequence[date], changes: Mapping[str, Decimal] | None = None) -> list[Line]:
-    """The lines, dearest first, those without any estimate last."""
+
+def lines(
+    cells: Sequence[Cell],
+    days: Sequence[date],
+    changes: Mapping[str, Decimal] | None = None,
+    measure: Measure = Measure.SPEND,
+) -> list[Line]:
+    """The lines, those with most of the measure first, those of which it is not known last."""
     of_name: dict[str, list[Cell]] = {}
     wanted = set(days)
     for cell in cells:
         if cell.day in wanted:
             of_name.setdefault(cell.model, []).append(cell)
-    whole = sum((cell.spend for each in of_name.values() for cell in each if cell.spend), Decimal())
-    found = [_line(name, each, days, whole, changes) for name, each in of_name.items()]
-    return sorted(
-        found, key=lambda line: (line.estimate is None, -(line.estimate or 0), -(line.tokens or 0), line.name)
-    )
+    found = [_line(name, each, days, changes, measure) for name, each in of_name.items()]
+    whole = sum((Decimal(line.amount(measure) or 0) for line in found), Decimal())
+    return [replace(line, share=_percent(line.amount(measure), whole)) for line in sorted(found, key=_place(measure))]
+
+
+def _place(measure: Measure) -> Callable[[Line], tuple[bool, Amount, int, str]]:
+    def place(line: Line) -> tuple[bool, Amount, int, str]:
+        amount = line.amount(measure)
+        return amount is None, -(amount or 0), -(line.tokens or 0), line.name
+
+    return place
 
 
 def _line(
-    name: str, cells: Sequence[Cell], days: Sequence[date], whole: Decimal, changes: Mapping[str, Decimal] | None
+    name: str, cells: Sequence[Cell], days: Sequence[date], changes: Mapping[str, Decimal] | None, measure: Measure
 ) -> Line:
+    """`share` is told when all lines are there."""
     spends = [cell.spend for cell in cells if cell.spend is not None]
     estimate = sum(spends, Decimal()) if spends else None
     tokens, requests = _sum([cell.tokens for cell in cells]), _sum([cell.requests for cell in cells])
     priced = (tokens or 0) - sum(cell.unpriced_tokens for cell in cells)
     given, cached = _sum([cell.input_tokens for cell in cells]), _sum([cell.cached_tokens for cell in cells])
-    by_day = {cell.day: cell.spend or Decimal() for cell in cells}
+    by_day = {cell.day: cell.amount(measure) or 0 for cell in cells}
     return Line(
         name=name,
         estimate=estimate,
-        share=_percent(estimate, whole),
+        share=None,
         change=None if changes is None or estimate is None else changes.get(name, Decimal()),
         tokens=tokens,
         requests=requests,
         per_million=estimate * MILLION / priced if estimate is not None and priced > 0 else None,
-        cached=_percent(Decimal(cached), Decimal(given)) if given and cached is not None else None,
+        cached=_percent(cached, given or 0),
         unpriced_rows=sum(cell.unpriced_rows for cell in cells),
-        by_day=tuple(by_day.get(day, Decimal()) for day in days),
+        by_day=tuple(by_day.get(day, 0) for day in days),
         newest=max(by_day),
     )
 
@@ -77,5 +92,7 @@ def _sum(parts: Sequence[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:
-    return (part * 100 / whole).quantize(Decimal("0.1"), ROUND_HALF_EVEN) if part is not None and whole else None
+def _percent(part: Amount | None, whole: Amount) -> Decimal | None:
+    if part is None or not whole:
+        return None
+    return (Decimal(part) * 100 / whole).quantize(Decimal("0.1"), ROUND_HALF_EVEN)

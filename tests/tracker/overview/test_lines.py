@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.installation import NOW, installed
 from tracker import overview
 from tracker.overview import Measure, Period, Split
@@ -42,6 +44,26 @@ def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
     assert (second.per_million, second.change, second.unpriced_rows) == (Decimal(25_000), Decimal(0), 1)
     assert (only_fees.name, only_fees.per_million) == ("search", None)
     assert (third.name, third.estimate, third.share, third.change, third.tokens) == ("c", None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        (Measure.SPEND, [("a", Decimal("75.0"), 3), ("b", Decimal("25.0"), 1), ("c", None, 0)]),
+        (Measure.TOKENS, [("b", Decimal("80.0"), 400), ("a", Decimal("20.0"), 100), ("c", None, 0)]),
+        (Measure.REQUESTS, [("c", Decimal("50.0"), 5), ("a", Decimal("30.0"), 3), ("b", Decimal("20.0"), 2)]),
+    ],
+)
+def test_share_order_and_small_line_are_of_what_the_chart_measures(
+    measure: Measure, told: list[tuple[str, Decimal | None, int]]
+) -> None:
+    cells = [
+        Cell(FIRST, "a", Decimal(3), 100, 3),
+        Cell(FIRST, "b", Decimal(1), 400, 2),
+        Cell(FIRST, "c", None, None, 5, 5, 5),
+    ]
+
+    assert [(line.name, line.share, *line.by_day) for line in lines(cells, [FIRST], None, measure)] == told
 
 
 def test_ids_of_one_name_are_told_apart() -> None:
