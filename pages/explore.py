@@ -5,7 +5,7 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import streamlit as st
@@ -40,6 +40,7 @@ TITLE = "Explore"
 ICON = ":material/query_stats:"
 EVERYTHING = "Everything"
 WHEN, WHAT, CHART = "explore.when", "explore.what", "explore.bars"
+ROWS = "rows"
 
 MEASURES = {Measure.SPEND: "Estimated spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
 
@@ -118,7 +119,7 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
     unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
         st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
-        st.vega_lite_chart(
+        picked = st.vega_lite_chart(
             explore_charts.bar_chart(seen, bars, _before(seen), dark=_is_dark()),
             height=explore_charts.HEIGHT,
             width="stretch",
@@ -127,6 +128,7 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
             selection_mode=explore_charts.PICKED,
             alt=_alt(seen, bars),
         )
+        _say_picked(seen, bars, picked.selection.get(explore_charts.PICKED) or [])
         st.caption(text.dollars(f"{_unpriced(seen, lines, without)} {_chart_caption(seen, unit)}".strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _column_table(seen, bars, unit)
@@ -158,6 +160,17 @@ def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
 def _before(seen: Explored) -> Mapping[date, Amount | None]:
     """What the twin of each day had."""
     return seen.before_by_day() if seen.view.bars is Grain.DAY else {}
+
+
+def _say_picked(seen: Explored, bars: Bars, picked: Sequence[Mapping[str, str]]) -> None:
+    """What was chosen in the chart, said beside it: its rows are further down, on most screens out of sight."""
+    wanted = (picked[0].get("place"), picked[0].get("Name")) if picked else None
+    for part in bars.segments:
+        shown = (st.session_state.get(WHEN), st.session_state.get(WHAT)) == (part.day, part.name)
+        if shown and (part.day.isoformat(), part.name) == wanted:
+            what = f"{explore_charts.when(part.day, seen)}, {text.quoted(part.name)}"
+            said = f"**{what}**: {charts.amount_text(part.amount, bars.measure)}. [Go to its rows](#{ROWS})"
+            st.info(text.dollars(said), icon=":material/ads_click:")
 
 
 def _pick(seen: Explored, bars: Bars) -> None:
@@ -216,7 +229,7 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
             st.session_state[key] = default
     with st.container(border=True, gap="small"):
         with _row():
-            st.header("The rows behind a bar", anchor=False)
+            st.header("The rows behind a bar", anchor=ROWS)
             with st.container(horizontal=True, width="content", gap="small"):
                 place = st.selectbox(
                     seen.view.bars.value.capitalize(),

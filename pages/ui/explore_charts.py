@@ -123,10 +123,13 @@ def _template(*, dark: bool) -> Spec:
 
 def _bar_layer(colours: Palette) -> alt.Chart:
     picked = alt.selection_point(name=PICKED, fields=["place", "Name"], toggle=False)
-    stroke = alt.ExprRef("width>900?1:0.5")
-    mark = charts.layer_of("bar").mark_rect(stroke=colours.background, strokeWidth=stroke, cursor="pointer")
+    thin = alt.ExprRef("width>900?1:0.5")
+    mark = charts.layer_of("bar").mark_rect(cursor="pointer")
     chart: alt.Chart = charts.coloured(mark, "Name", ("When", "Name", "Amount", "In total", "State"), colours)
-    return chart.add_params(picked)
+    return chart.add_params(picked).encode(
+        stroke=alt.condition(picked, alt.value(colours.text), alt.value(colours.background), empty=False),
+        strokeWidth=alt.condition(picked, alt.value(2), alt.value(thin), empty=False),
+    )
 
 
 def _before_layer(colours: Palette) -> alt.Chart:
