@@ -15,8 +15,8 @@ import streamlit as st
 from pages.ui import text
 from tracker import zones
 from tracker.explore.facets import NOUNS, Facets
-from tracker.explore.span import span_of
-from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, Read, View, offered, parse
+from tracker.explore.span import span_of, up_to_today
+from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, View, offered, parse
 from tracker.overview.figures import Measure
 
 PRESETS = {
@@ -40,6 +40,7 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
     Without `whole` the view has no grouping, measure and grain to choose.
     """
     _follow_address(facets, now, whole=whole)
+    _leave_out_days_to_come(now)
     for sentence in st.session_state.get(COMPLAINTS, ()):
         st.warning(text.quoted(sentence), icon=":material/link_off:")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -76,12 +77,37 @@ def _follow_address(facets: Facets, now: datetime, *, whole: bool) -> None:
         return
     st.session_state[WHOLE] = whole
     read = parse(here)
-    st.session_state[COMPLAINTS], st.session_state[ADDRESS] = read.complaints, read.view.parameters()
-    _seed(read, facets, now)
+    view = up_to_today(read.view, now=now)
+    st.session_state[COMPLAINTS] = (*read.complaints, *([_cut(read.view, view)] if view != read.view else []))
+    st.session_state[ADDRESS] = view.parameters()
+    _seed(view, facets, now)
 
 
-def _seed(read: Read, facets: Facets, now: datetime) -> None:
-    view, state = read.view, st.session_state
+def _leave_out_days_to_come(now: datetime) -> None:
+    """Of the range just chosen: the controls and the figures are of the same days."""
+    state = st.session_state
+    days = state.get("view.days", ())
+    if state["view.range"] is Preset.CUSTOM and len(days) == 2:
+        chosen = View(Preset.CUSTOM, days[0], days[1], zone=state.get("view.tz", UTC))
+        view = up_to_today(chosen, now=now)
+        if view != chosen:
+            state["view.days"] = (view.first, view.last)
+            state[COMPLAINTS] = (_cut(chosen, view),)
+
+
+def _cut(asked: View, shown: View) -> str:
+    assert asked.first is not None
+    assert asked.last is not None
+    assert shown.last is not None
+    days = text.day_range(asked.first, asked.last, today=shown.last)
+    today = text.day(shown.last, today=shown.last)
+    if asked.first > shown.last:
+        return f"{days}: nothing can be known of days to come, so this is today, {today}."
+    return f"{days} reaches into the future, of which nothing can be known yet, so it ends today, {today}."
+
+
+def _seed(view: View, facets: Facets, now: datetime) -> None:
+    state = st.session_state
     span = span_of(view, now=now)
     state["view.range"], state["view.by"], state["view.m"] = view.preset, view.by, view.measure
     state[SEEDED] = (view.first or span.days[0], view.last or span.days[-1])

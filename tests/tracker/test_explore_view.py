@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.seeds import examples
 from tracker.explore import bars
-from tracker.explore.span import Span, hours, pairs, span_before, span_of, stretches
+from tracker.explore.span import Span, hours, pairs, span_before, span_of, stretches, up_to_today
 from tracker.explore.view import MOST_DAYS, NAMES, By, Grain, Preset, View, allows_hours, offered, parse
 from tracker.overview.figures import Measure
 
@@ -218,3 +218,31 @@ def test_a_year_of_a_zone_is_a_few_stretches_of_a_fixed_distance() -> None:
 
     summer, winter = (int(datetime(2026, month, day, 1, tzinfo=UTC).timestamp()) for month, day in ((3, 29), (10, 25)))
     assert [(each.start, each.offset) for each in found] == [(0, 3_600), (summer, 7_200), (winter, 3_600)]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "zone", "told"),
+    [
+        ((11, 1), (11, 23), "UTC", ((11, 1), (11, 23))),
+        ((11, 1), (12, 2), "UTC", ((11, 1), (11, 23))),
+        ((12, 1), (12, 2), "UTC", ((11, 23), (11, 23))),
+        ((11, 1), (12, 2), "Pacific/Kiritimati", ((11, 1), (11, 24))),
+    ],
+)
+def test_a_range_ends_with_today_in_its_zone(
+    first: tuple[int, int], last: tuple[int, int], zone: str, told: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    asked = View(Preset.CUSTOM, date(2026, *first), date(2026, *last), zone=zone)
+
+    found = up_to_today(asked, now=NOW)
+
+    assert (found.first, found.last) == (date(2026, *told[0]), date(2026, *told[1]))
+    span = span_of(asked, now=NOW)
+    assert (found.first, found.last) == (span.days[0], span.days[-1])
+
+
+def test_bars_that_suit_what_is_left_of_a_range_are_not_a_choice() -> None:
+    asked = View(Preset.CUSTOM, date(2026, 11, 1), date(2027, 4, 1), grain=Grain.DAY)
+
+    assert parse(asked.parameters()).view == asked
+    assert up_to_today(asked, now=NOW).grain is None

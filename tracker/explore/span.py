@@ -7,7 +7,7 @@ UTC, so that a day's number is arithmetic which a database can do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -73,6 +73,15 @@ def span_of(view: View, *, now: datetime) -> Span:
     first, last = _first_and_last(view, today)
     last = min(last, today)
     return Span(min(first, last), last + clock.DAY, view.zone)
+
+
+def up_to_today(view: View, *, now: datetime) -> View:
+    """The view without days that have not begun in its zone; one of such days alone becomes one of today."""
+    today = now.astimezone(view.timezone).date()
+    if view.first is None or view.last is None or view.last <= today:
+        return view
+    cut = replace(view, first=min(view.first, today), last=today)
+    return cut if cut.grain is not cut.suits else replace(cut, grain=None)
 
 
 def span_before(view: View, span: Span) -> Span:
