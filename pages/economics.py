@@ -83,26 +83,27 @@ def _findings(seen: Explored, costs: UnitCosts, today: date) -> None:
 def _rates(seen: Explored, costs: UnitCosts) -> None:
     dark = st.context.theme.type == "dark"
     with st.container(border=True, gap="small"):
-        st.header("Each day", anchor=False)
+        unit = explore_charts.day_unit(seen)
+        st.header(f"Each {unit}", anchor=False)
         grid = st.grid(2, min_column_width=320)
         for rate in rate_charts.RATES:
             with grid.cell():
                 st.markdown(f"**{rate.title}**: {text.dollars(rate_charts.told(rate, costs.total))}")
                 st.vega_lite_chart(
-                    rate_charts.line_chart(rate, costs.days, dark=dark),
+                    rate_charts.line_chart(rate, costs.bars, seen, dark=dark),
                     height=rate_charts.HEIGHT,
                     width="stretch",
-                    alt=rate_charts.alt_text(rate, costs.days),
+                    alt=rate_charts.alt_text(rate, costs.bars, seen),
                 )
-        st.caption("A day without a priced request has no point; it is not zero.")
+        st.caption(f"A {unit} without a priced request has no point; it is not zero.")
         with st.expander("The same figures as a table", icon=":material/table:"):
             toolbars.room()
             st.dataframe(
-                rate_charts.frame(costs.days, seen),
+                rate_charts.frame(costs.bars, seen),
                 hide_index=True,
                 height=360,
                 row_height=34,
                 placeholder=text.UNKNOWN,
                 column_config=rate_charts.columns(),
-                alt="The same figures, one row a day.",
+                alt=f"The same figures, one row a {unit}.",
             )

@@ -88,6 +88,11 @@ def when(column: date, seen: Explored) -> str:
     return f"{column:%a %-d %b}"
 
 
+def day_unit(seen: Explored) -> str:
+    """What a bar of what is told by days at least holds: a day, a week or a month."""
+    return (seen.view.bars if seen.view.bars in LONG else Grain.DAY).value
+
+
 def clock(seen: Explored) -> str:
     """Whose days these are, and whether they are exact."""
     if not seen.view.is_local:

@@ -1,9 +1,9 @@
-"""What a request costs, and the like, as small lines by day, with their table twin. Pure."""
+"""What a request costs, and the like, as small lines by day, week or month, with their table twin. Pure."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -15,14 +15,16 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import charts, explore_charts, findings
-from pages.ui.charts import Spec
+from pages.ui.charts import Row, Spec
 from pages.ui.palette import palette
 from tracker.explore.economics import Bill
 from tracker.explore.reading import Explored
 
 HEIGHT = 150
+MOST_DOTS = 45
+"""Points up to which each has its dot: more of them would be a band."""
 
-Days = Mapping[date, Bill | None]
+Bills = Mapping[date, Bill | None]
 
 
 @dataclass(frozen=True)
@@ -51,34 +53,45 @@ RATES = (
 )
 
 
-def line_chart(rate: Rate, days: Days, *, dark: bool) -> Spec:
-    """A line over the days; where a day tells nothing, the line is broken."""
+def line_chart(rate: Rate, bars: Bills, seen: Explored, *, dark: bool) -> Spec:
+    """A line over the days, weeks or months; where one tells nothing, the line is broken."""
     spec = copy.deepcopy(_template(dark=dark))
-    columns, points = list(days), _points(rate, days)
-    rows = [
-        {"x": n + 0.5, "y": float(points[day]), "Day": f"{day:%a %-d %b}", "Value": rate.write(points[day])}
-        if day in points
-        else {"x": n + 0.5, "y": None}
-        for n, day in enumerate(columns)
-    ]
+    columns, points = list(bars), _points(rate, bars)
     first = spec["layer"][0]["encoding"]
-    first["x"]["axis"] |= {"labelExpr": charts.day_labels(columns), "values": [n + 0.5 for n in range(len(columns))]}
+    labels = explore_charts.labels(seen, columns)
+    first["x"]["axis"] |= {"labelExpr": labels, "values": [n + 0.5 for n in range(len(columns))]}
     first["x"]["scale"]["domain"] = [0, len(columns)]
     first["y"]["axis"]["labelExpr"] = rate.axis
     first["y"]["scale"]["domain"] = [0, max((float(value) for value in points.values()), default=0.0) * 1.08 or 1.0]
-    spec["data"] = {"values": rows}
+    spec["data"] = {"values": list(_rows(rate, columns, points, seen))}
     return spec
 
 
-def alt_text(rate: Rate, days: Days) -> str:
+def _rows(rate: Rate, columns: Sequence[date], points: Mapping[date, Fraction], seen: Explored) -> Iterator[Row]:
+    """A point has a dot where there are few of them, or where no line leads to it."""
+    for n, column in enumerate(columns):
+        if column not in points:
+            yield {"x": n + 0.5, "y": None}
+            continue
+        alone = not any(near in points for near in (*columns[max(n - 1, 0) : n], *columns[n + 1 : n + 2]))
+        yield {
+            "x": n + 0.5,
+            "y": float(points[column]),
+            "When": explore_charts.when(column, seen),
+            "Value": rate.write(points[column]),
+            "dot": alone or len(columns) <= MOST_DOTS,
+        }
+
+
+def alt_text(rate: Rate, bars: Bills, seen: Explored) -> str:
     """The chart in words."""
-    points = _points(rate, days)
+    points, unit = _points(rate, bars), explore_charts.day_unit(seen)
     if not points:
-        return f"{rate.title} by day: no day tells it."
-    low, high = (extreme(points, key=lambda day: points[day]) for extreme in (min, max))
+        return f"{rate.title} by {unit}: no {unit} tells it."
+    low, high = (extreme(points, key=lambda bar: points[bar]) for extreme in (min, max))
     return (
-        f"{rate.title} by day: lowest on {low:%-d %B}, {rate.write(points[low])}, highest on {high:%-d %B}, "
-        f"{rate.write(points[high])}. The table below holds the same figures."
+        f"{rate.title} by {unit}: lowest {explore_charts.when(low, seen)}, {rate.write(points[low])}, highest "
+        f"{explore_charts.when(high, seen)}, {rate.write(points[high])}. The table below holds the same figures."
     )
 
 
@@ -88,17 +101,17 @@ def told(rate: Rate, bill: Bill | None) -> str:
     return "unknown" if value is None else rate.write(value)
 
 
-def frame(days: Days, seen: Explored) -> pd.DataFrame:
-    """One row a day, a column for each figure; percentages are parts of one."""
-    points = {rate.title: _points(rate, days) for rate in RATES}
+def frame(bars: Bills, seen: Explored) -> pd.DataFrame:
+    """One row a day, week or month, a column for each figure; percentages are parts of one."""
+    points = {rate.title: _points(rate, bars) for rate in RATES}
     return pd.DataFrame(
         [
             {
-                "Day": explore_charts.when(day, seen),
+                explore_charts.day_unit(seen).capitalize(): explore_charts.when(bar, seen),
                 "Requests": bill.requests if bill else None,
-                **{title: float(of[day]) if day in of else None for title, of in points.items()},
+                **{title: float(of[bar]) if bar in of else None for title, of in points.items()},
             }
-            for day, bill in days.items()
+            for bar, bill in bars.items()
         ]
     ).astype({"Requests": "Int64"})
 
@@ -109,21 +122,28 @@ def columns() -> dict[str, ColumnConfig]:
     return {"Requests": number(format="localized"), **{rate.title: number(format=rate.form) for rate in RATES}}
 
 
-def _points(rate: Rate, days: Days) -> dict[date, Fraction]:
-    told = {day: rate.of(bill) for day, bill in days.items() if bill}
-    return {day: value for day, value in told.items() if value is not None}
+def _points(rate: Rate, bars: Bills) -> dict[date, Fraction]:
+    told = {bar: rate.of(bill) for bar, bill in bars.items() if bill}
+    return {bar: value for bar, value in told.items() if value is not None}
 
 
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
     line = alt.Chart().mark_line(
-        color=colours.slots[0],
-        strokeWidth=2,
-        invalid="break-paths-show-domains",
-        point=alt.OverlayMarkDef(size=24, color=colours.slots[0]),
+        color=colours.slots[0], strokeWidth=2, invalid="break-paths-show-domains", tooltip=None
     )
-    layers = alt.layer(charts.axes(colours), line.encode(x="x:Q", y="y:Q", tooltip=["Day:N", "Value:N"]))
+    dots = alt.Chart().transform_filter("datum.y !== null").mark_point(filled=True, size=24, color=colours.slots[0])
+    layers = alt.layer(
+        charts.axes(colours),
+        line.encode(x="x:Q", y="y:Q"),
+        dots.encode(
+            x="x:Q",
+            y="y:Q",
+            opacity=alt.condition("datum.dot", alt.value(1), alt.value(0)),
+            tooltip=["When:N", "Value:N"],
+        ),
+    )
     chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
     spec: Spec = chart.to_dict()
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import altair as alt
 import pytest
 
 from pages import dashboard
 from pages.registry import PAGES
-from pages.ui import charts, explore_lines, tables
+from pages.ui import charts, explore_lines, rate_charts, tables
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
+from tracker.explore.economics import Bill
+from tracker.explore.view import View
 from tracker.overview import Split, stacks
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
@@ -142,6 +147,20 @@ def test_no_column_of_a_wide_table_is_cut_at_1440_px(columns: Mapping[str, Mappi
 
     assert sum(width for width in widths if isinstance(width, int)) <= tables.ROOM_PX
     assert all(isinstance(width, int) for width in widths)
+
+
+def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> None:
+    days = [TODAY - timedelta(days=n) for n in range(60)][::-1]
+    seen: Any = SimpleNamespace(view=View(), columns=days, span=SimpleNamespace(days=days))
+    bill = Bill(10, uncached=1_000, usd_uncached=Fraction(1))
+    told = {day: bill if n not in {1, 3} else None for n, day in enumerate(days)}
+
+    spec = rate_charts.line_chart(rate_charts.RATES[0], told, seen, dark=False)
+
+    alt.LayerChart.from_dict(spec)
+    rows = spec["data"]["values"]
+    assert [n for n, row in enumerate(rows) if row.get("dot")] == [0, 2]
+    assert [n for n, row in enumerate(rows) if row["y"] is None] == [1, 3]
 
 
 def test_every_way_to_another_page_leads_to_one() -> None:

@@ -15,6 +15,7 @@ from tests.tracker.builders import AFTER, DAY, ENDPOINTS, record, store, two_wor
 from tracker import clock
 from tracker.db import Database
 from tracker.explore import lacking, reading, rows, unit_costs
+from tracker.explore.economics import together
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Grain, Preset, View
 from tracker.models import Coverage, DayState, Name, table_of
@@ -161,6 +162,10 @@ def test_a_week_holds_what_its_days_do_and_is_as_sure_as_the_weakest(database: D
         assert total == sum(totals[day] or 0 for day in by_week.days_in(bar)) or total is None
         assert by_week.mark(bar) is weakest([by_day.mark(day) for day in by_week.days_in(bar)])
     product: Any = SimpleNamespace(database=database)
+    costs, of_days = (unit_costs.read(product, 1, found).bars for found in (by_week, by_day))
+    for bar, bill in costs.items():
+        assert bill == together([each for day in by_week.days_in(bar) if (each := of_days[day])])
+    assert costs[DAY] is not None
     days = len(by_week.days_in(DAY))
     assert rows.behind(product, 1, by_week.view, DAY, None, days=days).count == sum(
         rows.behind(product, 1, view, day, None).count for day in by_week.days_in(DAY)

@@ -17,11 +17,12 @@ from sqlalchemy import func, select
 from sqlmodel import Session
 
 from tracker import workspace_prices
+from tracker.explore.bars import bar_of, columns
 from tracker.explore.economics import ZERO, Bill, Finding, findings, together
 from tracker.explore.reading import Explored
 from tracker.explore.span import Span
 from tracker.explore.usage import EVENTS, SERIES, day_in, of_series, within
-from tracker.explore.view import View
+from tracker.explore.view import Grain, View
 from tracker.models import PriceVersion, table_of
 from tracker.overview.figures import NO_MODEL
 from tracker.own_prices import OwnPrice
@@ -77,13 +78,14 @@ class Caching:
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """By day, over all, and against the period before.
+    """By bar of the view, over all, and against the period before.
 
     Requests that say nothing of a cost are counted by why: `unpriced` as everywhere else, `free` of charge or
     complimentary, and `unrated` with a price of which the rates are not known.
+    `bars` have the sums of their days, so that what a week's requests cost is not a mean of its days' costs.
     """
 
-    days: Mapping[date, Bill | None]
+    bars: Mapping[date, Bill | None]
     total: Bill | None
     mix: Mapping[str, int]
     caching: Caching
@@ -118,10 +120,10 @@ def read(product: Product, workspace_id: int, seen: Explored) -> UnitCosts:
     pairs = seen.comparison.days if seen.comparison else ()
     told = _told(used)
     after, before = _by_model(told, {day for day, _ in pairs}), _by_model(_told(earlier), {twin for _, twin in pairs})
-    by_day = _by_day(told, seen.span)
+    by_bar = _by_bar(told, seen)
     return UnitCosts(
-        days=by_day,
-        total=together([bill for bill in by_day.values() if bill]),
+        bars=by_bar,
+        total=together([bill for bill in by_bar.values() if bill]),
         mix=mix(used),
         caching=caching(used),
         findings=findings(before, after),
@@ -151,11 +153,13 @@ def _by_model(told: Iterable[tuple[Usage, Bill]], days: set[date]) -> dict[str, 
     return {model: whole for model, found in of_model.items() if (whole := together(found))}
 
 
-def _by_day(told: Iterable[tuple[Usage, Bill]], span: Span) -> dict[date, Bill | None]:
-    of_day: dict[date, list[Bill]] = {day: [] for day in span.days}
+def _by_bar(told: Iterable[tuple[Usage, Bill]], seen: Explored) -> dict[date, Bill | None]:
+    """By day, week or month: a cost is read by the day, also for bars of an hour."""
+    grain = Grain.DAY if seen.view.bars is Grain.HOUR else seen.view.bars
+    of_bar: dict[date, list[Bill]] = {bar: [] for bar in columns(seen.span, grain)}
     for each, bill in told:
-        of_day[each.day].append(bill)
-    return {day: together(found) for day, found in of_day.items()}
+        of_bar[bar_of(each.day, grain, seen.span)].append(bill)
+    return {bar: together(found) for bar, found in of_bar.items()}
 
 
 def _bill(each: Usage) -> Bill:
