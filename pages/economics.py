@@ -69,15 +69,18 @@ def _findings(seen: Explored, costs: UnitCosts, today: date) -> None:
         if seen.comparison is None:
             st.markdown("Choose “Compare” to see what changed against the period before.")
             return
-        span = seen.comparison.span
-        days = text.day_range(span.days[0], span.days[-1], today=today)
+        if not costs.before or not costs.after:
+            said = explore_charts.nothing_compared(seen.comparison, today)
+            st.markdown(f"What changed is unknown: {said}.")
+            return
+        now, days, but = explore_charts.compared(seen.comparison, today)
         for finding in costs.findings:
             icon = ":material/trending_up:" if finding.difference > 0 else ":material/trending_down:"
             said = findings.sentence(finding, before=costs.before, after=costs.after, days=days)
             st.markdown(f"{icon} {text.dollars(said)}")
         if not costs.findings:
             st.markdown(f"Nothing worth a sentence: no cost of a request moved much against {days}.")
-        st.caption(text.dollars(findings.RULE))
+        st.caption(text.dollars(f"Compared: {now} with {days}{but}. {findings.RULE}"))
 
 
 def _rates(seen: Explored, costs: UnitCosts) -> None:

@@ -92,13 +92,9 @@ def _compared(seen: Explored, comparison: Comparison, today: date) -> str:
     """The days that are complete in both periods, with what they came to in each."""
     percent, measure = comparison.percent(seen.view), seen.view.measure
     if not comparison.days or percent is None:
-        before = text.day_range(comparison.span.days[0], comparison.span.days[-1], today=today)
-        return f"nothing complete to compare with in {before}"
-    days, twins = zip(*comparison.days, strict=True)
-    now, before = (text.day_range(each[0], each[-1], today=today) for each in (days, twins))
+        return explore_charts.nothing_compared(comparison, today)
+    now, before, but = explore_charts.compared(comparison, today)
     amounts = (charts.amount_text(each.amount(measure), measure) for each in (comparison.now, comparison.before))
-    left_out = (days[-1] - days[0]).days + 1 - len(days)
-    but = f", {text.several(left_out, 'day')} left out" if left_out else ""
     return f"**{text.percent_change(percent)}** in {now} ({next(amounts)}) against {before} ({next(amounts)}){but}"
 
 

@@ -14,7 +14,7 @@ from pages.ui import charts, text
 from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
-from tracker.explore.reading import Explored
+from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Grain
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount
@@ -91,6 +91,20 @@ def when(column: date, seen: Explored) -> str:
 def day_unit(seen: Explored) -> str:
     """What a bar of what is told by days at least holds: a day, a week or a month."""
     return (seen.view.bars if seen.view.bars in LONG else Grain.DAY).value
+
+
+def compared(comparison: Comparison, today: date) -> tuple[str, str, str]:
+    """The days that are complete in both periods: these, those before, and how many between them are left out."""
+    days, twins = zip(*comparison.days, strict=True)
+    now, before = (text.day_range(each[0], each[-1], today=today) for each in (days, twins))
+    left_out = (days[-1] - days[0]).days + 1 - len(days)
+    return now, before, f", {text.several(left_out, 'day')} left out" if left_out else ""
+
+
+def nothing_compared(comparison: Comparison, today: date) -> str:
+    """That no day, or none with anything to compare, is complete in both periods."""
+    span = comparison.span
+    return f"nothing complete to compare with in {text.day_range(span.days[0], span.days[-1], today=today)}"
 
 
 def clock(seen: Explored) -> str:

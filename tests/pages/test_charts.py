@@ -16,7 +16,7 @@ import pytest
 
 from pages import dashboard
 from pages.registry import PAGES
-from pages.ui import charts, explore_lines, rate_charts, tables
+from pages.ui import charts, explore_charts, explore_lines, rate_charts, tables
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
@@ -161,6 +161,14 @@ def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> 
     rows = spec["data"]["values"]
     assert [n for n, row in enumerate(rows) if row.get("dot")] == [0, 2]
     assert [n for n, row in enumerate(rows) if row["y"] is None] == [1, 3]
+
+
+def test_the_days_compared_are_those_complete_in_both_periods() -> None:
+    days = [(TODAY - timedelta(days=n), date(2026, 10, 23) - timedelta(days=n)) for n in (9, 8, 6)]
+    found: Any = SimpleNamespace(days=days, span=Cycle(TODAY))
+
+    assert explore_charts.compared(found, TODAY) == ("14–17 Nov", "14–17 Oct", ", 1 day left out")
+    assert explore_charts.nothing_compared(found, TODAY) == "nothing complete to compare with in 1–23 Nov"
 
 
 def test_every_way_to_another_page_leads_to_one() -> None:
