@@ -250,8 +250,15 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
             column_config=tables.event_columns(seen.view.zone),
             alt="The stored rows behind this bar, dearest first.",
         )
-        shown = f"The {len(found.events)} dearest of {found.count:,} rows." if found.count > len(found.events) else ""
-        st.caption(shown or f"All {text.several(found.count, 'row')}, dearest first.")
+        hours = f" Hours are of {seen.view.zone.replace('_', ' ')}." if seen.view.is_local else ""
+        st.caption(how_many(len(found.events), found.count) + hours)
+
+
+def how_many(shown: int, count: int) -> str:
+    """Of so many rows, those that are shown."""
+    if count > shown:
+        return f"The {shown} dearest of {count:,} rows."
+    return "One row." if count == 1 else f"All {count:,} rows, dearest first."
 
 
 def _values(seen: Explored, bars: Bars, name: str) -> tuple[Chosen, ...] | None:

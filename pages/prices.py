@@ -27,7 +27,8 @@ def render(ctx: Context) -> None:
         chosen = st.segmented_control(
             "View",
             list(VIEWS),
-            default=next(iter(VIEWS)),
+            # What a button of another place has chosen is there already, and Streamlit warns of a default beside it.
+            default=None if "view" in st.session_state else next(iter(VIEWS)),
             required=True,
             label_visibility="collapsed",
             key="view",

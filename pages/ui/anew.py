@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from typing import Literal
 
 import streamlit as st
 
@@ -79,7 +80,9 @@ def _range(today: date) -> tuple[date, date, bool]:
 
 
 def _day(label: str, key: str, otherwise: date) -> date:
-    return st.date_input(label, otherwise, format="YYYY-MM-DD", key=key, bind="query-params", width=170)
+    # What a button has chosen is there already, and Streamlit warns of any other default than its own beside it.
+    default: date | Literal["today"] = "today" if key in st.session_state else otherwise
+    return st.date_input(label, default, format="YYYY-MM-DD", key=key, bind="query-params", width=170)
 
 
 def _look(ctx: Context, first: date, last: date) -> None:

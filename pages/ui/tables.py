@@ -127,7 +127,7 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                f"Hour ({zone})": event.at,
+                hour_column(zone): event.at,
                 "Model": text.in_cell(event.model),
                 "Estimate": number(event.estimate),
                 WHY: arithmetic.address(event.at.date(), event.model),
@@ -145,13 +145,18 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
     ).astype(dict.fromkeys(("Requests", "Tokens in", "cached", "Tokens out"), "Int64"))
 
 
+def hour_column(zone: str) -> str:
+    """A header that the column has room for: most zones have longer names."""
+    return "Hour (UTC)" if zone == "UTC" else "Hour (local)"
+
+
 def event_columns(zone: str = "UTC") -> dict[str, ColumnConfig]:
     """How the columns of `events_frame` are drawn."""
     words, number = st.column_config.TextColumn, st.column_config.NumberColumn
     counts = {"Requests": 70, "Tokens in": 76, "cached": 62, "Tokens out": 80}
     return {
-        f"Hour ({zone})": st.column_config.DatetimeColumn(
-            format="D MMM, HH:mm", timezone=zone, pinned=True, width=EVENT_HOUR_PX
+        hour_column(zone): st.column_config.DatetimeColumn(
+            format="D MMM, HH:mm", timezone=zone, pinned=True, width=EVENT_HOUR_PX, help=f"In {zone}."
         ),
         "Model": words(width=138),
         "Estimate": number(format="$%.4f", width=68, help="Tokens × list price."),

@@ -148,6 +148,7 @@ def _prices(page: Page, album: Album) -> None:
     page.get_by_role("button", name="Use this price …").first.click()
     page.get_by_role("button", name="Make it ours").click()
     expect(page.get_by_text("Below is what repricing would change")).to_be_visible()
+    expect(page.get_by_text("Session State API")).to_have_count(0)  # Streamlit's words for what a visitor cannot mend
     page.get_by_role("button", name="Apply …").click()
     page.get_by_role("button", name="Apply", exact=True).click()
     page.get_by_role("button", name="Undo …").first.click()
@@ -156,6 +157,7 @@ def _prices(page: Page, album: Album) -> None:
     page.get_by_role("link", name="Dashboard").click()
     page.get_by_role("button", name="Set a price").click()
     expect(page.get_by_text("List prices in use")).to_be_visible()
+    expect(page.get_by_text("Session State API")).to_have_count(0)
     page.get_by_text("1 more", exact=True).click()
     expect(page.get_by_text("vector stores", exact=True)).to_be_visible()
     _add_a_price(page)

@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 import pytest
 
-from pages import dashboard
+from pages import dashboard, explore
 from pages.registry import PAGES
 from pages.ui import charts, explore_charts, explore_lines, rate_charts, tables
 from pages.ui.palette import Palette, palette
@@ -171,6 +171,18 @@ def test_the_days_compared_are_those_complete_in_both_periods() -> None:
     assert explore_charts.nothing_compared(found, TODAY) == "nothing complete to compare with in 1–23 Nov"
 
 
+@pytest.mark.parametrize(
+    ("shown", "count", "told"),
+    [
+        (1, 1, "One row."),
+        (3, 3, "All 3 rows, dearest first."),
+        (200, 1_234, "The 200 dearest of 1,234 rows."),
+    ],
+)
+def test_rows_are_counted_in_words_that_fit_their_number(shown: int, count: int, told: str) -> None:
+    assert explore.how_many(shown, count) == told
+
+
 def test_every_way_to_another_page_leads_to_one() -> None:
     assert {way.value for way in Way} <= {page.path for page in PAGES}
 
@@ -187,4 +199,6 @@ def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
     by_tokens = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="vs", measure=Measure.TOKENS)
     assert list(by_tokens.columns)[:5] == ["", "Model", "Tokens (M)", "Share", "Estimate"]
     assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")
+    assert tables.events_frame([event], "America/New_York").columns[0] in tables.event_columns("America/New_York")
+    assert tables.hour_column("America/New_York") == "Hour (local)"
     assert tables.events_frame([event])[tables.WHY][0].endswith("day=2026-11-02&model=%28no+model%29")
