@@ -227,7 +227,7 @@ def _day(seen: Overview, day: date) -> str:
 
 
 def _as_of(seen: Overview) -> str:
-    """A badge for figures that end in the past."""
+    """For figures that end in the past, on which day they do."""
     if not seen.stale or seen.read_at is None:
         return ""
-    return f":orange-badge[as of {text.day(seen.read_at.date(), today=seen.cycle.today)}]"
+    return f"**As of {text.day(seen.read_at.date(), today=seen.cycle.today)}**"
