@@ -62,6 +62,9 @@ def render(ctx: Context) -> None:
                     column_config={"Day": st.column_config.TextColumn(pinned=True)},
                     alt="The state of each endpoint, one row a UTC day.",
                 )
+    if found.left_out:
+        named = ", ".join(text.quoted(label) for label in found.left_out)
+        st.caption(f"Not shown, for nothing was ever read with it: {named}. The dashboard says what it waits for.")
     for each in found.undivided:
         st.caption(_undivided(each, seen))
     grid = st.grid(2, border=True, min_column_width=340)

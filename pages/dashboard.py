@@ -25,7 +25,6 @@ TITLE = "Dashboard"
 ICON = ":material/space_dashboard:"
 
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
-WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
 NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key", Split.CLASS: "token class"}
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
 
@@ -42,7 +41,7 @@ def render(ctx: Context) -> None:
     notices.draw(seen)
     if seen.stage is Stage.NO_KEY:
         demo.button(ctx.product, "Look around with demo data")
-    if seen.stage not in WITHOUT_FIGURES:
+    if seen.stage not in notices.WITHOUT_FIGURES:
         st.markdown(" · ".join(part for part in (notices.line_of_truth(seen), needs.count(seen)) if part))
         place = cards.draw(seen)
         _days_of(ctx, seen)

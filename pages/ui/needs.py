@@ -10,7 +10,8 @@ import streamlit as st
 from pages.ui import text, ways
 from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
-from tracker.overview import DayMark, Overview, Stage
+from tracker.models import KeyStatus
+from tracker.overview import Connection, DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 
 MOST = 5
@@ -48,11 +49,12 @@ def draw(seen: Overview) -> None:
 
 
 def nothing(seen: Overview) -> str:
-    """That all is well, in words that hold."""
+    """That all is well, in words that hold; while days are incomplete, who reads them."""
+    if seen.complete_days < LEDGER_DAYS:
+        rest = "The worker reads the others by itself." if seen.workers.alive else text.START_WORKER
+        return f"{seen.complete_days} of the last {LEDGER_DAYS} days are complete. {rest}"
     price = "every request has a price" if seen.month.spend is not None else "nothing was used yet"
-    whole = seen.complete_days == LEDGER_DAYS
-    days = f"All of the last {LEDGER_DAYS}" if whole else f"{seen.complete_days} of the last {LEDGER_DAYS}"
-    return f"Nothing needs you. {days} days are complete and {price}."
+    return f"Nothing needs you. All of the last {LEDGER_DAYS} days are complete and {price}."
 
 
 def count(seen: Overview) -> str:
@@ -74,6 +76,22 @@ def _refused(seen: Overview) -> Iterator[Need]:
             label = text.quoted(connection.label)
             fact = f"The key of {label} is not used."
             yield Need("key_off", fact, text.told(connection.reason or ""), "Replace the key", Way.SETTINGS)
+
+
+def _unchecked(seen: Overview) -> Iterator[Need]:
+    for connection in seen.connections:
+        if connection.status is KeyStatus.UNCHECKED and not connection.paused:
+            fact = f"The key of {text.quoted(connection.label)} is not checked yet, so nothing is read with it."
+            why = f"{text.quoted(connection.reason or '')} {_next_check(connection, seen)}".strip()
+            yield Need("hourglass", fact, why, *CHECK)
+
+
+def _next_check(connection: Connection, seen: Overview) -> str:
+    if not seen.workers.alive:
+        return text.START_WORKER
+    if connection.retry_at is None or connection.retry_at <= seen.now:
+        return "It is checked now."
+    return f"Next try {text.instant(connection.retry_at, today=seen.cycle.today)}."
 
 
 def _too_powerful(seen: Overview) -> Iterator[Need]:
@@ -157,9 +175,10 @@ def _budget(seen: Overview) -> Iterator[Need]:
         yield Need("savings", fact, spent, *CHANGE)
 
 
-CHANGE = ("Change the budget", Way.SETTINGS)
+CHANGE, CHECK = ("Change the budget", Way.SETTINGS), ("See the key", Way.SETTINGS)
 KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
     _refused,
+    _unchecked,
     _failed,
     _set_aside,
     _missing,

@@ -17,6 +17,8 @@ from tracker.overview import Connection, Measure, Overview, Period, Stage, keys
 from tracker.overview.cycle import LEDGER_DAYS
 from tracker.overview.onboarding import Step
 
+WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
+
 PROMISE = "We never read prompts or answers, send only GET requests on a fixed list, and never show a key again."
 
 STEPS = (
@@ -34,8 +36,9 @@ def draw(seen: Overview) -> None:
     for connection in seen.connections:
         if connection.refused:
             _refused(connection, seen)
-    if unchecked := [each for each in seen.connections if each.status is KeyStatus.UNCHECKED and each.reason]:
-        _unchecked(unchecked[0])
+    if seen.stage in WITHOUT_FIGURES:  # else they stand among what needs somebody
+        for connection in _unchecked_ones(seen):
+            _unchecked(connection)
     _steps(seen)
     _worker(seen)
     if notice := STAGES.get(seen.stage):
@@ -94,11 +97,23 @@ def _no_key(_seen: Overview) -> None:
 
 def _waiting(seen: Overview) -> None:
     if seen.workers.alive:
-        st.info(
-            "Your key is sealed. The worker picks it up within two seconds.",
-            icon="spinner",
-            title="Waiting for the first read",
-        )
+        st.info(waiting(seen), icon="spinner", title="Waiting for the first read")
+
+
+def waiting(seen: Overview) -> str:
+    """When the first reading comes: at once with a key that works, else when the provider has accepted one."""
+    doubtful = _unchecked_ones(seen)
+    works = [text.quoted(each.label) for each in seen.connections if each.status is KeyStatus.VALID and not each.paused]
+    if works or not doubtful:
+        whose = ", ".join(works) if doubtful else "Your key"
+        return f"{whose} is sealed. The worker picks it up within two seconds."
+    later = [each.retry_at for each in doubtful if each.retry_at and each.retry_at > seen.now]
+    when = text.instant(min(later), today=seen.cycle.today) if later else "now"
+    return f"Your key is sealed. It is checked again {when}, and read as soon as the provider accepts it."
+
+
+def _unchecked_ones(seen: Overview) -> list[Connection]:
+    return [each for each in seen.connections if each.status is KeyStatus.UNCHECKED and each.reason]
 
 
 def _reading(seen: Overview) -> None:

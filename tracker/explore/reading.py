@@ -9,8 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from operator import not_
 
-from sqlalchemy import select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from tracker import clock, colours, queries
 from tracker.explore import bars, usage
@@ -19,7 +18,7 @@ from tracker.explore.facets import Facets
 from tracker.explore.figures import Cell, Figures, added
 from tracker.explore.span import Span, pairs, span_before, span_of
 from tracker.explore.view import By, Chosen, Grain, View
-from tracker.models import KeyStatus, ProviderKey
+from tracker.models import ProviderKey
 from tracker.overview import days as ledger_days
 from tracker.overview import figures, stacks
 from tracker.overview.days import DayMark
@@ -235,13 +234,8 @@ def _marks(session: Session, workspace_id: int, view: View, spans: Sequence[Span
 
 def _keys(session: Session, workspace_id: int, view: View) -> list[ProviderKey]:
     """The connections that the view is of and that ought to be read."""
-    statement = select(ProviderKey).where(
-        col(ProviderKey.workspace_id) == workspace_id,
-        col(ProviderKey.deleted_at).is_(None),
-        col(ProviderKey.status) != KeyStatus.DUPLICATE,
-    )
     wanted, of = view.only.get(By.KEY), view.only.get(By.PROVIDER)
-    found = session.execute(statement).scalars()
+    found = ledger_days.read_keys(session, workspace_id).counted
     return [key for key in found if (not wanted or key.id in wanted) and (not of or key.provider in of)]
 
 

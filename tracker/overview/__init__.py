@@ -16,9 +16,10 @@ from sqlmodel import Session
 
 from tracker import budgets, clock, colours, passports, queries, set_aside
 from tracker import unpriced as unpriced_part
-from tracker.models import DailyUsage, KeyStatus, ProviderKey, Worker, table_of
+from tracker.models import DailyUsage, ProviderKey, Worker, table_of
 from tracker.money import difference_in_cents
 from tracker.overview import days, events, history, onboarding, splits
+from tracker.overview.connected import Connection, connections_of
 from tracker.overview.cycle import Cycle, Period
 from tracker.overview.days import DayMark, Failure, Progress
 from tracker.overview.events import Event
@@ -40,9 +41,7 @@ from tracker.overview.lines import Line, lines
 from tracker.overview.splits import Split
 from tracker.overview.stacks import Bars, bars
 from tracker.overview.unusual import Unusual, unusual
-from tracker.passports import Passport
 from tracker.product import Product
-from tracker.providers import provider as provider_named
 from tracker.runs import living_workers
 from tracker.set_aside import Aside
 from tracker.unpriced import OfDay, Unpriced
@@ -50,6 +49,7 @@ from tracker.unpriced import OfDay, Unpriced
 __all__ = [
     "Billed",
     "Change",
+    "Connection",
     "Cycle",
     "DayMark",
     "Event",
@@ -77,30 +77,6 @@ class Stage(StrEnum):
     READING = "reading"
     NOTHING_USED = "nothing used"
     READY = "ready"
-
-
-@dataclass(frozen=True)
-class Connection:
-    """A connection as the page names it; `reason` is the sentence of its last check."""
-
-    provider_key_id: int
-    provider: str
-    label: str
-    last4: str
-    status: KeyStatus
-    reason: str | None
-    checked_at: datetime | None
-    paused: bool
-    excess: tuple[str, ...] = ()
-    """What the key is found to be allowed and nothing here needs."""
-
-    @property
-    def refused(self) -> bool:
-        return self.status not in {KeyStatus.VALID, KeyStatus.UNCHECKED}
-
-    @property
-    def read_with(self) -> bool:
-        return not self.refused and not self.paused
 
 
 @dataclass(frozen=True)
@@ -224,20 +200,20 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
     cycle = Cycle(clock.day_of(now))
     with product.database.workspace(workspace_id) as session:
         keys = days.read_keys(session, workspace_id)
-        connections = _connections(keys, passports.every(session, workspace_id))
+        connections = connections_of(keys, passports.every(session, workspace_id))
         ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
         rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
-        progress = days.progress(session, workspace_id, keys, now=now)
+        progress = days.progress(session, workspace_id, keys.counted, now=now)
         used, read_at = _is_used(session, workspace_id), days.last_read(session, workspace_id)
-        failure, aside = _troubles(session, workspace_id, zip(keys, connections, strict=True), cycle)
+        failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
         last = tuple(events.last_events(session, workspace_id))
         without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
         foreign = queries.other_currencies(session, workspace_id, cycle.start, cycle.end)
-        marks = days.marks(ledgers, keys, clock.days(cycle.horizon, cycle.end))
-        past = history.read(session, workspace_id, keys, cycle, marks)
+        marks = days.marks(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end))
+        past = history.read(session, workspace_id, keys.counted, cycle, marks)
         cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
         budget = budgets.monthly(session, workspace_id)
-    through = days.billed_through(ledgers, keys)
+    through = days.billed_through(ledgers, keys.counted)
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
     foretold = forecast(past.known, past.seen, cycle.today)
     return Overview(
@@ -278,7 +254,7 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     """The stage, from the connections, how much of their history was read, and whether any usage is stored."""
     if not connections and not used:
         return Stage.NO_KEY
-    working = any(connection.read_with for connection in connections)
+    working = any(connection.read_with and connection.counted for connection in connections)
     if used:
         return Stage.READING if progress.pending and working else Stage.READY
     if progress.pending and not working:
@@ -286,24 +262,6 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     if progress.read == progress.total:
         return Stage.NOTHING_USED
     return Stage.READING if progress.read or progress.reading or progress.failed else Stage.WAITING
-
-
-def _connections(keys: Sequence[ProviderKey], known: Mapping[int, Passport]) -> tuple[Connection, ...]:
-    return tuple(_connection(key, known.get(key.id or 0)) for key in keys)
-
-
-def _connection(row: ProviderKey, passport: Passport | None) -> Connection:
-    return Connection(
-        provider_key_id=row.id or 0,
-        provider=provider_named(row.provider).title,
-        label=row.label,
-        last4=row.last4,
-        status=KeyStatus(row.status),
-        reason=row.status_reason,
-        checked_at=row.checked_at,
-        paused=row.paused_at is not None,
-        excess=tuple(each.allows for each in passport.excess) if passport else (),
-    )
 
 
 def _workers(product: Product, now: datetime) -> Workers:

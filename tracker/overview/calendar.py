@@ -109,7 +109,10 @@ class Undivided:
 
 @dataclass(frozen=True)
 class Calendar:
-    """The UTC days [start, end) of every connection: what is open in them, was restated, set aside, or not divided."""
+    """The UTC days [start, end) of every connection: what is open in them, was restated, set aside, or not divided.
+
+    `left_out` names the connections whose key was never accepted, beside one that was: they have no days yet.
+    """
 
     start: date
     end: date
@@ -119,6 +122,7 @@ class Calendar:
     aside: tuple[Aside, ...]
     undivided: tuple[Undivided, ...]
     next_reading: str
+    left_out: tuple[str, ...] = ()
 
 
 def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Calendar:
@@ -126,7 +130,8 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     end = clock.day_of(now) + clock.DAY
     start = end - clock.DAY * days
     with product.database.workspace(workspace_id) as session:
-        keys = days_of.read_keys(session, workspace_id)
+        known = days_of.read_keys(session, workspace_id)
+        keys = known.counted
         rows = _rows(session, workspace_id, start, end)
         restated = restatements.read(session, workspace_id, start, end, most=MOST_RESTATED)
         aside = set_aside.read(session, workspace_id, start, end)
@@ -152,6 +157,7 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         tuple(aside),
         undivided,
         next_reading.sentence(keys, workers=alive, fetch_hour=hour, now=now),
+        tuple(key.label for key in known.every if key.id not in {each.id for each in keys}),
     )
 
 

@@ -74,8 +74,25 @@ class Failure:
     retry_at: datetime | None
 
 
-def read_keys(session: Session, workspace_id: int) -> list[ProviderKey]:
-    """The connections that ought to be read: a duplicate was set aside for another, a deleted one is history."""
+@dataclass(frozen=True)
+class Keys:
+    """The connections that ought to be read, and the ids of those that do not work now but were `read_before`."""
+
+    every: tuple[ProviderKey, ...]
+    read_before: frozenset[int] = frozenset()
+
+    @property
+    def counted(self) -> list[ProviderKey]:
+        """Those whose days can be missing: their key works, or did once. One never accepted owes no day.
+
+        Where none was ever accepted it is all of them: their first reading is what is waited for.
+        """
+        accepted = [key for key in self.every if key.status == KeyStatus.VALID or key.id in self.read_before]
+        return accepted or list(self.every)
+
+
+def read_keys(session: Session, workspace_id: int) -> Keys:
+    """The workspace's connections; a duplicate was set aside for another, a deleted one is history."""
     statement = (
         select(ProviderKey)
         .where(
@@ -85,7 +102,20 @@ def read_keys(session: Session, workspace_id: int) -> list[ProviderKey]:
         )
         .order_by(col(ProviderKey.id))
     )
-    return list(session.execute(statement).scalars())
+    every = tuple(session.execute(statement).scalars())
+    doubtful = [key.id for key in every if key.status != KeyStatus.VALID]
+    if not doubtful:
+        return Keys(every)
+    read = (
+        select(LEDGER.c.provider_key_id)
+        .where(
+            LEDGER.c.workspace_id == workspace_id,
+            LEDGER.c.provider_key_id.in_(doubtful),
+            LEDGER.c.fetched_at.is_not(None),
+        )
+        .distinct()
+    )
+    return Keys(every, frozenset(session.execute(read).scalars()))
 
 
 def read_ledgers(session: Session, workspace_id: int, start: date, end: date) -> Ledgers:

@@ -77,7 +77,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
         found = rows.scalars().all()
         keys = tuple(_card(session, row, known.get(row.id or 0), now) for row in found)
         hour = product.settings.fetch_hour_utc
-        then = next_reading.sentence(found, workers=alive, fetch_hour=hour, now=now)
+        counted = days.read_keys(session, workspace_id).counted
+        then = next_reading.sentence(counted, workers=alive, fetch_hour=hour, now=now)
         last = _last_run(session, workspace_id)
     return Standing(
         now=now,

@@ -38,7 +38,7 @@ class Truth:
 
 def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:
     """The truth about the UTC days [start, end) at `now`; days that are not over are no part of it."""
-    keys = days.read_keys(session, workspace_id)
+    keys = days.read_keys(session, workspace_id).counted
     over = min(end, clock.day_of(now))
     finished = clock.days(start, over) if start < over else []
     ledgers = days.read_ledgers(session, workspace_id, start, end)

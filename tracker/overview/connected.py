@@ -1,0 +1,62 @@
+"""The connections as the dashboard names them: their keys, and what was found when these were checked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tracker.models import KeyStatus, ProviderKey
+from tracker.overview.days import Keys
+from tracker.passports import Passport
+from tracker.providers import provider as provider_named
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A connection as the page names it; `reason` is the sentence of its last check. One `counted` can lack days.
+
+    `excess` is what its key is found to be allowed and nothing here needs.
+    """
+
+    provider_key_id: int
+    provider: str
+    label: str
+    last4: str
+    status: KeyStatus
+    reason: str | None
+    checked_at: datetime | None
+    paused: bool
+    retry_at: datetime | None = None
+    counted: bool = True
+    excess: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        return self.status not in {KeyStatus.VALID, KeyStatus.UNCHECKED}
+
+    @property
+    def read_with(self) -> bool:
+        return not self.refused and not self.paused
+
+
+def connections_of(keys: Keys, known: Mapping[int, Passport]) -> tuple[Connection, ...]:
+    """Every connection; of what each key is found to be allowed, what is more than it needs."""
+    counted = {key.id for key in keys.counted}
+    return tuple(_connection(key, known.get(key.id or 0), counted=key.id in counted) for key in keys.every)
+
+
+def _connection(row: ProviderKey, passport: Passport | None, *, counted: bool) -> Connection:
+    return Connection(
+        provider_key_id=row.id or 0,
+        provider=provider_named(row.provider).title,
+        label=row.label,
+        last4=row.last4,
+        status=KeyStatus(row.status),
+        reason=row.status_reason,
+        checked_at=row.checked_at,
+        paused=row.paused_at is not None,
+        retry_at=row.retry_at,
+        counted=counted,
+        excess=tuple(each.allows for each in passport.excess) if passport else (),
+    )
