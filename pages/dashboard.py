@@ -20,6 +20,7 @@ from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
 from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
+from tracker.overview.unusual import WEEKS
 
 TITLE = "Dashboard"
 ICON = ":material/space_dashboard:"
@@ -148,7 +149,8 @@ def _unusual(seen: Overview) -> dict[date, Decimal]:
 def _marked(seen: Overview, bars: Bars) -> str:
     """What the triangles over bars mean, where there are any."""
     shown = bars.measure is Measure.SPEND and any(day in bars.totals for day in _unusual(seen))
-    return "Triangle: an unusual day, and how many times the dearest such weekday before it cost." if shown else ""
+    words = f"how many times the dearest such weekday of the {WEEKS} weeks before it cost"
+    return f"Triangle: an unusual day, and {words}." if shown else ""
 
 
 def _day_table(seen: Overview, bars: Bars) -> None:

@@ -13,6 +13,7 @@ from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
 from tracker.overview import Connection, DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
+from tracker.overview.unusual import WEEKS, Unusual
 
 MOST = 5
 
@@ -157,10 +158,16 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
 def _unusual(seen: Overview) -> Iterator[Need]:
     for found in seen.unusual:
         day = f"{found.day:%a} {text.day(found.day, today=seen.cycle.today)}"
-        fact = f"{day} was unusual: {text.money(found.spend)}, at most {text.money(found.dearest)} on such days before."
+        fact = f"{day} was unusual: {text.money(found.spend)}, at most {text.money(found.dearest)} {_like(found)}."
         rise = f"{text.quoted(found.model)} made {found.part} % of the rise."
         hours = View(Preset.CUSTOM, found.day, found.day, grain=Grain.HOUR)
         yield Need("trending_up", fact, rise, "See the day", Way.EXPLORE, hours)
+
+
+def _like(found: Unusual) -> str:
+    """The days that it was compared with: "on the four Thursdays before"; those that are not complete are left out."""
+    some = "" if found.like == WEEKS else f"{found.like} of "
+    return f"on {some}the {WEEKS} {found.day:%A}s before"
 
 
 def _budget(seen: Overview) -> Iterator[Need]:

@@ -24,7 +24,8 @@ WEEKS, FEWEST_WEEKS = 4, 3
 class Unusual:
     """A day's estimate in USD, the `dearest` like day before, and the model that rose most, with its part in percent.
 
-    The rise is counted from the mean of the like days, so that every model's part can be told.
+    The rise is counted from the mean of the like days, so that every model's part can be told; `like` is how many of
+    the last `WEEKS` are complete and were compared with.
     """
 
     day: date
@@ -32,6 +33,7 @@ class Unusual:
     dearest: Decimal
     model: str
     part: Decimal
+    like: int
 
     @property
     def times(self) -> Decimal:
@@ -56,7 +58,7 @@ def _judged(day: date, known: Mapping[date, Decimal], cells: Sequence[Cell]) -> 
     model = max(rises, key=lambda name: (rises[name], name))
     rise = sum(rises.values(), Decimal())
     part = (rises[model] * 100 / rise).quantize(Decimal(1), ROUND_HALF_EVEN)
-    return Unusual(day, known[day], dearest, model, min(part, Decimal(100)))
+    return Unusual(day, known[day], dearest, model, min(part, Decimal(100)), len(like))
 
 
 def _rises(day: date, like: Sequence[date], cells: Sequence[Cell]) -> dict[str, Decimal]:

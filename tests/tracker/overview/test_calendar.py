@@ -153,9 +153,12 @@ def test_each_face_has_a_shape_of_its_own_however_narrow_its_cell() -> None:
 
 
 def test_an_unusual_day_leads_to_its_hours(ready: Installation) -> None:
-    odd = Unusual(date(2026, 11, 17), Decimal(30), Decimal(10), "gpt-5.4", Decimal(88))
+    odd = Unusual(date(2026, 11, 17), Decimal(30), Decimal(10), "gpt-5.4", Decimal(88), 4)
     told = replace(overview.read(ready.product, ready.workspace_id, now=NOW), unusual=(odd,))
     (need,) = [each for each in needs.needs(told) if each.step == "See the day"]
 
     assert (need.way, need.view) == (Way.EXPLORE, View(Preset.CUSTOM, odd.day, odd.day, grain=Grain.HOUR))
+    assert need.fact == "Tue 17 Nov was unusual: $30.00, at most $10.00 on the 4 Tuesdays before."
     assert need.consequence.endswith("made 88 % of the rise.")
+    (fewer,) = [each for each in needs.needs(replace(told, unusual=(replace(odd, like=3),))) if each.view]
+    assert fewer.fact.endswith("at most $10.00 on 3 of the 4 Tuesdays before.")

@@ -29,7 +29,10 @@ def test_a_day_far_above_every_like_day_is_told_with_what_rose_most() -> None:
     (found,) = unusual(spend(told), [DAY], told)
 
     assert (found.day, found.spend, found.dearest) == (DAY, Decimal(60), Decimal(20))
-    assert (found.model, found.part) == ("a", Decimal(75))
+    assert (found.model, found.part, found.like) == ("a", Decimal(75), 4)
+
+    without_one = {day: cost for day, cost in spend(told).items() if day != LIKE[0]}
+    assert unusual(without_one, [DAY], told)[0].like == 3
 
 
 @pytest.mark.parametrize(
