@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bench import hello, sessions
 from dev import find_chromium
+from pages.ui import text
 from tests import site
 from tests.pages import steps
 from tests.site import Site
@@ -41,7 +42,7 @@ def run() -> dict[str, object]:
         first = time.perf_counter()
         expect(page.get_by_text("30 of the last 30 days complete")).to_be_visible(timeout=120_000)
         month = time.perf_counter()
-        expect(page.get_by_text("Reading newest days first")).to_have_count(0, timeout=300_000)
+        expect(page.get_by_text(f"Reading {text.IN_ORDER}")).to_have_count(0, timeout=300_000)
         year = time.perf_counter()
         return {
             "latency_ms": LATENCY_S * 1_000,

@@ -144,7 +144,7 @@ def _fate(gap: Gap, seen: Overview) -> str:
         return f"{text.quoted(gap.reason or '')} {when} Nothing to do."
     if gap.face is Face.MISSING:
         later = when if gap.next_at and gap.next_at > seen.now else "It is due now."
-        return f"The worker reads it by itself, newest days first. {later}" if seen.workers.alive else text.START_WORKER
+        return f"The worker reads it by itself, {text.IN_ORDER}. {later}" if seen.workers.alive else text.START_WORKER
     return f"Read again until it stops changing. {when}"
 
 

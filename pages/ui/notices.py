@@ -25,7 +25,7 @@ STEPS = (
     ("Connect a key", "Paste a read-only admin key of OpenAI. We show which page and which button."),
     (
         "We read your last 12 months",
-        "Newest days first: this month is there within a minute. You can leave; it goes on.",
+        f"{text.IN_ORDER.capitalize()}: this month is there within a minute. You can leave; it goes on.",
     ),
     ("See what it costs", "By model and day, beside what the provider billed, every day known to be complete or not."),
 )
@@ -119,7 +119,7 @@ def _unchecked_ones(seen: Overview) -> list[Connection]:
 def _reading(seen: Overview) -> None:
     progress = seen.progress
     now_at = f", now at {text.day(progress.reading, today=seen.cycle.today)}" if progress.reading else ""
-    words = f"Reading newest days first: **{progress.read:,} of {text.several(progress.total, 'day')}**{now_at}. "
+    words = f"Reading {text.IN_ORDER}: **{progress.read:,} of {text.several(progress.total, 'day')}**{now_at}. "
     after = "You can leave this page; it goes on." if seen.workers.alive else "Nothing is being read right now."
     st.progress(progress.share, text=words + after)
 

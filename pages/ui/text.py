@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tracker import clock, export
+from tracker import clock, coverage, export
 from tracker.providers import PROVIDERS
 
 age = clock.age
@@ -27,6 +27,9 @@ DISCLAIMER = (
     "Estimates are tokens × price, the list's or your own, and may differ from the invoice: credits, taxes and fees "
     "without a token count are only in billed amounts."
 )
+IN_ORDER = f"the last {coverage.NEWEST_FIRST.days} days first, then from the oldest on"
+"""In which order a history is read (coverage.in_order)."""
+
 START_WORKER = "Start it with `python -m jobs`; the page then goes on by itself."
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from pages.ui import text
 from tests import site
 from tests.installation import TODAY, TOMORROW
 from tests.pages import steps
@@ -67,7 +68,7 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
 
     page.get_by_role("link", name="Dashboard").click()
     expect(page.get_by_text("30 of the last 30 days complete")).to_be_visible(timeout=60_000)
-    expect(page.get_by_text("Reading newest days first")).to_have_count(0, timeout=120_000)
+    expect(page.get_by_text(f"Reading {text.IN_ORDER}")).to_have_count(0, timeout=120_000)
 
     page.get_by_role("link", name="Completeness").click()
     expect(page.get_by_text("11 endpoints of main: provisional")).to_be_visible()
