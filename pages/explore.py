@@ -30,7 +30,6 @@ from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Chosen, Grain
-from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
@@ -61,7 +60,7 @@ def render(ctx: Context) -> None:
     without = lacking.read(ctx.product, ctx.workspace_id, seen) if spends else Unpriced()
     st.markdown(text.dollars(_headline(seen, without, ctx.now.date())))
     if not seen.cells:
-        st.info(_nothing(seen, ctx.now.date()), icon=":material/search_off:")
+        st.info(nothing(seen, ctx.now.date()), icon=":material/search_off:")
         return
     bars, lines = seen.bars(), seen.lines()
     _chart_block(seen, bars, lines, without)
@@ -102,10 +101,15 @@ def _days(seen: Explored, today: date) -> str:
     return text.day_range(seen.span.days[0], seen.span.days[-1], today=today)
 
 
-def _nothing(seen: Explored, today: date) -> str:
-    unread = sum(mark is DayMark.MISSING for mark in (seen.mark(day) for day in seen.span.days))
+def nothing(seen: Explored, today: date) -> str:
+    """That nothing is stored for the view, and of days that are not read whether they ever will be."""
+    before, waiting = seen.unread
     what = "No usage matches these filters" if seen.view.only else "No usage is stored"
-    missing = f" {text.several(unread, 'day')} of them were not read yet." if unread else ""
+    missing = f" {text.several(len(waiting), 'day')} of them were not read yet." if waiting else ""
+    if before and seen.history_from:
+        begins = text.day(seen.history_from, today=today)
+        lie = f"{text.several(len(before), 'day')} of them {'lies' if len(before) == 1 else 'lie'}"
+        missing = f" {lie} before the provider's history, which begins on {begins}: never to be read.{missing}"
     return f"{what} in {_days(seen, today)}.{missing} Choose other days" + (
         ", or clear the filters." if seen.view.only else "."
     )

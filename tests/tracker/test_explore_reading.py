@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
+from pages import explore
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, record, store, two_workspaces
 from tracker import clock
 from tracker.db import Database
@@ -185,3 +186,21 @@ def test_the_rows_behind_a_bar_are_those_of_its_part_alone(database: Database) -
     assert [(event.project, event.estimate) for event in part.events] == [("p2", ONE)]
     assert (hour.count, filtered.count) == (0, 0)
     assert rows.behind(product, 2, view, DAY, None).count == 1
+
+
+def test_days_before_the_providers_history_are_told_from_days_that_wait(database: Database) -> None:
+    long_ago = seen(database, View(Preset.CUSTOM, date(2024, 1, 1), date(2024, 1, 31)))
+    around = seen(database, View(Preset.CUSTOM, date(2025, 11, 19), date(2025, 11, 21)))
+    lately = seen(database, View(Preset.CUSTOM, NEXT + timedelta(days=6), NEXT + timedelta(days=7)))
+
+    assert [tuple(map(len, each.unread)) for each in (long_ago, around, lately)] == [(31, 0), (1, 2), (0, 2)]
+    begins, other = (
+        "before the provider's history, which begins on 20 Nov 2025: never to be read.",
+        "Choose other days.",
+    )
+    words = [explore.nothing(each, NOW.date()) for each in (long_ago, around, lately)]
+    assert words == [
+        f"No usage is stored in 1–31 Jan 2024. 31 days of them lie {begins} {other}",
+        f"No usage is stored in 19–21 Nov 2025. 1 day of them lies {begins} 2 days of them were not read yet. {other}",
+        f"No usage is stored in 17–18 Nov. 2 days of them were not read yet. {other}",
+    ]

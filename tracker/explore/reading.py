@@ -66,6 +66,15 @@ class Explored:
     comparison: Comparison | None
     is_approximate: bool
     slots: Mapping[str, int]
+    history_from: date | None
+    """The first UTC day that the provider still tells of, for any of the view's connections; None without any."""
+
+    @property
+    def unread(self) -> tuple[list[date], list[date]]:
+        """The days not read: those before the provider's history, which never will be, and those that wait."""
+        missing = [day for day in self.span.days if self.mark(day) is DayMark.MISSING]
+        before = [day for day in missing if self.history_from and day < self.history_from]
+        return before, missing[len(before) :]
 
     @property
     def columns(self) -> Sequence[date]:
@@ -180,7 +189,8 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
     before = span_before(view, span) if view.compare else None
     with product.database.workspace(workspace_id) as session:
         cells = usage.cells(session, workspace_id, span, view.by, grain=view.read_by, only=view.only)
-        marks = _marks(session, workspace_id, view, [span, *([before] if before else [])], clock.day_of(now))
+        keys = _keys(session, workspace_id, view)
+        marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], clock.day_of(now))
         comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
         slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}
         return Explored(
@@ -193,6 +203,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
             comparison=comparison,
             is_approximate=span.is_approximate,
             slots=slots,
+            history_from=min((ledger_days.history(key, now=now)[0] for key in keys), default=None),
         )
 
 
@@ -217,9 +228,10 @@ def chosen(value: queries.Value) -> Chosen:
     return value
 
 
-def _marks(session: Session, workspace_id: int, view: View, spans: Sequence[Span], today: date) -> dict[date, DayMark]:
+def _marks(
+    session: Session, workspace_id: int, keys: Sequence[ProviderKey], spans: Sequence[Span], today: date
+) -> dict[date, DayMark]:
     """The mark of every day of the spans: the weakest of the UTC days, up to today's, that it touches."""
-    keys = _keys(session, workspace_id, view)
     found: dict[date, DayMark] = {}
     for span in spans:
         start, end = span.utc_days

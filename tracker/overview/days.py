@@ -184,12 +184,16 @@ def progress(session: Session, workspace_id: int, keys: Sequence[ProviderKey], *
     """How far the whole history of these connections has been read, today included."""
     total = read = failed = 0
     for key in keys:
-        known = provider_named(key.provider)
-        first, end = coverage.horizon(now, history=known.history, history_from=key.history_from)
+        first, end = history(key, now=now)
         total += (end - first).days
         read += _read_days(session, workspace_id, key, (first, end))
         failed += _failed_days(session, workspace_id, key, (first, end))
     return Progress(total, read, failed, _being_read(session, workspace_id, now) if read + failed < total else None)
+
+
+def history(key: ProviderKey, *, now: datetime) -> tuple[date, date]:
+    """The UTC days [first, end) of which anything can be read with a connection's key."""
+    return coverage.horizon(now, history=provider_named(key.provider).history, history_from=key.history_from)
 
 
 def _read_days(session: Session, workspace_id: int, key: ProviderKey, period: tuple[date, date]) -> int:
