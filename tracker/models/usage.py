@@ -81,7 +81,20 @@ class UsageEvent(SQLModel, table=True):
     workspace_price_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class DailyUsage(SQLModel, table=True):
+class DaySums(SQLModel):
+    """The sums of a day that both rollups hold; None where no part is known."""
+
+    requests: int | None = Field(default=None, sa_type=BigInteger)
+    input_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    input_cached_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    input_cache_write_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    output_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    input_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    output_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
+    estimated_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
+
+
+class DailyUsage(DaySums, table=True):
     """The rollup: recomputed from the events of a day in the transaction that changed them, never incremented."""
 
     __tablename__ = "daily_usage"
@@ -98,17 +111,9 @@ class DailyUsage(SQLModel, table=True):
     unpriced_input_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     unpriced_output_tokens: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     unpriced_tokenless_rows: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    requests: int | None = Field(default=None, sa_type=BigInteger)
-    input_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    input_cached_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    input_cache_write_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    output_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    input_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    output_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    estimated_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
 
 
-class SeriesDay(SQLModel, table=True):
+class SeriesDay(DaySums, table=True):
     """A UTC day of one series, made with the rollup: whatever a series tells can be asked of whole days at its cost."""
 
     __tablename__ = "series_days"
@@ -123,14 +128,6 @@ class SeriesDay(SQLModel, table=True):
     unpriced_input_tokens: int = Field(sa_type=BigInteger)
     unpriced_output_tokens: int = Field(sa_type=BigInteger)
     unpriced_tokenless_rows: int
-    requests: int | None = Field(default=None, sa_type=BigInteger)
-    input_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    input_cached_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    input_cache_write_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    output_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    input_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    output_audio_tokens: int | None = Field(default=None, sa_type=BigInteger)
-    estimated_cost: Decimal | None = Field(default=None, sa_type=NanoDollars)
 
 
 class BilledCostRow(SQLModel, table=True):
