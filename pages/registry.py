@@ -1,4 +1,4 @@
-"""Every page: one line each, in the order and under the heading of the navigation."""
+"""Every page: one line each, in the order of the navigation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pages.ui.context import Context
 class Page:
     """`path` is the address below the site's root; the first page is the root itself."""
 
-    group: str
     path: str
     title: str
     icon: str
@@ -21,11 +20,11 @@ class Page:
 
 
 PAGES = (
-    Page("Spend", "dashboard", dashboard.TITLE, dashboard.ICON, dashboard.render),
-    Page("Spend", "explore", explore.TITLE, explore.ICON, explore.render),
-    Page("Spend", "economics", economics.TITLE, economics.ICON, economics.render),
-    Page("Trust", "reconciliation", reconciliation.TITLE, reconciliation.ICON, reconciliation.render),
-    Page("Trust", "completeness", completeness.TITLE, completeness.ICON, completeness.render),
-    Page("Trust", "prices", prices.TITLE, prices.ICON, prices.render),
-    Page("Workspace", "settings", settings.TITLE, settings.ICON, settings.render),
+    Page("dashboard", dashboard.TITLE, dashboard.ICON, dashboard.render),
+    Page("explore", explore.TITLE, explore.ICON, explore.render),
+    Page("economics", economics.TITLE, economics.ICON, economics.render),
+    Page("reconciliation", reconciliation.TITLE, reconciliation.ICON, reconciliation.render),
+    Page("completeness", completeness.TITLE, completeness.ICON, completeness.render),
+    Page("prices", prices.TITLE, prices.ICON, prices.render),
+    Page("settings", settings.TITLE, settings.ICON, settings.render),
 )

@@ -56,10 +56,8 @@ def _confirm(product: Product) -> None:
 
 def _draw_signed_in(ctx: Context) -> None:
     social.prove(ctx)
-    groups: dict[str, list[StreamlitPage]] = {}
-    for page in PAGES:
-        groups.setdefault(page.group, []).append(_page(page, _render(page, ctx)))
-    chosen = st.navigation(groups)
+    # One list without headings: Streamlit (1.67) makes no list that can be read aloud of one with them.
+    chosen = st.navigation([_page(page, _render(page, ctx)) for page in PAGES])
     brand.draw_logo()
     with st.sidebar:
         _account(ctx)

@@ -38,9 +38,6 @@ BACKGROUNDS = {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 22, 27)"}
 """By which the page's theme is known; as in .streamlit/config.toml."""
 
 NOT_OURS = {
-    # Streamlit puts a div between the list and the items of a navigation with headings (1.67, seen 2026-11).
-    "list": "stSidebarNavItems",
-    "listitem": "<li class=",
     # The parts of a date are narrow; WCAG 2.5.8 lets that be where another control, its calendar, does the same.
     "target-size": 'role="spinbutton"',
 }

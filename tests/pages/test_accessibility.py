@@ -30,6 +30,7 @@ def test_no_page_has_a_serious_fault_while_nothing_is_connected(own_site: Site, 
     for each in PAGES:
         page.get_by_role("link", name=each.title, exact=True).click()
         expect(page.get_by_role("heading", name=each.title, exact=True)).to_be_visible()
+        expect(page.locator("nav [aria-current=page]")).to_contain_text(each.title)
         album.look(page, f"{each.path}, nothing connected")
     _refuse(page)
     album.look(page, "settings, a key refused", lambda: _refuse(page))
