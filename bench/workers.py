@@ -138,13 +138,11 @@ class Failing(Troubles):
 
 def _failures(folder: Path) -> dict[str, object]:
     """The units of a day under failures: done at the first try, and by the day's end, with an injected clock."""
-    clock.start_at(NOW)
     failing, shares = Failing(FAILING, seed=7), []
     with _installed(folder, None, keys=FAILED_KEYS, days=MISSED_DAYS) as made:
         made.sandbox.world.troubles = failing
         for minutes in LOOKS_MIN:
-            clock.start_at(NOW + timedelta(minutes=minutes))
-            _read(made)
+            _read(made, NOW + timedelta(minutes=minutes))
             shares.append(made.held().days / made.due)
             if shares[-1] == 1:
                 break
@@ -160,9 +158,9 @@ def _failures(folder: Path) -> dict[str, object]:
     }
 
 
-def _read(made: Fleet) -> None:
-    """A worker's `--once` in this process, whose clock is injected."""
-    ready = product.start(made.environ, role="worker")
+def _read(made: Fleet, now: datetime) -> None:
+    """A worker's `--once` in this process, whose clock is put to that time (the start of a product sets it)."""
+    ready = product.start({**made.environ, "TRACKER_NOW": f"{now:%Y-%m-%dT%H:%M:%SZ}"}, role="worker")
     worker = Worker(ready)
     once(worker)
     worker.stop()
