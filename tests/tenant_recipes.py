@@ -25,6 +25,7 @@ from tracker import (
     report,
     rollup,
     unpriced,
+    unsettled,
 )
 from tracker.downloads import Period
 from tracker.overview import calendar, days, events, history, keys, passport, splits, truth
@@ -197,6 +198,12 @@ RECONCILIATION = {
 
 WORK = {
     "ledger.read": within(lambda s, w, a: ledger.read(s, w, a.victim.key_id), "counts", aimed=True, role="worker"),
+    "unsettled.read": within(
+        lambda s, w, a: unsettled.read(s, w, a.victim.key_id, since=DAY, now=NOW),
+        "counts",
+        aimed=True,
+        role="worker",
+    ),
     "ledger.reopen": within(lambda s, w, a: ledger.reopen(s, w, a.victim.key_id), "nothing", aimed=True),
     "rollup.recompute": within(
         lambda s, w, a: rollup.recompute(s, w, a.victim.key_id, DAY, NEXT), "nothing", aimed=True, role="worker"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from tracker import clock
 from tracker.models import DayState
@@ -129,8 +130,13 @@ def _next_reading(day: date, fetched_at: datetime, state: DayState, *, fetch_hou
 
 def next_daily(after: datetime, hour: int) -> datetime:
     """The first daily reading (at `hour` UTC) strictly after the instant."""
-    today = clock.day_start(clock.day_of(after)) + timedelta(hours=hour)
+    today = _daily(clock.day_of(after), hour)
     return today if today > after else today + clock.DAY
+
+
+@lru_cache(maxsize=1_024)  # planning asks for the same days of every connection
+def _daily(day: date, hour: int) -> datetime:
+    return clock.day_start(day) + timedelta(hours=hour)
 
 
 def settles_after(settling: Settling, lateness: Iterable[timedelta]) -> timedelta:
@@ -226,18 +232,29 @@ def horizon(now: datetime, *, history: timedelta, history_from: date | None) -> 
     return max(first, history_from) if history_from else first, today + clock.DAY
 
 
+def days_without(settled: Iterable[tuple[date, date]], period: tuple[date, date]) -> list[date]:
+    """The days of the period that lie in none of the settled ranges; all of them half-open."""
+    start, end = period
+    found: list[date] = []
+    for first, beyond in sorted(settled):
+        found += clock.days(start, min(first, end))
+        start = max(start, beyond)
+    return found + clock.days(start, end)
+
+
+def due_times(ledger: Mapping[date, LedgerDay], days: Iterable[date], *, fetch_hour: int) -> dict[date, datetime]:
+    """When each of the days (in order) is due; without those that never are."""
+    times = ((day, due_at(day, ledger.get(day, ABSENT), fetch_hour=fetch_hour)) for day in days)
+    return {day: at for day, at in times if at is not None}
+
+
 def due_units(
-    endpoint: Endpoint,
-    ledger: Mapping[date, LedgerDay],
-    *,
-    period: tuple[date, date],
-    now: datetime,
-    fetch_hour: int,
+    endpoint: Endpoint, ledger: Mapping[date, LedgerDay], times: Mapping[date, datetime], *, now: datetime
 ) -> list[Unit]:
-    """The endpoint's due days as units of at most `days_per_unit` consecutive days, unordered."""
+    """The days that are due by their `due_times`, as units of at most `days_per_unit` days in a row, unordered."""
     if is_held(endpoint, ledger, now=now):
         return []
-    due = [day for day in clock.days(*period) if _is_due(day, ledger.get(day, ABSENT), now=now, fetch_hour=fetch_hour)]
+    due = [day for day, at in times.items() if at <= now and not is_leased(ledger.get(day, ABSENT), now)]
     return [
         Unit(endpoint.name, run[0], run[-1] + clock.DAY, tuple(ledger.get(day, ABSENT).fence for day in run))
         for run in _runs(due, endpoint.days_per_unit)
@@ -250,11 +267,6 @@ def is_held(endpoint: Endpoint, ledger: Mapping[date, LedgerDay], *, now: dateti
         day for day, row in ledger.items() if row.retry_at is not None and row.retry_at > now and not lacks_rows(row)
     )
     return len(list(_runs(failed, endpoint.days_per_unit))) >= FAILURES_TO_HOLD
-
-
-def _is_due(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> bool:
-    at = due_at(day, row, fetch_hour=fetch_hour)
-    return at is not None and at <= now and not is_leased(row, now)
 
 
 def is_owed(day: date, row: LedgerDay, *, now: datetime, fetch_hour: int) -> bool:
@@ -289,20 +301,13 @@ def in_order(units: Iterable[Unit], *, endpoints: Sequence[str], now: datetime) 
 
 
 def next_due(
-    endpoint: Endpoint,
-    ledger: Mapping[date, LedgerDay],
-    *,
-    period: tuple[date, date],
-    now: datetime,
-    fetch_hour: int,
+    endpoint: Endpoint, ledger: Mapping[date, LedgerDay], times: Mapping[date, datetime], *, now: datetime
 ) -> datetime:
-    """When anything of an endpoint is due next: at the latest when the next day begins."""
+    """When anything of an endpoint is due next by its `due_times`: at the latest when the next day begins."""
     if is_held(endpoint, ledger, now=now):
         return min(row.retry_at for row in ledger.values() if row.retry_at is not None and row.retry_at > now)
-    times = [clock.day_start(period[1])]
-    for day in clock.days(*period):
+    first = clock.day_end(clock.day_of(now))
+    for day, at in times.items():
         row = ledger.get(day, ABSENT)
-        at = due_at(day, row, fetch_hour=fetch_hour)
-        if at is not None:
-            times.append(max(at, row.lease_until or at) if is_leased(row, now) else at)
-    return min(times)
+        first = min(first, max(at, row.lease_until or at) if is_leased(row, now) else at)
+    return first

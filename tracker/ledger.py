@@ -58,6 +58,11 @@ def read(
 ) -> dict[str, dict[date, LedgerDay]]:
     """The ledger of a connection from a day on: endpoint → day → row."""
     found = session.execute(READ, {"of_workspace": workspace_id, "of_key": provider_key_id, "since": since})
+    return by_endpoint(found)
+
+
+def by_endpoint(found: Iterable[Any]) -> dict[str, dict[date, LedgerDay]]:
+    """Rows of an endpoint and LEDGER_DAY as endpoint → day → row."""
     ledger: dict[str, dict[date, LedgerDay]] = {}
     for endpoint, day, state, *rest in found:
         ledger.setdefault(endpoint, {})[day] = LedgerDay(STATES[state], *rest)
@@ -68,11 +73,12 @@ STATES: Mapping[str, DayState] = {state.value: state for state in DayState}
 """A look-up costs a tenth of the call, and a history has thousands of days."""
 
 
-READ = select(COVERAGE.c.endpoint, *LEDGER_DAY).where(
+OF_KEY = (
     COVERAGE.c.workspace_id == bindparam("of_workspace"),
     COVERAGE.c.provider_key_id == bindparam("of_key"),
     COVERAGE.c.day >= bindparam("since"),
 )
+READ = select(COVERAGE.c.endpoint, *LEDGER_DAY).where(*OF_KEY)
 
 
 def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit, *, owner: str, now: datetime) -> Claim:

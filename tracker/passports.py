@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session
 
 from tracker import clock, connections
@@ -82,8 +82,21 @@ def _passports(session: Session, workspace_id: int, *where: Any) -> dict[int, Pa
 
 def is_due(session: Session, workspace_id: int, provider_key_id: int, *, now: datetime) -> bool:
     """Whether the key in place was never asked what it may do, or not for a day."""
-    known = of_key(session, workspace_id, provider_key_id)
-    return known is None or known.tried_at + REFRESH <= now
+    tried_at = session.execute(TRIED, {"of_workspace": workspace_id, "of_key": provider_key_id}).scalar()
+    return tried_at is None or bool(tried_at + REFRESH <= now)
+
+
+# Asked at every look at a connection, so made once.
+TRIED = (
+    select(PASSPORTS.c.tried_at)
+    .join_from(PASSPORTS, KEYS, PASSPORTS.c.provider_key_id == KEYS.c.id)
+    .where(
+        PASSPORTS.c.workspace_id == bindparam("of_workspace"),
+        KEYS.c.workspace_id == bindparam("of_workspace"),
+        PASSPORTS.c.fingerprint == KEYS.c.fingerprint,
+        PASSPORTS.c.provider_key_id == bindparam("of_key"),
+    )
+)
 
 
 def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Callable[[float], None]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -9,11 +10,13 @@ from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
-from tracker import access, clock, coverage, ledger, passports, pauses
-from tracker.coverage import LedgerDay, Unit
+from tracker import access, clock, coverage, passports, pauses, unsettled
+from tracker.coverage import Unit
 from tracker.models import SEALED, KeyStatus, ProviderKey, table_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
+from tracker.providers.base import Endpoint
+from tracker.unsettled import Unsettled
 
 KEYS = table_of(ProviderKey)
 
@@ -24,7 +27,7 @@ READ_WITH = (KeyStatus.UNCHECKED, KeyStatus.VALID)
 
 NAMES_REFRESH = clock.DAY
 
-Ledgers = dict[str, dict[date, LedgerDay]]
+Ledgers = Mapping[str, Unsettled]
 
 
 @dataclass(frozen=True, order=True)
@@ -86,7 +89,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         if not access.has_enabled_member(session, row.workspace_id):
             return Plan()
         since, _ = _period(row, now)
-        ledgers = ledger.read(session, row.workspace_id, connection.provider_key_id, since=since)
+        ledgers = unsettled.read(session, row.workspace_id, connection.provider_key_id, since=since, now=now)
         paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
         passport_due = passports.is_due(session, row.workspace_id, connection.provider_key_id, now=now)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
@@ -103,29 +106,39 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
 def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:
     """What a key that works is to read, from the ledger."""
     provider, period = provider_named(row.provider), _period(row, now)
-    every = {
-        endpoint.name: {day: coverage.believed(each, now) for day, each in ledgers.get(endpoint.name, {}).items()}
-        for endpoint in provider.endpoints
-    }
-    units = [
-        unit
-        for endpoint in provider.endpoints
-        for unit in coverage.due_units(endpoint, every[endpoint.name], period=period, now=now, fetch_hour=fetch_hour)
-    ]
-    rows = [(day, of_day.get(day, coverage.ABSENT)) for of_day in every.values() for day in clock.days(*period)]
-    owed = [day_row for day, day_row in rows if coverage.is_owed(day, day_row, now=now, fetch_hour=fetch_hour)]
+    looks = [_look(each, ledgers.get(each.name, NOTHING_READ), period, now, fetch_hour) for each in provider.endpoints]
+    units = [unit for look in looks for unit in look.units]
+    names = [endpoint.name for endpoint in provider.endpoints]
     return Plan(
-        units=tuple(coverage.in_order(units, endpoints=list(every), now=now)),
+        units=tuple(coverage.in_order(units, endpoints=names, now=now)),
         names_due=row.names_readable is not False and not are_names_fresh(row, now),
-        leased=any(coverage.is_leased(day_row, now) for day_row in owed),
-        owed=bool(owed),
-        next_due_at=min(
-            coverage.next_due(endpoint, every[endpoint.name], period=period, now=now, fetch_hour=fetch_hour)
-            for endpoint in provider.endpoints
-        ),
-        uncovered=min((day for day, day_row in rows if coverage.is_uncovered(day, day_row, now=now)), default=None),
-        read_at=max((day_row.fetched_at for _, day_row in rows if day_row.fetched_at), default=None),
+        leased=any(look.leased for look in looks),
+        owed=any(look.owed for look in looks),
+        next_due_at=min(look.next_due_at for look in looks if look.next_due_at),
+        uncovered=min((look.uncovered for look in looks if look.uncovered), default=None),
+        read_at=max((look.read_at for look in looks if look.read_at), default=None),
     )
+
+
+def _look(endpoint: Endpoint, known: Unsettled, period: tuple[date, date], now: datetime, fetch_hour: int) -> Plan:
+    """What one endpoint owes."""
+    days = coverage.days_without(known.settled, period)
+    every = {day: coverage.believed(row, now) for day, row in known.rows.items()}
+    rows = [(day, every.get(day, coverage.ABSENT)) for day in days]
+    times = coverage.due_times(every, days, fetch_hour=fetch_hour)
+    owed = [row for day, row in rows if coverage.is_owed(day, row, now=now, fetch_hour=fetch_hour)]
+    read = [known.read_at, *(row.fetched_at for _, row in rows)]
+    return Plan(
+        units=tuple(coverage.due_units(endpoint, every, times, now=now)),
+        leased=any(coverage.is_leased(row, now) for row in owed),
+        owed=bool(owed),
+        next_due_at=coverage.next_due(endpoint, every, times, now=now),
+        uncovered=next((day for day, row in rows if coverage.is_uncovered(day, row, now=now)), None),
+        read_at=max((at for at in read if at), default=None),
+    )
+
+
+NOTHING_READ = Unsettled()
 
 
 def _period(row: ProviderKey, now: datetime) -> tuple[date, date]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from tracker import coverage
+from tracker import clock, coverage
 from tracker.coverage import LedgerDay, Unit
 from tracker.models import DayState
 from tracker.providers.base import Endpoint, Settling
@@ -23,6 +23,19 @@ FINAL, PROVISIONAL, ZERO = DayState.FINAL, DayState.PROVISIONAL, DayState.VERIFI
 def at(day: int, hour: int, minute: int = 0) -> datetime:
     """An instant of November 2026."""
     return datetime(2026, 11, day, hour, minute, tzinfo=UTC)
+
+
+Rows = dict[date, LedgerDay]
+
+
+def due_units(endpoint: Endpoint, rows: Rows, days: list[date], *, now: datetime, fetch_hour: int = HOUR) -> list[Unit]:
+    times = coverage.due_times(rows, days, fetch_hour=fetch_hour)
+    return coverage.due_units(endpoint, rows, times, now=now)
+
+
+def next_due(endpoint: Endpoint, rows: Rows, days: list[date], *, now: datetime, fetch_hour: int = HOUR) -> datetime:
+    times = coverage.due_times(rows, days, fetch_hour=fetch_hour)
+    return coverage.next_due(endpoint, rows, times, now=now)
 
 
 def read(state: DayState, fetched_at: datetime) -> LedgerDay:
@@ -129,10 +142,28 @@ def test_the_history_ends_at_the_providers_edge_and_never_before_what_it_told() 
     assert coverage.horizon(NOW, history=year, history_from=date(2024, 3, 1))[0] == date(2025, 11, 23)
 
 
+@pytest.mark.parametrize(
+    ("settled", "left"),
+    [
+        ((), [9, 10, 11, 12]),
+        (((9, 11),), [11, 12]),
+        (((11, 12), (9, 10)), [10, 12]),
+        (((1, 10), (12, 20)), [10, 11]),
+        (((1, 5), (20, 25)), [9, 10, 11, 12]),
+        (((9, 13),), []),
+    ],
+)
+def test_settled_days_are_not_looked_at(settled: tuple[tuple[int, int], ...], left: list[int]) -> None:
+    ranges = [(date(2026, 11, first), date(2026, 11, end)) for first, end in settled]
+    found = coverage.days_without(ranges, (date(2026, 11, 9), date(2026, 11, 13)))
+
+    assert [day.day for day in found] == left
+
+
 def test_due_days_become_runs_cut_from_the_newest_end() -> None:
     ledger = {date(2026, 11, 10): read(FINAL, at(20, 9))}
 
-    units = coverage.due_units(USAGE, ledger, period=(date(2026, 11, 5), date(2026, 11, 24)), now=NOW, fetch_hour=HOUR)
+    units = due_units(USAGE, ledger, clock.days(date(2026, 11, 5), date(2026, 11, 24)), now=NOW)
 
     assert [(unit.start.day, unit.end.day) for unit in units] == [(17, 24), (11, 17), (5, 10)]
 
@@ -161,14 +192,14 @@ def test_a_lease_holds_until_it_ends_and_never_longer_than_a_lease(until: dateti
 
 
 def test_an_endpoint_that_keeps_failing_waits_as_a_whole() -> None:
-    period = (date(2026, 10, 1), date(2026, 11, 24))
+    period = clock.days(date(2026, 10, 1), date(2026, 11, 24))
     failed = LedgerDay(DayState.FAILED, retry_at=NOW + timedelta(hours=1), attempts=1)
     two = {date(2026, 11, 23): failed, date(2026, 11, 10): failed}
     three = {**two, date(2026, 11, 1): failed}
 
-    assert coverage.due_units(USAGE, two, period=period, now=NOW, fetch_hour=HOUR)
-    assert coverage.due_units(USAGE, three, period=period, now=NOW, fetch_hour=HOUR) == []
-    assert coverage.next_due(USAGE, three, period=period, now=NOW, fetch_hour=HOUR) == NOW + timedelta(hours=1)
+    assert due_units(USAGE, two, period, now=NOW)
+    assert due_units(USAGE, three, period, now=NOW) == []
+    assert next_due(USAGE, three, period, now=NOW) == NOW + timedelta(hours=1)
 
 
 def test_retries_come_at_a_growing_distance() -> None:
@@ -183,14 +214,14 @@ DAY = timedelta(days=1)
 LATER = timedelta(minutes=2)
 
 
-def period(first: int, last: int) -> tuple[date, date]:
+def period(first: int, last: int) -> list[date]:
     """The days of November from the first to the last, both included."""
-    return date(2026, 11, first), date(2026, 11, last) + DAY
+    return clock.days(date(2026, 11, first), date(2026, 11, last) + DAY)
 
 
 def started(ledger: dict[date, LedgerDay], first: int, last: int) -> list[tuple[int, int]]:
     """The first and last day of each unit due."""
-    units = coverage.due_units(USAGE, ledger, period=period(first, last), now=NOW, fetch_hour=HOUR)
+    units = due_units(USAGE, ledger, period(first, last), now=NOW)
     return [(unit.days[0].day, unit.days[-1].day) for unit in units]
 
 
@@ -231,7 +262,7 @@ def test_days_between_which_one_is_settled_are_not_one_unit(
 
 def test_a_unit_carries_the_fences_of_its_days() -> None:
     ledger = {date(2026, 11, 22): LedgerDay(fence=4)}
-    (unit,) = coverage.due_units(USAGE, ledger, period=period(21, 23), now=NOW, fetch_hour=HOUR)
+    (unit,) = due_units(USAGE, ledger, period(21, 23), now=NOW)
 
     assert unit.fences == (0, 4, 0)
     assert unit.claimed.fences == (1, 5, 1)
@@ -270,7 +301,7 @@ def test_a_settled_day_is_read_weekly_until_it_is_thirty_five_days_old_and_never
 def test_the_next_look_is_at_the_earliest_day_due(what: str, ledger: dict[int, LedgerDay], due: datetime) -> None:
     rows = {date(2026, 11, day): row for day, row in ledger.items()}
 
-    assert coverage.next_due(USAGE, rows, period=period(22, 23), now=NOW, fetch_hour=HOUR) == due, what
+    assert next_due(USAGE, rows, period(22, 23), now=NOW) == due, what
 
 
 def test_what_waits_for_a_retry_or_a_lease_is_owed_all_the_same() -> None:

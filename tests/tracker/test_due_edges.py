@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 
-from tests.tracker.test_coverage import HOUR, NOW, PROVISIONAL, TODAY, USAGE, at, read
-from tracker import coverage
+from tests.tracker.test_coverage import HOUR, NOW, PROVISIONAL, TODAY, USAGE, at, next_due, read
+from tracker import clock, coverage
 from tracker.coverage import LedgerDay
 from tracker.models import DayState
 
@@ -32,16 +32,16 @@ def test_a_held_endpoint_is_looked_at_when_its_first_retry_comes() -> None:
     }
     rows = {**failed, date(2026, 10, 25): LedgerDay(DayState.FAILED, retry_at=NOW), date(2026, 10, 27): LedgerDay()}
 
-    due = coverage.next_due(USAGE, rows, period=(date(2026, 10, 1), TODAY), now=NOW, fetch_hour=HOUR)
+    due = next_due(USAGE, rows, clock.days(date(2026, 10, 1), TODAY), now=NOW)
     assert due == NOW + timedelta(minutes=5)
 
 
 def test_a_lease_made_by_a_wrong_clock_postpones_nothing() -> None:
-    yesterday, tomorrow = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
+    yesterday = TODAY - timedelta(days=1)
     away = replace(read(PROVISIONAL, at(23, 2)), lease_until=at(25, 0))
     rows = {yesterday: away, TODAY: read(PROVISIONAL, NOW)}
 
-    assert coverage.next_due(USAGE, rows, period=(yesterday, tomorrow), now=NOW, fetch_hour=16) == at(23, 16)
+    assert next_due(USAGE, rows, [yesterday, TODAY], now=NOW, fetch_hour=16) == at(23, 16)
 
 
 def test_a_retry_that_a_clock_a_year_ahead_wrote_down_is_not_waited_for_when_that_time_comes_near() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlmodel import Session
 
 from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, record, store, two_workspaces, unit
+from tests.tracker.test_coverage import due_units
 from tracker import clock, coverage, ledger
 from tracker.coverage import LEASE, LedgerDay, Unit
 from tracker.db import Database
@@ -249,7 +250,7 @@ def due(database: Database, **later: Any) -> list[tuple[date, date]]:
     """The units due of the two days from DAY on."""
     now = AFTER + timedelta(**later)
     period = (DAY, DAY + timedelta(days=2))
-    units = coverage.due_units(COMPLETIONS, days_of(database), period=period, now=now, fetch_hour=2)
+    units = due_units(COMPLETIONS, days_of(database), clock.days(*period), now=now)
     return [(each.start, each.end) for each in units]
 
 
