@@ -155,11 +155,13 @@ def workspace_of(database: Database, email: str) -> int:
     return workspaces_of(database, user_of(database, email))[0]
 
 
+MEMBERSHIPS = select(MEMBERS.c.workspace_id).where(MEMBERS.c.user_id == bindparam("of_user"))
+
+
 def workspaces_of(database: Database, user_id: int) -> list[int]:
     """The workspaces a user belongs to, oldest first: the one membership look-up across tenants."""
     with database.crossing("membership") as session:
-        found = session.execute(select(col(Member.workspace_id)).where(col(Member.user_id) == user_id))
-        return sorted(found.scalars())
+        return sorted(session.execute(MEMBERSHIPS, {"of_user": user_id}).scalars())
 
 
 def has_enabled_member(session: Session, workspace_id: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from tracker import audit
@@ -37,10 +37,12 @@ class Standing:
     over: Decimal | None
 
 
+MONTHLY = select(BUDGETS.c.monthly).where(BUDGETS.c.workspace_id == bindparam("of_workspace"))
+
+
 def monthly(session: Session, workspace_id: int) -> Decimal | None:
     """The budget of a month in USD; None when none was set."""
-    statement = select(BUDGETS.c.monthly).where(BUDGETS.c.workspace_id == workspace_id)
-    found: Decimal | None = session.execute(statement).scalar()
+    found: Decimal | None = session.execute(MONTHLY, {"of_workspace": workspace_id}).scalar()
     return found
 
 

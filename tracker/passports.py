@@ -6,7 +6,7 @@ A passport is of the key that was in place when it was read: another key in its 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,35 +48,38 @@ class Passport:
         return tuple(each for each in every if each.needed_for is None and self.facts.permissions.get(each.name))
 
 
+EVERY = (
+    select(
+        PASSPORTS.c.provider_key_id,
+        KEYS.c.provider,
+        *(PASSPORTS.c[name] for name in ("tried_at", "read_at", "permissions")),
+        *(PASSPORTS.c[f"told_{name}"] for name in TOLD),
+    )
+    .join_from(PASSPORTS, KEYS, PASSPORTS.c.provider_key_id == KEYS.c.id)
+    .where(
+        PASSPORTS.c.workspace_id == bindparam("of_workspace"),
+        KEYS.c.workspace_id == bindparam("of_workspace"),
+        PASSPORTS.c.fingerprint == KEYS.c.fingerprint,
+    )
+)
+OF_KEY = EVERY.where(PASSPORTS.c.provider_key_id == bindparam("of_key"))
+
+
 def every(session: Session, workspace_id: int) -> dict[int, Passport]:
     """The passports of the keys that stand in place, by connection."""
-    return _passports(session, workspace_id)
+    return _passports(session.execute(EVERY, {"of_workspace": workspace_id}))
 
 
 def of_key(session: Session, workspace_id: int, provider_key_id: int) -> Passport | None:
     """The passport of the key that stands in place; None when it has none yet."""
-    return _passports(session, workspace_id, PASSPORTS.c.provider_key_id == provider_key_id).get(provider_key_id)
+    found = session.execute(OF_KEY, {"of_workspace": workspace_id, "of_key": provider_key_id})
+    return _passports(found).get(provider_key_id)
 
 
-def _passports(session: Session, workspace_id: int, *where: Any) -> dict[int, Passport]:
-    statement = (
-        select(
-            PASSPORTS.c.provider_key_id,
-            KEYS.c.provider,
-            *(PASSPORTS.c[name] for name in ("tried_at", "read_at", "permissions")),
-            *(PASSPORTS.c[f"told_{name}"] for name in TOLD),
-        )
-        .join_from(PASSPORTS, KEYS, PASSPORTS.c.provider_key_id == KEYS.c.id)
-        .where(
-            PASSPORTS.c.workspace_id == workspace_id,
-            KEYS.c.workspace_id == workspace_id,
-            PASSPORTS.c.fingerprint == KEYS.c.fingerprint,
-            *where,
-        )
-    )
+def _passports(found: Iterable[Any]) -> dict[int, Passport]:
     return {
         key_id: Passport(provider, tried_at, read_at, KeyFacts(json.loads(permissions), *told))
-        for key_id, provider, tried_at, read_at, permissions, *told in session.execute(statement)
+        for key_id, provider, tried_at, read_at, permissions, *told in found
     }
 
 

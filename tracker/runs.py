@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlmodel import Session
 
 from tracker import metrics, standing
@@ -107,7 +107,9 @@ def sign_of_life(
         session.execute(statement.on_conflict_do_update(index_elements=["id"], set_=told), [values])
 
 
+LIVING = select(func.count(WORKERS.c.id)).where(WORKERS.c.stopped_at.is_(None), WORKERS.c.seen_at > bindparam("since"))
+
+
 def living_workers(session: Session, *, now: datetime) -> int:
     """How many workers gave a sign of life just now."""
-    statement = select(WORKERS.c.id).where(WORKERS.c.stopped_at.is_(None), WORKERS.c.seen_at > now - ALIVE_FOR)
-    return len(session.execute(statement).all())
+    return int(session.execute(LIVING, {"since": now - ALIVE_FOR}).scalar_one())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
@@ -72,6 +72,22 @@ class Begun:
     ticket: str
 
 
+LIVING = (
+    select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.last_used_at, SESSIONS.c.proven_at, USERS.c.email)
+    .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
+    .where(
+        SESSIONS.c.ended_at.is_(None),
+        SESSIONS.c.expires_at > bindparam("now"),
+        SESSIONS.c.last_used_at > bindparam("idle_since"),
+        USERS.c.disabled_at.is_(None),
+    )
+)
+"""Sessions that were not ended, are within both limits at `_at` and belong to somebody who may sign in."""
+
+OF_TOKEN = LIVING.where(SESSIONS.c.token_hash == bindparam("of_token"))
+OF_ID = LIVING.where(SESSIONS.c.id == bindparam("of_id"))
+
+
 def begin(database: Database, user_id: int, *, now: datetime, address: str = "", agent: str = "") -> Begun:
     """Open a session for somebody who has just proven who they are, from this IP address and browser.
 
@@ -100,7 +116,7 @@ def redeem(database: Database, ticket: str, *, now: datetime) -> str | None:
     with database.exempt(write=True) as session:
         burnt = tickets.burn(session, ticket, Purpose.SIGN_IN, now=now)
         of_ticket = SESSIONS.c.id == (burnt[1] if burnt else None)
-        if burnt is None or session.execute(_living(now).where(of_ticket)).first() is None:
+        if burnt is None or session.execute(LIVING.where(of_ticket), _at(now)).first() is None:
             return None
         session.execute(update(SESSIONS).where(of_ticket).values(token_hash=digest(token)))
     return token
@@ -109,13 +125,13 @@ def redeem(database: Database, ticket: str, *, now: datetime) -> str | None:
 def recognise(database: Database, token: str, *, now: datetime) -> SignedIn | None:
     """The living session of a cookie."""
     with database.exempt() as session:
-        return _signed_in(session.execute(_living(now).where(SESSIONS.c.token_hash == digest(token))).first())
+        return _signed_in(session.execute(OF_TOKEN, {**_at(now), "of_token": digest(token)}).first())
 
 
 def check(database: Database, session_id: int, *, now: datetime) -> SignedIn | None:
     """The session if it still lives; this use of it is noted."""
     with database.exempt() as session:
-        row = session.execute(_living(now).where(SESSIONS.c.id == session_id)).first()
+        row = session.execute(OF_ID, {**_at(now), "of_id": session_id}).first()
     if row is not None and now - row.last_used_at >= NOTED_EVERY:
         _note_use(database, session_id, now)
     return _signed_in(row)
@@ -157,9 +173,10 @@ def prove(database: Database, session_id: int, *, now: datetime) -> None:
 def living(database: Database, user_id: int, *, now: datetime) -> list[Listed]:
     """A user's living sessions, the one used last first."""
     shown = (SESSIONS.c[name] for name in ("id", "created_at", "last_used_at", "address", "agent"))
-    statement = _living(now).with_only_columns(*shown).where(SESSIONS.c.user_id == user_id)
+    statement = LIVING.with_only_columns(*shown).where(SESSIONS.c.user_id == user_id)
+    newest_first = statement.order_by(SESSIONS.c.last_used_at.desc())
     with database.exempt() as session:
-        return [Listed(*row) for row in session.execute(statement.order_by(SESSIONS.c.last_used_at.desc()))]
+        return [Listed(*row) for row in session.execute(newest_first, _at(now))]
 
 
 def addresses_of(session: Session, email: str, *, now: datetime) -> set[str]:
@@ -175,28 +192,19 @@ def addresses_of(session: Session, email: str, *, now: datetime) -> set[str]:
 def count(database: Database, *, now: datetime) -> int:
     """How many sessions live."""
     with database.exempt() as session:
-        return len(session.execute(_living(now)).all())
+        return len(session.execute(LIVING, _at(now)).all())
 
 
 def _end_oldest(session: Session, user_id: int, now: datetime) -> None:
-    living = _living(now).where(SESSIONS.c.user_id == user_id).order_by(SESSIONS.c.last_used_at.desc())
-    surplus = [row.id for row in session.execute(living.offset(MOST))]
+    living = LIVING.where(SESSIONS.c.user_id == user_id).order_by(SESSIONS.c.last_used_at.desc())
+    surplus = [row.id for row in session.execute(living.offset(MOST), _at(now))]
     if surplus:
         session.execute(update(SESSIONS).where(SESSIONS.c.id.in_(surplus)).values(ended_at=now))
 
 
-def _living(now: datetime) -> Select[Any]:
-    """Sessions that were not ended, are within both limits and belong to somebody who may sign in."""
-    return (
-        select(SESSIONS.c.id, SESSIONS.c.user_id, SESSIONS.c.last_used_at, SESSIONS.c.proven_at, USERS.c.email)
-        .join_from(SESSIONS, USERS, SESSIONS.c.user_id == USERS.c.id)
-        .where(
-            SESSIONS.c.ended_at.is_(None),
-            SESSIONS.c.expires_at > now,
-            SESSIONS.c.last_used_at > now - IDLE,
-            USERS.c.disabled_at.is_(None),
-        )
-    )
+def _at(now: datetime) -> dict[str, Any]:
+    """What `LIVING` is asked with at `now`."""
+    return {"now": now, "idle_since": now - IDLE}
 
 
 def _signed_in(row: Any) -> SignedIn | None:

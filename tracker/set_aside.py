@@ -69,26 +69,29 @@ def replace(session: Session, claimed: Claim, rows: Mapping[date, Sequence[RowSe
         reached("rows set aside")
 
 
+OURS = SET_ASIDE.c.workspace_id == bindparam("of_workspace")
+LISTED = (
+    select(KEYS.c.label, *(SET_ASIDE.c[name] for name in ("endpoint", "day", "seen_at", "reason", "about")))
+    .join_from(SET_ASIDE, KEYS, SET_ASIDE.c.provider_key_id == KEYS.c.id)
+    .where(
+        OURS,
+        KEYS.c.workspace_id == bindparam("of_workspace"),
+        SET_ASIDE.c.day >= bindparam("first"),
+        SET_ASIDE.c.day < bindparam("end"),
+    )
+    .order_by(SET_ASIDE.c.day.desc(), SET_ASIDE.c.endpoint, SET_ASIDE.c.id)
+    .limit(MOST_LISTED)
+)
+LACKING = select(SET_ASIDE.c.provider_key_id, SET_ASIDE.c.endpoint, SET_ASIDE.c.day).where(OURS).distinct()
+
+
 def read(session: Session, workspace_id: int, start: date, end: date) -> list[Aside]:
     """What the UTC days [start, end) lack, the newest day first, at most `MOST_LISTED`."""
-    aside = SET_ASIDE.c
-    statement = (
-        select(KEYS.c.label, aside.endpoint, aside.day, aside.seen_at, aside.reason, aside.about)
-        .join_from(SET_ASIDE, KEYS, aside.provider_key_id == KEYS.c.id)
-        .where(
-            aside.workspace_id == workspace_id,
-            KEYS.c.workspace_id == workspace_id,
-            aside.day >= start,
-            aside.day < end,
-        )
-        .order_by(aside.day.desc(), aside.endpoint, aside.id)
-        .limit(MOST_LISTED)
-    )
-    return [Aside(*row) for row in session.execute(statement)]
+    found = session.execute(LISTED, {"of_workspace": workspace_id, "first": start, "end": end})
+    return [Aside(*row) for row in found]
 
 
 def days_lacking(session: Session, workspace_id: int) -> set[tuple[int, str, date]]:
     """The (connection, endpoint, UTC day) of which rows are set aside."""
-    aside = SET_ASIDE.c
-    statement = select(aside.provider_key_id, aside.endpoint, aside.day).where(aside.workspace_id == workspace_id)
-    return {(key_id, endpoint, day) for key_id, endpoint, day in session.execute(statement.distinct())}
+    found = session.execute(LACKING, {"of_workspace": workspace_id})
+    return {(key_id, endpoint, day) for key_id, endpoint, day in found}

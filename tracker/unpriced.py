@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from tracker import clock
@@ -75,14 +75,22 @@ def read(session: Session, workspace_id: int, start: date, end: date) -> Unprice
     return of_days(by_day(session, workspace_id, start, end), clock.days(start, end))
 
 
+BY_DAY = (
+    select(DAILY.c.day, DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in COUNTS))
+    .where(
+        DAILY.c.workspace_id == bindparam("of_workspace"),
+        DAILY.c.day >= bindparam("first"),
+        DAILY.c.day < bindparam("end"),
+        DAILY.c.unpriced_rows > 0,
+    )
+    .group_by(DAILY.c.day, DAILY.c.provider)
+)
+
+
 def by_day(session: Session, workspace_id: int, start: date, end: date) -> list[OfDay]:
     """The unpriced parts of the UTC days [start, end), for `of_days`; days that lack no price are left out."""
-    statement = (
-        select(DAILY.c.day, DAILY.c.provider, *(func.sum(DAILY.c[name]) for name in COUNTS))
-        .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end, DAILY.c.unpriced_rows > 0)
-        .group_by(DAILY.c.day, DAILY.c.provider)
-    )
-    return [OfDay(day, provider, tuple(map(int, sums))) for day, provider, *sums in session.execute(statement)]
+    found = session.execute(BY_DAY, {"of_workspace": workspace_id, "first": start, "end": end})
+    return [OfDay(day, provider, tuple(map(int, sums))) for day, provider, *sums in found]
 
 
 def of_days(found: Iterable[OfDay], days: Collection[date]) -> Unpriced:

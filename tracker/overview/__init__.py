@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from tracker import budgets, clock, colours, passports, queries, set_aside
@@ -264,10 +264,13 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     return Stage.READING if progress.read or progress.reading or progress.failed else Stage.WAITING
 
 
+SEEN_AT = select(func.max(WORKERS.c.seen_at))
+ANY_USAGE = select(DAILY.c.day).where(DAILY.c.workspace_id == bindparam("of_workspace")).limit(1)
+
+
 def _workers(product: Product, now: datetime) -> Workers:
     with product.database.exempt() as session:
-        seen = session.execute(select(WORKERS.c.seen_at).order_by(WORKERS.c.seen_at.desc()).limit(1)).scalar()
-        return Workers(living_workers(session, now=now), seen)
+        return Workers(living_workers(session, now=now), session.execute(SEEN_AT).scalar())
 
 
 def _troubles(
@@ -281,8 +284,7 @@ def _troubles(
 
 
 def _is_used(session: Session, workspace_id: int) -> bool:
-    statement = select(DAILY.c.day).where(DAILY.c.workspace_id == workspace_id).limit(1)
-    return session.execute(statement).first() is not None
+    return session.execute(ANY_USAGE, {"of_workspace": workspace_id}).first() is not None
 
 
 def _budget(budget: Decimal | None, cycle: Cycle, month: Sums, foretold: Forecast | None) -> budgets.Standing | None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlmodel import Session, col
 
 from tracker import clock, coverage
 from tracker.coverage import ABSENT, LedgerDay
+from tracker.ledger import STATES
 from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint
@@ -91,52 +92,65 @@ class Keys:
         return accepted or list(self.every)
 
 
+# Made once, as every statement below: a page asks them all at every look, and making one costs as much as running it.
+OURS = LEDGER.c.workspace_id == bindparam("of_workspace")
+OF_KEY = (OURS, LEDGER.c.provider_key_id == bindparam("of_key"))
+BETWEEN = (LEDGER.c.day >= bindparam("first"), LEDGER.c.day < bindparam("end"))
+
+PRESENT = (
+    select(ProviderKey)
+    .where(
+        col(ProviderKey.workspace_id) == bindparam("of_workspace"),
+        col(ProviderKey.deleted_at).is_(None),
+        col(ProviderKey.status) != KeyStatus.DUPLICATE,
+    )
+    .order_by(col(ProviderKey.id))
+)
+READ_BEFORE = (
+    select(LEDGER.c.provider_key_id)
+    .where(
+        OURS,
+        LEDGER.c.provider_key_id.in_(bindparam("of_keys", expanding=True)),
+        LEDGER.c.fetched_at.is_not(None),
+    )
+    .distinct()
+)
+
+
 def read_keys(session: Session, workspace_id: int) -> Keys:
     """The workspace's connections; a duplicate was set aside for another, a deleted one is history."""
-    statement = (
-        select(ProviderKey)
-        .where(
-            col(ProviderKey.workspace_id) == workspace_id,
-            col(ProviderKey.deleted_at).is_(None),
-            col(ProviderKey.status) != KeyStatus.DUPLICATE,
-        )
-        .order_by(col(ProviderKey.id))
-    )
-    every = tuple(session.execute(statement).scalars())
+    every = tuple(session.execute(PRESENT, {"of_workspace": workspace_id}).scalars())
     doubtful = [key.id for key in every if key.status != KeyStatus.VALID]
     if not doubtful:
         return Keys(every)
-    read = (
-        select(LEDGER.c.provider_key_id)
-        .where(
-            LEDGER.c.workspace_id == workspace_id,
-            LEDGER.c.provider_key_id.in_(doubtful),
-            LEDGER.c.fetched_at.is_not(None),
-        )
-        .distinct()
-    )
-    return Keys(every, frozenset(session.execute(read).scalars()))
+    read = session.execute(READ_BEFORE, {"of_workspace": workspace_id, "of_keys": doubtful}).scalars()
+    return Keys(every, frozenset(read))
+
+
+OF_DAYS = select(
+    LEDGER.c.provider_key_id,
+    LEDGER.c.endpoint,
+    LEDGER.c.day,
+    *(LEDGER.c[name] for name in ("state", "rows", "fetched_at", "retry_at")),
+).where(OURS, *BETWEEN)
 
 
 def read_ledgers(session: Session, workspace_id: int, start: date, end: date) -> Ledgers:
     """The ledger of the UTC days [start, end): provider key → endpoint → day → row."""
-    columns = (LEDGER.c.state, LEDGER.c.rows, LEDGER.c.fetched_at, LEDGER.c.retry_at)
-    found = session.execute(
-        select(LEDGER.c.provider_key_id, LEDGER.c.endpoint, LEDGER.c.day, *columns).where(
-            LEDGER.c.workspace_id == workspace_id, LEDGER.c.day >= start, LEDGER.c.day < end
-        )
-    )
+    found = session.execute(OF_DAYS, {"of_workspace": workspace_id, "first": start, "end": end}).all()
     ledgers: Ledgers = {}
     for key_id, endpoint, day, state, rows, fetched_at, retry_at in found:
-        row = LedgerDay(DayState(state), rows, fetched_at=fetched_at, retry_at=retry_at)
+        row = LedgerDay(STATES[state], rows, fetched_at=fetched_at, retry_at=retry_at)
         ledgers.setdefault(key_id, {}).setdefault(endpoint, {})[day] = row
     return ledgers
 
 
+LAST_READ = select(func.max(LEDGER.c.fetched_at)).where(OURS)
+
+
 def last_read(session: Session, workspace_id: int) -> datetime | None:
     """When anything was last read successfully."""
-    statement = select(func.max(LEDGER.c.fetched_at)).where(LEDGER.c.workspace_id == workspace_id)
-    at: datetime | None = session.execute(statement).scalar_one()
+    at: datetime | None = session.execute(LAST_READ, {"of_workspace": workspace_id}).scalar_one()
     return at
 
 
@@ -196,40 +210,48 @@ def history(key: ProviderKey, *, now: datetime) -> tuple[date, date]:
     return coverage.horizon(now, history=provider_named(key.provider).history, history_from=key.history_from)
 
 
+READ_WHOLE = (
+    select(LEDGER.c.day)
+    .where(
+        *OF_KEY,
+        LEDGER.c.endpoint.in_(bindparam("endpoints", expanding=True)),
+        *BETWEEN,
+        or_(LEDGER.c.fetched_at.is_not(None), LEDGER.c.state == DayState.UNAVAILABLE),
+    )
+    .group_by(LEDGER.c.day)
+    .having(func.count() >= bindparam("parts"))
+    .subquery()
+)
+COUNT_READ = select(func.count()).select_from(READ_WHOLE)
+COUNT_FAILED = select(func.count(LEDGER.c.day.distinct())).where(*OF_KEY, *BETWEEN, LEDGER.c.state == DayState.FAILED)
+BEING_READ = select(func.min(LEDGER.c.day)).where(OURS, LEDGER.c.lease_until > bindparam("now"))
+
+
 def _read_days(session: Session, workspace_id: int, key: ProviderKey, period: tuple[date, date]) -> int:
     """Days of which every usage endpoint was read; the bill comes later and is not waited for."""
     endpoints = [each.name for each in provider_named(key.provider).endpoints if not each.bills]
-    whole = (
-        select(LEDGER.c.day)
-        .where(
-            LEDGER.c.workspace_id == workspace_id,
-            LEDGER.c.provider_key_id == key.id,
-            LEDGER.c.endpoint.in_(endpoints),
-            LEDGER.c.day >= period[0],
-            LEDGER.c.day < period[1],
-            or_(LEDGER.c.fetched_at.is_not(None), LEDGER.c.state == DayState.UNAVAILABLE),
-        )
-        .group_by(LEDGER.c.day)
-        .having(func.count() >= len(endpoints))
-    )
-    return len(session.execute(whole).all())
+    told = {"endpoints": endpoints, "parts": len(endpoints)}
+    return int(session.execute(COUNT_READ, {**_of(workspace_id, key, period), **told}).scalar_one())
 
 
 def _failed_days(session: Session, workspace_id: int, key: ProviderKey, period: tuple[date, date]) -> int:
-    statement = select(func.count(LEDGER.c.day.distinct())).where(
-        LEDGER.c.workspace_id == workspace_id,
-        LEDGER.c.provider_key_id == key.id,
-        LEDGER.c.day >= period[0],
-        LEDGER.c.day < period[1],
-        LEDGER.c.state == DayState.FAILED,
-    )
-    return int(session.execute(statement).scalar_one())
+    return int(session.execute(COUNT_FAILED, _of(workspace_id, key, period)).scalar_one())
+
+
+def _of(workspace_id: int, key: ProviderKey, period: tuple[date, date]) -> dict[str, object]:
+    return {"of_workspace": workspace_id, "of_key": key.id, "first": period[0], "end": period[1]}
 
 
 def _being_read(session: Session, workspace_id: int, now: datetime) -> date | None:
-    statement = select(func.min(LEDGER.c.day)).where(LEDGER.c.workspace_id == workspace_id, LEDGER.c.lease_until > now)
-    day: date | None = session.execute(statement).scalar_one()
+    day: date | None = session.execute(BEING_READ, {"of_workspace": workspace_id, "now": now}).scalar_one()
     return day
+
+
+FAILED = (
+    select(LEDGER.c.provider_key_id, LEDGER.c.day, LEDGER.c.endpoint, LEDGER.c.reason, LEDGER.c.retry_at)
+    .where(OURS, LEDGER.c.provider_key_id.in_(bindparam("of_keys", expanding=True)), LEDGER.c.attempts > 0)
+    .order_by(LEDGER.c.day.desc(), LEDGER.c.endpoint)
+)
 
 
 def failure(
@@ -239,16 +261,8 @@ def failure(
 
     Days `lacking` rows (key, endpoint, day) were read, and are told of by themselves.
     """
-    statement = (
-        select(LEDGER.c.provider_key_id, LEDGER.c.day, LEDGER.c.endpoint, LEDGER.c.reason, LEDGER.c.retry_at)
-        .where(
-            LEDGER.c.workspace_id == workspace_id,
-            LEDGER.c.provider_key_id.in_([key.id for key in keys]),
-            LEDGER.c.attempts > 0,
-        )
-        .order_by(LEDGER.c.day.desc(), LEDGER.c.endpoint)
-    )
-    rows = [row for row in session.execute(statement) if (row.provider_key_id, row.endpoint, row.day) not in lacking]
+    found = session.execute(FAILED, {"of_workspace": workspace_id, "of_keys": [key.id for key in keys]})
+    rows = [row for row in found if (row.provider_key_id, row.endpoint, row.day) not in lacking]
     if not rows:
         return None
     newest = rows[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 from sqlmodel import Session
 
 from tracker.models import Coverage, DailyUsage, DayState, ProviderKey, table_of
@@ -41,28 +41,38 @@ def read(
     return History({day: seen.get(day, Decimal()) for day in known}, seen)
 
 
-def _spend(session: Session, workspace_id: int, start: date, end: date) -> dict[date, Decimal]:
-    statement = (
-        select(DAILY.c.day, func.sum(DAILY.c.estimated_cost))
-        .where(DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end)
-        .group_by(DAILY.c.day)
+SPENT = (
+    select(DAILY.c.day, func.sum(DAILY.c.estimated_cost))
+    .where(
+        DAILY.c.workspace_id == bindparam("of_workspace"),
+        DAILY.c.day >= bindparam("first"),
+        DAILY.c.day < bindparam("end"),
     )
-    return {day: amount for day, amount in session.execute(statement) if amount is not None}
+    .group_by(DAILY.c.day)
+)
+SETTLED_DAYS = (
+    select(LEDGER.c.day)
+    .where(
+        LEDGER.c.workspace_id == bindparam("of_workspace"),
+        tuple_(LEDGER.c.provider_key_id, LEDGER.c.endpoint).in_(bindparam("mains", expanding=True)),
+        LEDGER.c.day >= bindparam("first"),
+        LEDGER.c.day < bindparam("end"),
+        LEDGER.c.state.in_(SETTLED),
+    )
+    .group_by(LEDGER.c.day)
+    .having(func.count() == bindparam("parts"))
+)
+
+
+def _spend(session: Session, workspace_id: int, start: date, end: date) -> dict[date, Decimal]:
+    found = session.execute(SPENT, {"of_workspace": workspace_id, "first": start, "end": end}).all()
+    return {day: amount for day, amount in found if amount is not None}
 
 
 def _settled(session: Session, workspace_id: int, keys: Sequence[ProviderKey], start: date, end: date) -> set[date]:
     """The days [start, end) whose main endpoint is settled for every connection."""
     mains = [(key.id, provider_named(key.provider).endpoints[0].name) for key in keys]
-    statement = (
-        select(LEDGER.c.day)
-        .where(
-            LEDGER.c.workspace_id == workspace_id,
-            tuple_(LEDGER.c.provider_key_id, LEDGER.c.endpoint).in_(mains),
-            LEDGER.c.day >= start,
-            LEDGER.c.day < end,
-            LEDGER.c.state.in_(SETTLED),
-        )
-        .group_by(LEDGER.c.day)
-        .having(func.count() == len(mains))
-    )
-    return set(session.execute(statement).scalars()) if mains else set()
+    if not mains:
+        return set()
+    of_days = {"of_workspace": workspace_id, "first": start, "end": end}
+    return set(session.execute(SETTLED_DAYS, {**of_days, "mains": mains, "parts": len(mains)}).scalars().all())
