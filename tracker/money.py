@@ -32,6 +32,11 @@ def from_nanos(nanos: int) -> Decimal:
     return _EXACT.divide(Decimal(nanos), Decimal(NANOS_PER_USD))
 
 
+def known_from_nanos(nanos: int | Decimal | None, _of: Decimal = Decimal(NANOS_PER_USD)) -> Decimal | None:
+    """The same of what a table holds, where None is unknown and a sum may be told as a decimal; it is in every row."""
+    return None if nanos is None else _EXACT.divide(Decimal(nanos), _of)
+
+
 def nanos_text(nanos: int) -> str:
     """The same text as `usd_text(from_nanos(nanos))`, in a third of the time."""
     whole, part = divmod(abs(nanos), NANOS_PER_USD)

@@ -14,10 +14,23 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, bindparam, func, literal, null, select
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    func,
+    literal,
+    null,
+    select,
+    type_coerce,
+    union_all,
+)
 from sqlmodel import Session
 
 from tracker import clock
+from tracker.columns import NanoDollars, WholeSum
 from tracker.errors import BadInput
 from tracker.models import (
     NONE_MODEL,
@@ -44,6 +57,9 @@ SUMS = (*MEASURES, "estimated_cost", *UNPRICED)
 
 NOTHING = (None,) * len(SUMS)
 """The sums of a group that has a bill and no usage."""
+
+BILL = -1
+"""The place of what was billed in a row of an answer, after the sums. The last of these is known of all usage."""
 
 ROLLED_UP = ("day", "provider", "provider_key", "model")
 """Dimensions of the daily rollup. Any other is answered from the days of the series, and hours from the events."""
@@ -125,12 +141,12 @@ def usage(session: Session, workspace_id: int, question: Question) -> list[Usage
     """The groups in order of their dimensions, with usage, billed cost, or both."""
     reading = _reading(question)
     bounds = _of_instants(workspace_id, question) if reading is _events else _of_days(workspace_id, question)
-    found = session.execute(reading(question.by, question.filters), bounds).all()
+    found = list(map(tuple, session.execute(reading(question.by, question.filters), bounds).all()))
     width = len(question.by)
-    used = {row[:width]: row[width:] for row in map(tuple, found)}
-    billed = billed_cost(session, workspace_id, question)
-    keys = sorted({**used, **billed}, key=lambda key: [*map(_sortable, key)])
-    return [_row(question.by, key, used.get(key), billed.get(key)) for key in keys]
+    used = {row[:width]: row[width:BILL] for row in found if row[BILL - 1] is not None}
+    billed = {row[:width]: row[BILL] for row in found if row[BILL] is not None}
+    keys = _in_order({**used, **billed})
+    return [_row(question.by, key, used.get(key, NOTHING), billed.get(key)) for key in keys]
 
 
 def billed_cost(session: Session, workspace_id: int, question: Question) -> dict[tuple[Value, ...], Decimal]:
@@ -146,11 +162,12 @@ def billed_cost(session: Session, workspace_id: int, question: Question) -> dict
 
 
 @lru_cache(maxsize=128)
-def _bill(by: tuple[str, ...], only: Filters) -> Select[Any]:
+def _bill(by: tuple[str, ...], only: Filters, *sums: ColumnElement[Any]) -> Select[Any]:
+    """`sums` stand between the dimensions and what was billed."""
     expressions = [_billed_dimension(name) for name in by]
     asked = {*by, *(name for name, _ in only)}
     return (
-        select(*expressions, func.sum(BILLED_TABLE.c.amount))
+        select(*expressions, *sums, func.sum(BILLED_TABLE.c.amount))
         .where(
             *_days_of(BILLED_TABLE),
             BILLED_TABLE.c.currency == "usd",
@@ -163,42 +180,29 @@ def _bill(by: tuple[str, ...], only: Filters) -> Select[Any]:
 
 def other_currencies(session: Session, workspace_id: int, start: date, end: date) -> list[str]:
     """The currencies beside US dollars on the bill of the UTC days [start, end): their lines are in no figure."""
-    billed = BILLED_TABLE.c
-    statement = (
-        select(billed.currency)
-        .where(billed.workspace_id == workspace_id, billed.day >= start, billed.day < end, billed.currency != "usd")
-        .distinct()
-        .order_by(billed.currency)
-    )
-    return list(session.execute(statement).scalars())
+    of_days = {"of_workspace": workspace_id, "first": start, "end": end}
+    return list(session.execute(FOREIGN, of_days).scalars())
 
 
 def totals(session: Session, workspace_id: int, start: date, end: date) -> UsageRow:
     """The sums over everything in the period; all unknown when nothing was stored."""
     rows = usage(session, workspace_id, Question(start, end))
-    return rows[0] if rows else _row((), (), None, None)
+    return rows[0] if rows else _row((), (), NOTHING, None)
 
 
-def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any] | None, billed: Decimal | None) -> UsageRow:
-    requests, fresh, cached, written, output, cost, unpriced_requests, unpriced_rows, *unpriced = sums or NOTHING
-    return UsageRow(
-        dimensions=dict(zip(by, key, strict=True)),
-        requests=_whole(requests),
-        input_tokens=_whole(fresh),
-        input_cached_tokens=_whole(cached),
-        input_cache_write_tokens=_whole(written),
-        output_tokens=_whole(output),
-        estimated_cost=cost,
-        billed_cost=billed,
-        unpriced_requests=int(unpriced_requests or 0),
-        unpriced_rows=int(unpriced_rows or 0),
-        unpriced_tokens=sum(int(tokens or 0) for tokens in unpriced),
-    )
+def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any], billed: Decimal | None) -> UsageRow:
+    asked, fresh, cached, written, output, cost, unpriced, rows, given, made = sums
+    told = dict(zip(by, key, strict=True))
+    lacking = unpriced or 0, rows or 0, (given or 0) + (made or 0)
+    return UsageRow(told, asked, fresh, cached, written, output, cost, billed, *lacking)
 
 
-def _whole(number: int | Decimal | None) -> int | None:
-    """PostgreSQL's sums are decimals."""
-    return None if number is None else int(number)
+def _in_order(keys: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """None comes after every value; where there is none, Python's own order does, in a tenth of the time."""
+    try:
+        return sorted(keys)
+    except TypeError:
+        return sorted(keys, key=lambda key: [(value is None, value) for value in key])
 
 
 def _of_days(workspace_id: int, question: Question) -> dict[str, object]:
@@ -210,7 +214,7 @@ def _of_instants(workspace_id: int, question: Question) -> dict[str, object]:
     return {"of_workspace": workspace_id, "first": start, "end": end}
 
 
-Reading = Callable[[tuple[str, ...], Filters], Select[Any]]
+Reading = Callable[[tuple[str, ...], Filters], Executable]
 """The statement for dimensions and filters, made once: making it takes as long as running it."""
 
 
@@ -228,31 +232,29 @@ def _days_of(table: Table) -> Iterable[ColumnElement[bool]]:
 
 
 @lru_cache(maxsize=128)
-def _rollup(by: tuple[str, ...], only: Filters) -> Select[Any]:
+def _rollup(by: tuple[str, ...], only: Filters) -> Executable:
     expressions = [_rollup_dimension(name) for name in by]
-    statement = select(*expressions, *(func.sum(DAILY.c[name]) for name in SUMS)).where(
-        *_days_of(DAILY), *_only(only, _rollup_dimension)
-    )
-    return _grouped(statement, expressions, count=func.count())
+    statement = select(*expressions, *_sums(DAILY), NO_BILL).where(*_days_of(DAILY), *_only(only, _rollup_dimension))
+    return _with_bill(_grouped(statement, expressions, count=func.count()), by, only)
 
 
 @lru_cache(maxsize=128)
-def _series_days(by: tuple[str, ...], only: Filters) -> Select[Any]:
+def _series_days(by: tuple[str, ...], only: Filters) -> Executable:
     expressions = [_series_dimension(name) for name in by]
     statement = (
-        select(*expressions, *(func.sum(SERIES_DAYS.c[name]) for name in SUMS))
+        select(*expressions, *_sums(SERIES_DAYS), NO_BILL)
         .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
         .where(*_days_of(SERIES_DAYS), *_of_series(only, _series_dimension))
     )
-    return _grouped(statement, expressions, count=func.count())
+    return _with_bill(_grouped(statement, expressions, count=func.count()), by, only)
 
 
 @lru_cache(maxsize=128)
-def _events(by: tuple[str, ...], only: Filters) -> Select[Any]:
+def _events(by: tuple[str, ...], only: Filters) -> Executable:
     expressions = [_event_dimension(name) for name in by]
-    sums = (func.sum(EVENTS.c[name]) for name in (*MEASURES, "estimated_cost"))
+    unpriced = (type_coerce(each, WholeSum) for each in (UNPRICED_REQUESTS, UNPRICED_ROWS, *UNPRICED_TOKENS))
     statement = (
-        select(*expressions, *sums, UNPRICED_REQUESTS, UNPRICED_ROWS, *UNPRICED_TOKENS)
+        select(*expressions, *_sums(EVENTS, *MEASURES, "estimated_cost"), *unpriced, NO_BILL)
         .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
         .where(
             EVENTS.c.workspace_id == bindparam("of_workspace"),
@@ -262,6 +264,22 @@ def _events(by: tuple[str, ...], only: Filters) -> Select[Any]:
         )
     )
     return _grouped(statement, expressions, count=func.count())
+
+
+def _sums(table: Table, *names: str) -> Iterable[ColumnElement[Any]]:
+    for name in names or SUMS:
+        column = table.c[name]
+        yield func.sum(column) if isinstance(column.type, NanoDollars) else func.sum(column, type_=WholeSum)
+
+
+NO_BILL = type_coerce(null(), NanoDollars)
+
+
+def _with_bill(used: Select[Any], by: tuple[str, ...], only: Filters) -> Executable:
+    """Usage, and below it the bill's groups where it knows the dimensions: one way to the database for both."""
+    if not {*by, *(name for name, _ in only)} <= set(BILLED):
+        return used
+    return union_all(used, _bill(by, only, *(null() for _ in SUMS)))
 
 
 def _of_series(only: Filters, dimension: Any) -> Iterable[ColumnElement[bool]]:
@@ -305,18 +323,12 @@ def _only(only: Filters, dimension: Any) -> Iterable[ColumnElement[bool]]:
         yield matches if len(known) == len(values) else (matches | expression.is_(None))
 
 
-@lru_cache(maxsize=4_096, typed=True)  # days and models come again in every row
-def _sortable(value: Value) -> tuple[bool, str]:
-    text = (
-        value.isoformat()
-        if isinstance(value, date | datetime)
-        else f"{value:020d}"
-        if isinstance(value, int)
-        else str(value)
-    )
-    return value is None, text
-
-
+FOREIGN = (
+    select(BILLED_TABLE.c.currency)
+    .where(*_days_of(BILLED_TABLE), BILLED_TABLE.c.currency != "usd")
+    .distinct()
+    .order_by(BILLED_TABLE.c.currency)
+)
 LABELS = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == bindparam("of_workspace"))
 
 
