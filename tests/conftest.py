@@ -20,9 +20,17 @@ from tests.postgres import PostgresServer
 from tests.secrets_scan import keys_in
 from tracker import clock, migrations
 
+MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30
+"""Where the tests' files lie if there is so much room: their thousands of commits would wait for a disk otherwise.
+
+A killed process loses nothing there either; only a machine without power would.
+"""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     ran.watch(config)
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="module", autouse=True)
