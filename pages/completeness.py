@@ -6,10 +6,10 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import calendars, notices, text, toolbars
+from pages.ui import calendars, notices, prospects, text, toolbars
 from pages.ui.context import Context
 from tracker import overview
-from tracker.overview import Overview, calendar
+from tracker.overview import Overview, Prospect, calendar
 from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar, Undivided
 from tracker.restatements import Restated
 from tracker.set_aside import Aside
@@ -22,7 +22,7 @@ RANGES = {"32 days": 32, "90 days": 90, "A year": 365}
 CAPTION = (
     "Full: final · full, **•** or a dot: restated, the provider changed it later and both values are kept · half full, "
     "**~**: provisional, read again until it stops changing · a line at the bottom, **0**: verified zero, the provider "
-    "says nothing was used · full, **!** or a stroke: failed, tried again by itself · empty, **–**: not read yet · no "
+    "says nothing was used · full, **!** or a stroke: failed · empty, **–**: not read yet · no "
     "cell: before the provider's history"
 )
 WEEKS = " · A week stands as the gravest of its days"
@@ -137,15 +137,21 @@ def _fact(gap: Gap, seen: Overview) -> str:
 
 
 def _fate(gap: Gap, seen: Overview) -> str:
-    when = f"Next reading {text.instant(gap.next_at, today=seen.cycle.today)}." if gap.next_at else ""
-    if gap.lack:
-        return f"Named below, with what is wrong; the rest of these days counts. {when} Nothing to do."
-    if gap.face is Face.FAILED:
-        return f"{text.quoted(gap.reason or '')} {when} Nothing to do."
+    today = seen.cycle.today
+    if gap.lack or gap.face is Face.FAILED:
+        named = "Named below, with what is wrong; the rest of these days counts."
+        again = prospects.tried(gap.prospect, gap.next_at, now=seen.now, today=today)
+        return f"{named if gap.lack else text.quoted(gap.reason or '')} {again}"
+    due = gap.next_at if gap.prospect is Prospect.READ else None
+    when = f"Next reading {text.instant(due, today=today)}." if due and due > seen.now else "They are due now."
     if gap.face is Face.MISSING:
-        later = when if gap.next_at and gap.next_at > seen.now else "It is due now."
-        return f"The worker reads it by itself, {text.IN_ORDER}. {later}" if seen.workers.alive else text.START_WORKER
-    return f"Read again until it stops changing. {when}"
+        order = f" {text.IN_ORDER.capitalize()}. {when}" if due else ""
+        return f"{prospects.DAYS[gap.prospect]}{order}"
+    return (
+        f"Read again until it stops changing. {when}"
+        if due
+        else f"It may still change. {prospects.AGAIN[gap.prospect]}"
+    )
 
 
 def _restated(found: Calendar, seen: Overview) -> None:
@@ -162,7 +168,7 @@ def _aside(found: Calendar, seen: Overview) -> None:
     st.header("Rows set aside", anchor=False)
     st.caption(
         "The provider told these rows in a form that cannot be true. They are in no figure; the rest of their day is. "
-        "They are read again by themselves: if one stays for days, tell the provider's support what stands here."
+        f"{prospects.AGAIN[seen.prospect]} If one stays for days, tell the provider's support what stands here."
     )
     rows = [_aside_row(each, seen) for each in found.aside]
     height: Literal["content"] | int = "content" if len(rows) <= MOST else 320

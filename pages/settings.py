@@ -8,13 +8,14 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import account, brand, budget, gate, live, passports, proof, text, trail
+from pages.ui import account, brand, budget, gate, live, passports, proof, prospects, text, trail
 from pages.ui.context import Context
 from tracker import clock, connections
 from tracker.errors import BadInput
 from tracker.models import KeyStatus
 from tracker.overview import keys
 from tracker.overview.keys import KeyCard, LastRun, Standing
+from tracker.overview.prospects import prospect
 from tracker.providers import PROVIDERS
 
 TITLE = "Settings"
@@ -54,7 +55,9 @@ def render(ctx: Context) -> None:
     with st.container():  # always there: tabs that change their place forget which of them is open
         _worker(standing)
         if said := st.session_state.pop(SAID, None):
-            st.success(text.quoted(said), icon=":material/check_circle:")
+            words, stored = said
+            follows = prospects.begins(stored, workers=standing.workers) if stored else ""
+            st.success(text.quoted(f"{words} {follows}".strip()), icon=":material/check_circle:")
     of_keys, of_budget, of_account, of_trail = st.tabs(["Provider keys", "Budget", "Your account", "Audit trail"])
     with of_keys:
         _keys(ctx, standing)
@@ -145,7 +148,7 @@ def _words(card: KeyCard, standing: Standing) -> str:
     """What is to be known or done beyond the badge."""
     if card.paused:
         return ":gray[Nothing is read. Days missed meanwhile are read when you resume.]"
-    retry = f" Next try {_instant(card.retry_at, standing)}." if card.retry_at else ""
+    retry = f" {_tried(card, standing)}" if card.retry_at or card.status is KeyStatus.UNCHECKED else ""
     if card.reason:
         return text.told(card.reason) + retry
     if card.status is KeyStatus.VALID and not card.used and not card.progress.pending:
@@ -153,6 +156,13 @@ def _words(card: KeyCard, standing: Standing) -> str:
     if card.status is KeyStatus.VALID and card.too_powerful:
         return f":orange[:material/shield:] It can do more than it needs: see **{PASSPORT}** under Manage.{retry}"
     return retry.strip()
+
+
+def _tried(card: KeyCard, standing: Standing) -> str:
+    """When a key that waits is tried again, while somebody is there to do it."""
+    found = prospect(card.status, paused=card.paused, workers=standing.workers)
+    told = prospects.checked if card.status is KeyStatus.UNCHECKED else prospects.tried
+    return told(found, card.retry_at, now=standing.now, today=clock.day_of(standing.now))
 
 
 def _menu(ctx: Context, card: KeyCard) -> None:
@@ -189,7 +199,7 @@ def _replace(ctx: Context, card: KeyCard) -> None:
             typed = _key_field(place, "New admin key")
             sent = st.form_submit_button("Check and replace", type=brand.main_button())
         st.caption("Checked with read-only requests before anything is stored.")
-        if sent and _tried(
+        if sent and _stored(
             lambda: connections.replace(ctx.product, ctx.workspace_id, card.provider_key_id, text=typed, by=ctx.actor),
             empty=lambda: _key_field(place, "New admin key"),
         ):
@@ -280,7 +290,7 @@ def _form(ctx: Context, provider: str) -> None:
         sent = st.form_submit_button("Check and save", type=brand.main_button(), icon=":material/key:")
     st.caption("Checked with read-only requests before anything is stored.")
     name = label.strip() or title
-    if sent and _tried(
+    if sent and _stored(
         lambda: connections.add(ctx.product, ctx.workspace_id, provider=provider, label=name, text=typed, by=ctx.actor),
         empty=lambda: _key_field(place, f"{title} admin key"),
     ):
@@ -300,7 +310,7 @@ def _key_field(place: DeltaGenerator, label: str) -> str:
     )
 
 
-def _tried(store: Callable[[], connections.Added], *, empty: Callable[[], object]) -> bool:
+def _stored(store: Callable[[], connections.Added], *, empty: Callable[[], object]) -> bool:
     """Whether the key was stored; if not, the reason stands below the field, which is emptied."""
     try:
         with st.spinner("Asking the provider …"):
@@ -311,8 +321,7 @@ def _tried(store: Callable[[], connections.Added], *, empty: Callable[[], object
         st.error(text.told(str(error)), icon=":material/key_off:")
         return False
     _count_try()
-    next_step = " Reading starts now." if added.status is KeyStatus.VALID else ""
-    st.session_state[SAID] = f"{added.sentence} The key is sealed.{next_step}"
+    st.session_state[SAID] = (f"{added.sentence} The key is sealed.", added.status)
     return True
 
 
@@ -321,5 +330,5 @@ def _count_try() -> None:
 
 
 def _say(words: str) -> None:
-    st.session_state[SAID] = words
+    st.session_state[SAID] = (words, None)
     st.rerun()

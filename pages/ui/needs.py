@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import text, ways
+from pages.ui import prospects, text, ways
 from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
-from tracker.overview import Connection, DayMark, Overview, Stage
+from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
 from tracker.overview.unusual import WEEKS, Unusual
 
@@ -52,8 +52,7 @@ def draw(seen: Overview) -> None:
 def nothing(seen: Overview) -> str:
     """That all is well, in words that hold; while days are incomplete, who reads them."""
     if seen.complete_days < LEDGER_DAYS:
-        rest = "The worker reads the others by itself." if seen.workers.alive else text.START_WORKER
-        return f"{seen.complete_days} of the last {LEDGER_DAYS} days are complete. {rest}"
+        return f"{seen.complete_days} of the last {LEDGER_DAYS} days are complete. {prospects.of_days(seen)}"
     price = "every request has a price" if seen.month.spend is not None else "nothing was used yet"
     return f"Nothing needs you. All of the last {LEDGER_DAYS} days are complete and {price}."
 
@@ -83,16 +82,8 @@ def _unchecked(seen: Overview) -> Iterator[Need]:
     for connection in seen.connections:
         if connection.status is KeyStatus.UNCHECKED and not connection.paused:
             fact = f"The key of {text.quoted(connection.label)} is not checked yet, so nothing is read with it."
-            why = f"{text.quoted(connection.reason or '')} {_next_check(connection, seen)}".strip()
+            why = f"{text.quoted(connection.reason or '')} {prospects.of_unchecked(connection, seen)}".strip()
             yield Need("hourglass", fact, why, *CHECK)
-
-
-def _next_check(connection: Connection, seen: Overview) -> str:
-    if not seen.workers.alive:
-        return text.START_WORKER
-    if connection.retry_at is None or connection.retry_at <= seen.now:
-        return "It is checked now."
-    return f"Next try {text.instant(connection.retry_at, today=seen.cycle.today)}."
 
 
 def _too_powerful(seen: Overview) -> Iterator[Need]:
@@ -110,9 +101,8 @@ def _failed(seen: Overview) -> Iterator[Need]:
         return
     what = failure.endpoint.replace("_", " ")
     others = f" and {text.several(failure.days - 1, 'other day')}" if failure.days > 1 else ""
-    retry = f" Next try {text.instant(failure.retry_at, today=today)}." if failure.retry_at else ""
     fact = f"{text.day(failure.newest, today=today)}{others} could not be read: {what}."
-    consequence = f"{text.quoted(failure.reason or '')}{retry} It is tried again by itself."
+    consequence = f"{text.quoted(failure.reason or '')} {prospects.of_failure(seen)}"
     yield Need("event_busy", fact, consequence, "See the days", Way.COMPLETENESS)
 
 
@@ -125,7 +115,7 @@ def _set_aside(seen: Overview) -> Iterator[Need]:
     others = f" and {text.several(lacking - 1, 'other day')}" if lacking > 1 else ""
     rows = text.several(len(seen.aside), "row")
     fact = f"{rows} that cannot be true {'is' if len(seen.aside) == 1 else 'are'} in no figure: {what}{others}."
-    rest = "The rest of the day counts. Completeness names every row; they are read again by themselves."
+    rest = f"The rest of the day counts. Completeness names every row. {prospects.AGAIN[seen.prospect]}"
     yield Need("rule", fact, f"{text.quoted(newest.reason)} {rest}", "See the rows", Way.COMPLETENESS)
 
 
@@ -135,7 +125,7 @@ def _missing(seen: Overview) -> Iterator[Need]:
         return
     days = text.several(len(missing), "day")
     fact = f"{days} of the last {LEDGER_DAYS} are not read."
-    yield Need("event_busy", fact, "The worker reads them by itself.", "See the days", Way.COMPLETENESS)
+    yield Need("event_busy", fact, prospects.of_days(seen), "See the days", Way.COMPLETENESS)
 
 
 def _unpriced(seen: Overview) -> Iterator[Need]:

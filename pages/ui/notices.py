@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import cards, text, ways
+from pages.ui import cards, prospects, text, ways
 from pages.ui.context import Context
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
-from tracker.overview import Connection, Measure, Overview, Period, Stage, keys
+from tracker.overview import Connection, Measure, Overview, Period, Prospect, Stage, keys
 from tracker.overview.cycle import LEDGER_DAYS
 from tracker.overview.onboarding import Step
 
@@ -38,7 +38,7 @@ def draw(seen: Overview) -> None:
             _refused(connection, seen)
     if seen.stage in WITHOUT_FIGURES:  # else they stand among what needs somebody
         for connection in _unchecked_ones(seen):
-            _unchecked(connection)
+            _unchecked(connection, seen)
     _steps(seen)
     _worker(seen)
     if notice := STAGES.get(seen.stage):
@@ -120,8 +120,9 @@ def _reading(seen: Overview) -> None:
     progress = seen.progress
     now_at = f", now at {text.day(progress.reading, today=seen.cycle.today)}" if progress.reading else ""
     words = f"Reading {text.IN_ORDER}: **{progress.read:,} of {text.several(progress.total, 'day')}**{now_at}. "
-    after = "You can leave this page; it goes on." if seen.workers.alive else "Nothing is being read right now."
-    st.progress(progress.share, text=words + after)
+    st.progress(
+        progress.share, text=words + prospects.ON_THE_WAY.get(seen.prospect, prospects.ON_THE_WAY[Prospect.NO_WORKER])
+    )
 
 
 def _nothing_used(seen: Overview) -> None:
@@ -137,7 +138,7 @@ def _nothing_used(seen: Overview) -> None:
             "3. Create the admin key there and replace this one."
         )
         to_settings("Replace the key", icon=":material/key:", main=True)
-        st.caption("If it is the right one, there is nothing to do: usage appears here within the hour.")
+        st.caption(prospects.FIRST_USAGE.get(seen.prospect, prospects.DAYS[seen.prospect]))
 
 
 STAGES: dict[Stage, Callable[[Overview], None]] = {
@@ -181,10 +182,10 @@ REFUSALS = {
 }
 
 
-def _unchecked(connection: Connection) -> None:
+def _unchecked(connection: Connection, seen: Overview) -> None:
+    reason = text.told(connection.reason or "")
     st.info(
-        f"**{text.quoted(connection.label)}**: {text.told(connection.reason or '')} "
-        "The worker tries again by itself; nothing to do.",
+        f"**{text.quoted(connection.label)}**: {reason} {prospects.of_unchecked(connection, seen)}",
         icon=":material/hourglass:",
         title="A key is not checked yet",
     )
@@ -196,14 +197,13 @@ def _worker(seen: Overview) -> None:
         return
     today = seen.cycle.today
     if seen.stale and seen.read_at:
-        why = "The worker runs, so newer ones are on their way." if seen.workers.alive else text.START_WORKER
         st.warning(
             f"Nothing was read since {text.instant(seen.read_at, today=today)}. The figures below are true "
-            f"for what was read, and end there. {why}",
+            f"for what was read, and end there. {prospects.NEWER[seen.prospect]}",
             icon=":material/schedule:",
             title=f"These numbers are from {text.age(seen.now - seen.read_at)}",
         )
-    elif not seen.workers.alive:
+    elif seen.prospect is Prospect.NO_WORKER:
         last = (
             f" The last sign of one was at {text.instant(seen.workers.seen_at, today=today)}."
             if seen.workers.seen_at
@@ -221,10 +221,10 @@ def _failure(seen: Overview) -> None:
     if failure is None:
         return
     today = seen.cycle.today
-    retry = f"Next try {text.instant(failure.retry_at, today=today)}; nothing to do." if failure.retry_at else ""
     others = f" and {text.several(failure.days - 1, 'other day')}" if failure.days > 1 else ""
+    what, reason = failure.endpoint.replace("_", " "), text.quoted(failure.reason or "")
     st.warning(
-        f"The newest: {failure.endpoint.replace('_', ' ')}. {text.quoted(failure.reason or '')} {retry}",
+        f"The newest: {what}. {reason} {prospects.of_failure(seen)}",
         icon=":material/event_busy:",
         title=f"{text.day(failure.newest, today=today)}{others} could not be read",
     )

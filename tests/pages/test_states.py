@@ -60,6 +60,9 @@ def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(
     page.get_by_role("link", name="Dashboard").click()
     expect(page.get_by_text("A key is not checked yet")).to_be_visible()
     expect(page.get_by_text("No worker is running")).to_be_visible()
+    expect(page.get_by_text("It is checked once a worker runs.")).to_be_visible()
+    for promise in ("nothing to do", "reads them by itself"):
+        expect(page.get_by_text(promise)).to_have_count(0)
     album.look(page, "dashboard, key unchecked and no worker")
     assert album.faults == {}
 

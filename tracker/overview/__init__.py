@@ -38,6 +38,7 @@ from tracker.overview.figures import (
 )
 from tracker.overview.forecast import Forecast, forecast
 from tracker.overview.lines import Line, lines
+from tracker.overview.prospects import Prospect, best
 from tracker.overview.splits import Split
 from tracker.overview.stacks import Bars, bars
 from tracker.overview.unusual import Unusual, unusual
@@ -57,6 +58,7 @@ __all__ = [
     "Measure",
     "Overview",
     "Period",
+    "Prospect",
     "Split",
     "Stage",
     "Sums",
@@ -179,6 +181,11 @@ class Overview:
         return onboarding.done([each.status for each in self.connections], self.marks, self.cycle.days)
 
     @property
+    def prospect(self) -> Prospect:
+        """Whether anything is read of any connection, and if not, why."""
+        return best(each.prospect(self.workers.alive) for each in self.connections)
+
+    @property
     def stale(self) -> bool:
         """Whether nothing was read for a day, so that the figures end in the past."""
         return self.read_at is not None and self.now - self.read_at > STALE_AFTER
@@ -200,10 +207,10 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
     cycle = Cycle(clock.day_of(now))
     with product.database.workspace(workspace_id) as session:
         keys = days.read_keys(session, workspace_id)
-        connections = connections_of(keys, passports.every(session, workspace_id))
         ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
         rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
         progress = days.progress(session, workspace_id, keys.counted, now=now)
+        connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
         used, read_at = _is_used(session, workspace_id), days.last_read(session, workspace_id)
         failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
         last = tuple(events.last_events(session, workspace_id))

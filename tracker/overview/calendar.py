@@ -18,6 +18,7 @@ from tracker.coverage import LedgerDay
 from tracker.models import BilledCostRow, Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.overview import days as days_of
 from tracker.overview import next_reading
+from tracker.overview.prospects import Prospect, prospect
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint
@@ -65,7 +66,7 @@ class DayCell:
 
 @dataclass(frozen=True)
 class KeyCalendar:
-    """The days of one connection, by endpoint in the provider's order. A paused or refused key is not `read`.
+    """The days of one connection, by endpoint in the provider's order, and the prospect of those not read.
 
     `settles` is after how many days a day of an endpoint is final at the earliest, where that was learned to be longer.
     """
@@ -73,7 +74,7 @@ class KeyCalendar:
     provider_key_id: int
     label: str
     provider: str
-    read: bool
+    prospect: Prospect
     endpoints: tuple[str, ...]
     cells: tuple[DayCell, ...]
     settles: tuple[tuple[str, int], ...] = ()
@@ -81,13 +82,14 @@ class KeyCalendar:
 
 @dataclass(frozen=True)
 class Gap:
-    """Days that are not final for one reason, newest last, and when the first of them is read next.
+    """Days that are not final for one reason, newest last, their prospect, and when the first of them is due.
 
     Days that `lack` rows are one gap for each endpoint; the reasons stand with the rows.
     """
 
     label: str
     provider: str
+    prospect: Prospect
     face: Face
     endpoints: tuple[str, ...]
     days: tuple[date, ...]
@@ -142,12 +144,12 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     hour = product.settings.fetch_hour_utc
     calendars = tuple(
         replace(
-            _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour),
+            _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour, workers=alive),
             settles=tuple(_learned(key, late)),
         )
         for key in keys
     )
-    gaps = [gap for calendar in calendars if calendar.read for gap in gaps_of(calendar)]
+    gaps = [gap for calendar in calendars for gap in gaps_of(calendar)]
     return Calendar(
         start,
         end,
@@ -198,6 +200,7 @@ def _gap(calendar: KeyCalendar, face: Face, reason: str | None, cells: Sequence[
     return Gap(
         label=calendar.label,
         provider=calendar.provider,
+        prospect=calendar.prospect,
         face=face,
         endpoints=tuple(name for name in calendar.endpoints if name in touched),
         days=tuple(sorted({cell.day for cell in cells})),
@@ -253,7 +256,7 @@ def _rows(session: Session, workspace_id: int, start: date, end: date) -> dict[i
 
 
 def _calendar(
-    key: ProviderKey, rows: Mapping[tuple[str, date], Row], days: Sequence[date], *, fetch_hour: int
+    key: ProviderKey, rows: Mapping[tuple[str, date], Row], days: Sequence[date], *, fetch_hour: int, workers: int
 ) -> KeyCalendar:
     provider = provider_named(key.provider)
     endpoints: Sequence[Endpoint] = provider.endpoints
@@ -261,7 +264,7 @@ def _calendar(
         provider_key_id=key.id or 0,
         label=key.label,
         provider=provider.title,
-        read=key.paused_at is None and key.status in {KeyStatus.VALID, KeyStatus.UNCHECKED},
+        prospect=prospect(KeyStatus(key.status), paused=key.paused_at is not None, workers=workers),
         endpoints=tuple(endpoint.name for endpoint in endpoints),
         cells=tuple(
             _cell(endpoint.name, day, rows.get((endpoint.name, day)), fetch_hour=fetch_hour)

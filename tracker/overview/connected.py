@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from tracker.models import KeyStatus, ProviderKey
-from tracker.overview.days import Keys
+from tracker.overview import days
+from tracker.overview.days import Keys, Ledgers
+from tracker.overview.prospects import Prospect, prospect
 from tracker.passports import Passport
 from tracker.providers import provider as provider_named
 
@@ -16,7 +18,8 @@ from tracker.providers import provider as provider_named
 class Connection:
     """A connection as the page names it; `reason` is the sentence of its last check. One `counted` can lack days.
 
-    `excess` is what its key is found to be allowed and nothing here needs.
+    `excess` is what its key is found to be allowed and nothing here needs, `lacking` how many of the last finished days
+    it does not have completely.
     """
 
     provider_key_id: int
@@ -30,6 +33,7 @@ class Connection:
     retry_at: datetime | None = None
     counted: bool = True
     excess: tuple[str, ...] = ()
+    lacking: int = 0
 
     @property
     def refused(self) -> bool:
@@ -39,14 +43,23 @@ class Connection:
     def read_with(self) -> bool:
         return not self.refused and not self.paused
 
+    def prospect(self, workers: int) -> Prospect:
+        """What becomes of the days it lacks, while so many workers live."""
+        return prospect(self.status, paused=self.paused, workers=workers)
 
-def connections_of(keys: Keys, known: Mapping[int, Passport]) -> tuple[Connection, ...]:
+
+def connections_of(
+    keys: Keys, known: Mapping[int, Passport], ledgers: Ledgers, finished: Collection[date]
+) -> tuple[Connection, ...]:
     """Every connection; of what each key is found to be allowed, what is more than it needs."""
-    counted = {key.id for key in keys.counted}
-    return tuple(_connection(key, known.get(key.id or 0), counted=key.id in counted) for key in keys.every)
+    lacking = days.lacking(ledgers, keys.counted, finished)
+    return tuple(
+        _connection(key, known.get(key.id or 0), counted=key.id in lacking, lacking=lacking.get(key.id or 0, 0))
+        for key in keys.every
+    )
 
 
-def _connection(row: ProviderKey, passport: Passport | None, *, counted: bool) -> Connection:
+def _connection(row: ProviderKey, passport: Passport | None, *, counted: bool, lacking: int) -> Connection:
     return Connection(
         provider_key_id=row.id or 0,
         provider=provider_named(row.provider).title,
@@ -59,4 +72,5 @@ def _connection(row: ProviderKey, passport: Passport | None, *, counted: bool) -
         retry_at=row.retry_at,
         counted=counted,
         excess=tuple(each.allows for each in passport.excess) if passport else (),
+        lacking=lacking,
     )

@@ -66,8 +66,12 @@ class Progress:
 
 @dataclass(frozen=True)
 class Failure:
-    """Days whose last reading failed: how many, why the newest one did, and when the first is tried again."""
+    """Days whose last reading failed: how many, why the newest one did, and when the first is tried again.
 
+    `provider_key_id` is the connection of the newest.
+    """
+
+    provider_key_id: int
     days: int
     newest: date
     endpoint: str
@@ -163,6 +167,11 @@ def marks(ledgers: Ledgers, keys: Sequence[ProviderKey], days: Iterable[date]) -
         if not endpoint.bills
     ]
     return {day: weakest([mark(day, of_day.get(day, ABSENT)) for of_day in parts]) for day in days}
+
+
+def lacking(ledgers: Ledgers, keys: Sequence[ProviderKey], finished: Collection[date]) -> dict[int, int]:
+    """How many of the finished days each connection does not have completely, by its id."""
+    return {key.id or 0: sum(not found.complete for found in marks(ledgers, [key], finished).values()) for key in keys}
 
 
 def weakest(found: Sequence[DayMark]) -> DayMark:
@@ -267,4 +276,5 @@ def failure(
         return None
     newest = rows[0]
     retry_at = min((row.retry_at for row in rows if row.retry_at), default=None)
-    return Failure(len({row.day for row in rows}), newest.day, newest.endpoint, newest.reason, retry_at)
+    days = len({row.day for row in rows})
+    return Failure(newest.provider_key_id, days, newest.day, newest.endpoint, newest.reason, retry_at)

@@ -122,7 +122,7 @@ class OpenAI:
         except ScopeMissing as error:
             return Verdict("insufficient", sentences.lacks_scope(key, error))
         except ProviderError as error:
-            return Verdict("unchecked", f"{error} The key is not checked yet; it will be checked again by itself.")
+            return Verdict("unchecked", f"{error} The key is not checked yet.")
         if not seen:
             return Verdict(
                 "valid",

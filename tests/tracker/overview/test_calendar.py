@@ -20,6 +20,7 @@ from tracker.explore.view import Grain, Preset, View
 from tracker.models import DayState, ProviderKey
 from tracker.overview import calendar
 from tracker.overview.calendar import Calendar, DayCell, Face, KeyCalendar, face_of
+from tracker.overview.prospects import Prospect
 from tracker.overview.unusual import Unusual
 from tracker.sandbox import World
 from tracker.sandbox.trouble import Trouble
@@ -119,11 +120,11 @@ def test_a_day_told_differently_later_keeps_both_values(ready: Installation) -> 
     assert change.difference != 0 and change.label == "main"
 
 
-def test_a_paused_key_owes_nothing_and_another_workspace_sees_nothing(ready: Installation) -> None:
+def test_the_days_of_a_paused_key_wait_and_another_workspace_sees_nothing(ready: Installation) -> None:
     connections.pause(ready.product, ready.workspace_id, 1, paused=True)
     other = access.add_user(ready.product.database, "grace@acme.example", PASSWORD)
 
-    assert seen(ready).gaps == () and not seen(ready).keys[0].read
+    assert {gap.prospect for gap in seen(ready).gaps} == {Prospect.PAUSED}
     assert calendar.read(ready.product, other, days=32, now=NOW).keys == ()
 
 
@@ -144,7 +145,9 @@ def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column(
 def test_each_face_has_a_shape_of_its_own_however_narrow_its_cell() -> None:
     first = date(2026, 11, 1)
     cells = [DayCell("costs", first + timedelta(days=n), face) for n, face in enumerate(Face)]
-    spec = calendars.calendar_chart(KeyCalendar(1, "main", "OpenAI", True, ("costs",), tuple(cells)), dark=False)
+    spec = calendars.calendar_chart(
+        KeyCalendar(1, "main", "OpenAI", Prospect.READ, ("costs",), tuple(cells)), dark=False
+    )
     shapes = {row["face"]: (row["full"], row["mark"]) for row in spec["data"]["values"]}
 
     assert Face.UNAVAILABLE not in shapes and len(shapes) == len(Face) - 1

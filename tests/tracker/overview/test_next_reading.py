@@ -29,6 +29,14 @@ def key(due: datetime | None, *, paused: bool = False, status: KeyStatus = KeySt
         ([key(SOON)], 0, "Nothing is read next, for no worker runs."),
         ([], 1, "Nothing is read next, for there is no key to read with."),
         ([key(SOON, paused=True), key(None), key(SOON, status=KeyStatus.INVALID)], 1, "no key to read with."),
+        ([key(SOON, paused=True), key(SOON, status=KeyStatus.INVALID)], 1, "for reading is paused."),
+        ([key(SOON, status=KeyStatus.INVALID)], 1, "for no key is accepted."),
+        (
+            [key(NOW, status=KeyStatus.UNCHECKED)],
+            1,
+            "A key is checked now; nothing is read before its provider has accepted it.",
+        ),
+        ([key(SOON, status=KeyStatus.UNCHECKED), key(TOMORROW)], 1, f"Next reading 24 Nov 00:30 UTC; {RULE}"),
     ],
 )
 def test_the_next_reading_of_any_key_that_is_read(keys: list[ProviderKey], workers: int, told: str) -> None:
