@@ -13,13 +13,14 @@ from pages.ui.tables import number
 from tracker import clock, overview, unpriced
 from tracker.overview import Overview, truth
 from tracker.reconciliation.causes import Cause
-from tracker.reconciliation.statement import Row, Statement, statement
+from tracker.reconciliation.shown import Shown, shown
+from tracker.reconciliation.statement import Statement, statement
 
 TITLE = "Reconciliation"
 ICON = ":material/balance:"
 
 EQUAL, LEAST = Decimal("0.01"), Decimal("0.0001")
-"""US dollars below which a difference is none, and of a single day."""
+"""What the rows are told in, in US dollars: those of the period and, smaller sums, those of a day."""
 
 WHOLE, DAILY = "The period", "Each day"
 MOST = 16
@@ -88,7 +89,7 @@ def _headline(told: Statement, seen: Overview) -> str:
 
 def _cards(told: Statement, seen: Overview) -> None:
     grid = st.grid(4, border=True, min_column_width=CARD_PX)
-    left = dict(told.causes).get(Cause.UNEXPLAINED, Decimal())
+    left = dict(told.shown_causes).get(Cause.UNEXPLAINED) or dict(told.causes).get(Cause.UNEXPLAINED, Decimal())
     days = text.day_range(told.start, told.end - clock.DAY, today=seen.cycle.today)
     foreign = f"{', '.join(told.foreign).upper()} lines are not in it" if told.foreign else f"{days} UTC"
     cards = (
@@ -125,11 +126,11 @@ def _causes(told: Statement) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.header(text.dollars(f"What makes the {text.money_change(told.shown_difference)}"), anchor=False)
-        drawn = [(cause, amount) for cause, amount in told.causes if abs(amount) >= EQUAL]
+        drawn = told.shown_causes
         spec = waterfall.waterfall(drawn, told.shown_difference, dark=st.context.theme.type == "dark")
-        words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in told.causes)
+        words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in drawn)
         st.vega_lite_chart(spec, height=waterfall.height(drawn), width="stretch", alt=f"Causes: {words}.")
-        words = "The causes add up to the difference exactly; those below a cent are not drawn, amounts are rounded."
+        words = "The causes add up to the difference; those that come to less than a cent are not drawn."
         st.caption(text.dollars(f"{words} {unpriced.in_words(told.unpriced)}".strip()))
 
 
@@ -141,8 +142,8 @@ def _rows(told: Statement, today: date) -> None:
         if not told.rows:
             st.caption("Nothing was used or billed in these days.")
             return
-        rows = [_day_fields(row, today) for row in told.daily] if daily else [_fields(row) for row in told.rows]
-        places = 4 if daily else 2
+        given, unit, places = (told.daily, LEAST, 4) if daily else (told.rows, EQUAL, 2)
+        rows = [_fields(each, today, places) for each in shown(given, unit)]
         toolbars.room()
         st.dataframe(
             rows,
@@ -180,37 +181,34 @@ def _each_day() -> bool:
     return chosen == DAILY
 
 
-def _day_fields(row: Row, today: date) -> dict[str, object]:
-    """A day's row: smaller sums, so more of their digits."""
-    shown = [f"{cause.value} {amount:+.4f}" for cause, amount in row.causes if abs(amount) >= LEAST]
-    when = {"Day": text.day(row.day, today=today)} if row.day else {}
-    return {**when, **_fields(row), "Cause": ", ".join(shown) or text.UNKNOWN, "State": _state(row, LEAST)}
-
-
-def _fields(row: Row) -> dict[str, object]:
-    shown = [f"{cause.value} {text.money_change(amount)}" for cause, amount in row.causes if abs(amount) >= EQUAL]
+def _fields(each: Shown, today: date, places: int) -> dict[str, object]:
+    row = each.row
+    causes = [f"{cause.value} {text.signed(amount, places)}" for cause, amount in each.causes]
     return {
+        **({"Day": text.day(row.day, today=today)} if row.day else {}),
         "Model or line": text.in_cell(row.name),
-        "Estimate": number(row.estimated),
-        "Billed": number(row.billed),
-        "Difference, $": None if row.estimated is None and row.billed is None else number(row.difference),
+        "Estimate": number(each.estimated),
+        "Billed": number(each.billed),
+        "Difference, $": number(each.difference),
         "Of estimate": number(row.percent),
-        "Cause": ", ".join(shown) or text.UNKNOWN,
-        "State": _state(row),
+        "Cause": ", ".join(causes) or text.UNKNOWN,
+        "State": _state(each),
         "Why": arithmetic.address(row.dearest, row.model) if row.model and row.dearest else None,
     }
 
 
-def _state(row: Row, least: Decimal = EQUAL) -> str:
+def _state(each: Shown) -> str:
     """How it ends; and that part of its usage has no price, where the estimate does not say so by itself."""
-    partly = ", partly unpriced" if row.unpriced and row.estimated is not None else ""
-    return _ending(row, least) + partly
+    partly = ", partly unpriced" if each.row.unpriced and each.estimated is not None else ""
+    return _ending(each) + partly
 
 
-def _ending(row: Row, least: Decimal) -> str:
-    causes = dict(row.causes)
-    if abs(causes.get(Cause.UNEXPLAINED, Decimal())) >= least:
+def _ending(each: Shown) -> str:
+    """In the digits shown: what comes to nothing in them is equal."""
+    if Cause.UNEXPLAINED in dict(each.causes):
         return "unexplained"
-    if row.estimated is None and row.billed is None:
+    if each.estimated is None and each.billed is None:
         return "unpriced, not billed"
-    return "equal" if abs(row.difference) < least else "explained"
+    if each.difference is None:
+        return "billed without an amount"
+    return "explained" if each.difference else "equal"

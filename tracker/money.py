@@ -5,7 +5,8 @@ Rounding happens once, half to even, when a row is stored. None is an unknown am
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from collections.abc import Sequence
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
 
 NANOS_PER_USD = 1_000_000_000
 MAX_NANOS = 2**63 - 1
@@ -47,6 +48,22 @@ def nanos_text(nanos: int) -> str:
 def difference_in_cents(one: Decimal, other: Decimal) -> Decimal:
     """One minus the other as whoever sees both in cents works it out; the exact one where those are the same."""
     return one.quantize(CENT, ROUND_HALF_EVEN) - other.quantize(CENT, ROUND_HALF_EVEN) or one - other
+
+
+def apportioned(amounts: Sequence[Decimal], whole: Decimal, unit: Decimal = CENT) -> list[Decimal]:
+    """The amounts as multiples of `unit` that add up to `whole`, itself one: rounded by the largest remainder.
+
+    Each is rounded up or down, and up where most is cut off otherwise. Where `whole` is not their own sum rounded,
+    what it has more or less is spread evenly.
+    """
+    if not amounts:
+        return []
+    floors = [(amount / unit).to_integral_value(ROUND_FLOOR) for amount in amounts]
+    every, more = divmod(int(whole / unit - sum(floors)), len(amounts))
+    by_remainder = sorted(range(len(amounts)), key=lambda n: floors[n] * unit - amounts[n])
+    for n in by_remainder[:more]:
+        floors[n] += 1
+    return [(floor + every) * unit for floor in floors]
 
 
 def usd_text(usd: Decimal | None) -> str | None:

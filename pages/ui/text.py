@@ -50,6 +50,11 @@ def money_change(usd: Decimal | None) -> str:
     return f"+{money(usd)}" if usd is not None and usd > 0 else money(usd)
 
 
+def signed(usd: Decimal, places: int) -> str:
+    """An amount already rounded to so many decimals, with its sign: +$0.4200."""
+    return f"{MINUS if usd < 0 else '+'}${abs(usd):,.{places}f}"
+
+
 def whole_money(usd: Decimal | None) -> str:
     """Whole dollars, for what is only foretold."""
     if usd is None:

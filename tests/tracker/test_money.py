@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.money import MAX_NANOS, difference_in_cents, from_nanos, nanos_text, to_nanos, usd_text
+from tracker.money import MAX_NANOS, apportioned, difference_in_cents, from_nanos, nanos_text, to_nanos, usd_text
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,23 @@ def test_dollars_become_whole_nano_dollars_rounded_half_to_even(usd: str, nanos:
 )
 def test_the_difference_of_amounts_in_cents_is_that_of_what_is_seen(one: str, other: str, difference: str) -> None:
     assert difference_in_cents(Decimal(one), Decimal(other)) == Decimal(difference)
+
+
+@pytest.mark.parametrize(
+    ("amounts", "whole", "shown"),
+    [
+        ([], "0", []),
+        (["0.004", "0.004", "0.004"], "0.01", ["0.01", "0", "0"]),
+        (["0.004", "0.006", "0.002"], "0.01", ["0", "0.01", "0"]),
+        (["1.005", "-0.005"], "1.00", ["1.01", "-0.01"]),
+        (["0", "0.009"], "0.01", ["0", "0.01"]),
+        (["1", "2"], "3.01", ["1.01", "2"]),
+        (["1", "2"], "2.98", ["0.99", "1.99"]),
+        (["1", "2"], "3.05", ["1.03", "2.02"]),
+    ],
+)
+def test_amounts_are_rounded_so_that_they_add_up(amounts: list[str], whole: str, shown: list[str]) -> None:
+    assert apportioned(list(map(Decimal, amounts)), Decimal(whole)) == list(map(Decimal, shown))
 
 
 @pytest.mark.parametrize("usd", ["NaN", "-NaN", "sNaN", "Infinity", "-Infinity"])

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tracker import unpriced
-from tracker.money import difference_in_cents
+from tracker.money import CENT, apportioned, difference_in_cents
 from tracker.product import Product
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline
@@ -69,6 +69,13 @@ class Statement:
         if self.billed is None or self.estimated is None:
             return self.difference
         return difference_in_cents(self.billed, self.estimated)
+
+    @property
+    def shown_causes(self) -> tuple[tuple[Cause, Decimal], ...]:
+        """The causes in cents that add up to the difference shown; those that come to less than a cent are left out."""
+        whole = self.shown_difference.quantize(CENT, ROUND_HALF_EVEN)
+        parts = apportioned([amount for _, amount in self.causes], whole)
+        return tuple((cause, part) for (cause, _), part in zip(self.causes, parts, strict=True) if part)
 
 
 def statement(product: Product, workspace_id: int, start: date, end: date) -> Statement:

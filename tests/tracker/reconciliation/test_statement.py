@@ -63,6 +63,13 @@ def test_another_currency_is_named_and_in_no_figure() -> None:
     assert (found.foreign, found.billed, [row.name for row in found.rows]) == (("eur",), Decimal(10), ["gpt-a"])
 
 
+def test_the_causes_shown_add_up_to_the_difference_shown() -> None:
+    found = told(line("gpt-a", "10.004", "12.008"), line("search", None, "3.003"), line("storage", None, "0.002"))
+
+    assert found.shown_difference == Decimal("5.01")
+    assert found.shown_causes == ((Cause.FEE, Decimal("3.01")), (Cause.UNEXPLAINED, Decimal("2.00")))
+
+
 def test_nothing_told_is_unknown_and_not_nothing() -> None:
     found = told()
 
