@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -198,11 +199,13 @@ def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any], billed: Dec
 
 
 def _in_order(keys: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """None comes after every value; where there is none, Python's own order does, in a tenth of the time."""
-    try:
-        return sorted(keys)
-    except TypeError:
-        return sorted(keys, key=lambda key: [(value is None, value) for value in key])
+    """By the first dimension, then the next; None comes after every value. Asked column by column, for speed."""
+    ordered = list(keys)
+    for place in reversed(range(len(ordered[0]) if ordered else 0)):
+        known = [key for key in ordered if key[place] is not None]
+        known.sort(key=itemgetter(place))
+        ordered = known + [key for key in ordered if key[place] is None] if len(known) < len(ordered) else known
+    return ordered
 
 
 def _of_days(workspace_id: int, question: Question) -> dict[str, object]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
@@ -21,8 +21,7 @@ DIMENSIONS = ("provider_key_id", "usage_type", "model", "project_id", "api_key_i
 COUNTS = ("requests", "input_tokens", "input_cached_tokens", "output_tokens")
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One row of one bucket; `at` is the bucket's start. Unknown counts and costs are None."""
 
     at: datetime

@@ -12,6 +12,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
 from tracker.queries import UsageRow
@@ -28,8 +30,7 @@ class Measure(StrEnum):
 Amount = Decimal | int
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(msgspec.Struct, frozen=True):
     """What one model, project or API key did on one UTC day. `tokens` is input (with its cached part) and output.
 
     `slot` is the colour it was given, None where it has none yet.
@@ -93,9 +94,11 @@ def cells_of(rows: Iterable[UsageRow], by: str = "model", slots: Mapping[str, in
     return [_cell(row, by, slots or {}) for row in rows if row.unpriced_rows or _is_used(row)]
 
 
+UNKNOWN = (None,) * 4
+
+
 def _is_used(row: UsageRow) -> bool:
-    told = (row.requests, row.input_tokens, row.output_tokens, row.estimated_cost)
-    return any(value is not None for value in told)
+    return (row.requests, row.input_tokens, row.output_tokens, row.estimated_cost) != UNKNOWN
 
 
 def _cell(row: UsageRow, by: str, slots: Mapping[str, int]) -> Cell:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 
+from msgspec.structs import replace
 from sqlmodel import Session
 
 from tracker import clock, colours, queries
