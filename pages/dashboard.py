@@ -75,7 +75,8 @@ def _days_of(ctx: Context, seen: Overview) -> None:
         toolbars.room()
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)
-        st.vega_lite_chart(_chart(seen, bars, period), height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
+        spec = _chart(seen, bars, period)
+        st.vega_lite_chart(charts.rows_of(spec), spec, height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
         said = [notices.unpriced_days(seen, period, measure), CHART_CAPTION, _marked(seen, bars)]
         st.caption(text.dollars(" ".join(said).strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
@@ -263,7 +264,7 @@ def _events(seen: Overview) -> None:
             return
         toolbars.room()
         st.dataframe(
-            tables.events_frame(seen.events),
+            tables.events_table(seen.events),
             hide_index=True,
             height=356,
             row_height=34,

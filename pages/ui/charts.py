@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any
 
 import altair as alt
+import pyarrow as pa
 
 from pages.ui import marks, text
 from pages.ui.palette import Palette, palette
@@ -72,6 +73,13 @@ def day_chart(
     )
     spec["data"] = {"values": list(chain(*rows))}
     return dressed(spec, bars, day_labels(days), len(days), top, float(bars.highest), palette(dark=dark))
+
+
+def rows_of(spec: Spec) -> pa.Table:
+    """The rows of a spec, taken out of it, as columns: Streamlit's way, through a frame, takes five times as long."""
+    rows = spec.pop("data")["values"]
+    names = dict.fromkeys(chain(*rows))
+    return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
 def dressed(spec: Spec, bars: Bars, labels: str, columns: int, top: float, highest: float, colours: Palette) -> Spec:

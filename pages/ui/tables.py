@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from urllib.parse import quote
 
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
@@ -143,6 +145,12 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
             for event in events
         ]
     ).astype(dict.fromkeys(("Requests", "Tokens in", "cached", "Tokens out"), "Int64"))
+
+
+@lru_cache(maxsize=64)
+def events_table(events: tuple[Event, ...], zone: str = "UTC") -> pa.Table:
+    """The same as it goes to the browser, kept for who looks at the same events next: mostly they are the same."""
+    return pa.Table.from_pandas(events_frame(events, zone))
 
 
 def hour_column(zone: str) -> str:
