@@ -14,7 +14,7 @@ from pages import sign_in
 from pages.registry import PAGES, Page
 from pages.ui import brand, bridge, failures, gate, social, text
 from pages.ui.context import Context
-from pages.web.running import the_product
+from pages.web.running import settle, the_product
 from tracker import recovery
 from tracker.clock import utc_now
 from tracker.errors import BadInput
@@ -39,6 +39,7 @@ def draw() -> None:
         st.navigation([_page(page, _sign_in(product)) for page in PAGES], position="hidden").run()
     else:
         _draw_signed_in(ctx)
+        settle()
     bridge.draw()
 
 
