@@ -7,6 +7,7 @@ TrackerError
     Conflict            it exists already, or belongs to something else
   VaultError            a sealed key cannot be opened: mark it unreadable, go on with the others
   LeaseLost            another worker owns this unit now: throw the result away
+  NoRoom                this machine cannot keep what was read for now: our fault; try again soon
   TenancyError          a statement left its workspace: a defect, never shown as data
   ProviderError         a provider call did not give an answer we may use
     KeyRejected         401: wrong or revoked; set the key aside until it is replaced
@@ -56,6 +57,10 @@ class VaultError(TrackerError):
 
 class LeaseLost(TrackerError):
     """Another worker has taken this unit of work over."""
+
+
+class NoRoom(TrackerError):
+    """The worker's folder for temporary files is full or cannot be written. Make room there; it is read again soon."""
 
 
 class TenancyError(TrackerError):
