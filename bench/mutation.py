@@ -44,7 +44,7 @@ AREAS: Mapping[str, Area] = {
         tuple(f"tests/tracker/test_{name}.py" for name in ("ratecards", "pricing", "own_prices", "agreed_prices")),
     ),
     "ingest": Area(
-        ("tracker/ingest.py", "tracker/rollup.py", "tracker/set_aside.py"),
+        ("tracker/ingest.py", "tracker/replacing.py", "tracker/rollup.py", "tracker/set_aside.py"),
         tuple(f"tests/tracker/test_{name}.py" for name in ("ingest", "set_aside", "stored_rows")),
     ),
     "coverage": Area(

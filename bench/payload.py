@@ -94,7 +94,7 @@ def normalised(body: bytes, endpoint: Endpoint = COMPLETIONS) -> tuple[UsageReco
     """The body's rows, as the product reads them from an answer."""
     client: Any = _Client(body)
     fetched: Fetched = openai.OpenAI().fetch(client, endpoint, DAY, DAY + timedelta(days=1), now=NOW)
-    return fetched.usage
+    return tuple(fetched.usage)
 
 
 def careful(body: bytes) -> list[object]:

@@ -19,6 +19,7 @@ from bench import bulk, floor, payload
 from bench.measure import of_runs
 from bench.payload import COMPLETIONS, DAY, ROWS
 from tracker import clock, ingest, ledger, migrations, rollup
+from tracker.buckets import Buckets
 from tracker.coverage import Unit
 from tracker.db import Database, open_database
 from tracker.ledger import Claim
@@ -84,7 +85,7 @@ def _key(number: int) -> dict[str, Any]:
 
 def _by_key(database: Database) -> dict[str, Any]:
     """One transaction a key: events, rollup and ledger. The claim before it is not counted."""
-    fetched = Fetched(usage=payload.normalised(json.dumps(payload.page(DAY, rows=ROWS)).encode()))
+    fetched = Fetched(usage=Buckets.of(payload.normalised(json.dumps(payload.page(DAY, rows=ROWS)).encode())))
     spent: list[float] = []
     recompute = rollup.recompute
 
@@ -155,7 +156,7 @@ def _in_bulk(database: Database) -> tuple[int, float]:
         for hour in range(24 * BULK_DAYS)
         for of in series
     )
-    return len(usage), _store(database, KEYS + 1, Fetched(usage=usage), start, DAY)
+    return len(usage), _store(database, KEYS + 1, Fetched(usage=Buckets.of(usage)), start, DAY)
 
 
 def _raw_rows(count: int) -> list[tuple[int, ...]]:

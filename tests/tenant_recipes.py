@@ -40,6 +40,8 @@ from tracker.reconciliation import statement
 WORKERS_OWN = "the worker's own, for the place of a connection that it was given by `reconcile`"
 
 OF_NO_TENANT = {
+    "bill_rows": {"replace": "works under a claim, which names its tenant"},
+    "changes": {"note": "works under a claim, as above"},
     "colours": {"allot": "works under a claim, which names its tenant"},
     "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
     "db": {
@@ -67,6 +69,7 @@ OF_NO_TENANT = {
     "reconcile": dict.fromkeys(
         ("all_connections", "due_connections", "look_everywhere"), "the worker's own: ids of every tenant, nothing else"
     ),
+    "replacing": {"replace": "works under a claim, as above"},
     "restatements": {"settles_after": "works under a claim, as above"},
     "rotation": {"rotate": "the operator's own, who holds the key ring: seals every row anew and shows counts"},
     "runs": dict.fromkeys(

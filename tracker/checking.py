@@ -8,7 +8,7 @@ from datetime import timedelta
 from tracker import connections, coverage
 from tracker.clock import utc_now
 from tracker.db import is_unable
-from tracker.errors import LeaseLost, NotFound, ProviderError, ScopeMissing, VaultError
+from tracker.errors import LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing, VaultError
 from tracker.models import KeyStatus
 from tracker.opened import Opened, Wait, open_key, present, set_status, still_its_key
 from tracker.points import reached
@@ -24,7 +24,7 @@ def postpone(product: Product, connection: Connection, error: Exception) -> None
     """
     with product.database.workspace(connection.workspace_id, write=True) as session:
         row = present(session, connection)
-        if is_unable(error):
+        if is_ours(error):
             row.retry_at = utc_now() + coverage.OURS_AFTER
         else:
             row.failures += 1
@@ -33,8 +33,15 @@ def postpone(product: Product, connection: Connection, error: Exception) -> None
             row.status_reason = reason_of(error)
 
 
+def is_ours(error: Exception) -> bool:
+    """Whether this installation could not do its part for now: nothing is wrong with the key or the unit."""
+    return isinstance(error, NoRoom) or is_unable(error)
+
+
 def reason_of(error: Exception) -> str:
     """What to tell of an error that nobody foresaw."""
+    if isinstance(error, NoRoom):
+        return str(error)
     if is_unable(error):
         return "What was read could not be stored, because the database failed. It is read again within minutes."
     return f"Unexpected {type(error).__name__}; see the worker's log."

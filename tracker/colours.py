@@ -7,7 +7,8 @@ number of colours share one, those that were smallest at first sight first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from sqlalchemy import bindparam, select
@@ -47,13 +48,33 @@ KEPT = select(COLOURS.c.dimension, COLOURS.c.name, COLOURS.c.slot).where(
 )
 
 
-def allot(session: Session, claimed: Claim, stored: Iterable[tuple[UsageRecord, Decimal | None]]) -> None:
+@dataclass
+class Sizes:
+    """Dimension → name → cost and tokens of the rows that were added: what the names' order is by."""
+
+    of: dict[str, dict[str, Size]] = field(default_factory=lambda: {dimension: {} for dimension in DIMENSIONS})
+
+    def add(self, rows: Iterable[tuple[UsageRecord, Decimal | None]]) -> None:
+        """Rows and what they cost, None where that is not known."""
+        alike: dict[Dimensions, Size] = {}  # rows repeat hour by hour what they are about
+        for record, cost in rows:
+            spend, tokens = alike.get(record.dimensions, NO_SIZE)
+            more = (record.measures.input_tokens or 0) + (record.measures.output_tokens or 0)
+            alike[record.dimensions] = spend + (cost or 0), tokens + more
+        for of, (spend, tokens) in alike.items():
+            for dimension in DIMENSIONS:
+                if (name := getattr(of, dimension)) is not None:
+                    before = self.of[dimension].get(name, NO_SIZE)
+                    self.of[dimension][name] = before[0] + spend, before[1] + tokens
+
+
+def allot(session: Session, claimed: Claim, sizes: Sizes) -> None:
     """Give a slot to each name that is seen for the first time, in the transaction that stores its rows."""
     known = _kept(session, claimed.workspace_id)
     rows = [
         (dimension, name, slot)
-        for dimension, sizes in _new_sizes(stored, known).items()
-        for name, slot in chosen(known[dimension], _ranked(sizes)).items()
+        for dimension, of_names in sizes.of.items()
+        for name, slot in chosen(known[dimension], _ranked(of_names, known[dimension])).items()
     ]
     if rows:
         # Always in the same order: two workers that meet the same names wait for each other and never crosswise.
@@ -77,25 +98,7 @@ def chosen(known: Mapping[str, int], new: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _ranked(sizes: Mapping[str, Size]) -> list[str]:
-    """The names, the largest first."""
-    return sorted(sizes, key=lambda name: (-sizes[name][0], -sizes[name][1], name))
-
-
-def _new_sizes(
-    stored: Iterable[tuple[UsageRecord, Decimal | None]], known: Mapping[str, Mapping[str, int]]
-) -> dict[str, dict[str, Size]]:
-    """Dimension → name → cost and tokens of the names that have no slot yet."""
-    alike: dict[Dimensions, Size] = {}  # rows repeat hour by hour what they are about
-    for record, cost in stored:
-        spend, tokens = alike.get(record.dimensions, NO_SIZE)
-        more = (record.measures.input_tokens or 0) + (record.measures.output_tokens or 0)
-        alike[record.dimensions] = spend + (cost or 0), tokens + more
-    sizes: dict[str, dict[str, Size]] = {dimension: {} for dimension in DIMENSIONS}
-    for of, (spend, tokens) in alike.items():
-        for dimension in DIMENSIONS:
-            name = getattr(of, dimension)
-            if name is not None and name not in known[dimension]:
-                before = sizes[dimension].get(name, NO_SIZE)
-                sizes[dimension][name] = before[0] + spend, before[1] + tokens
-    return sizes
+def _ranked(sizes: Mapping[str, Size], known: Container[str]) -> list[str]:
+    """The names that are not known, the largest first."""
+    new = [name for name in sizes if name not in known]
+    return sorted(new, key=lambda name: (-sizes[name][0], -sizes[name][1], name))

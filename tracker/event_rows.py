@@ -5,7 +5,7 @@ Statements of every unit are made once: making one anew takes several times as l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -13,7 +13,6 @@ from msgspec.structs import astuple
 from sqlalchemy import bindparam, delete, select
 from sqlmodel import Session
 
-from tracker import clock
 from tracker.db import insert_rows
 from tracker.ledger import Claim
 from tracker.models import UsageEvent, UsageSeries, table_of
@@ -47,20 +46,21 @@ REMOVE = delete(EVENTS).where(
 )
 
 
-def read(session: Session, claimed: Claim, days: Sequence[date]) -> dict[EventKey, tuple[Counts, Decimal | None]]:
-    """Key → (counts, cost) of what is stored of a claimed endpoint for these UTC days; no day, no look."""
+def read(
+    session: Session, claimed: Claim, start: datetime, end: datetime, *, days: Collection[date]
+) -> dict[EventKey, tuple[Counts, Decimal | None]]:
+    """Key → (counts, cost) of what is stored of a claimed endpoint for [start, end) in these days; no day, no look."""
     if not days:
         return {}
     of = {
         "of_workspace": claimed.workspace_id,
         "of_key": claimed.provider_key_id,
         "of_endpoint": claimed.unit.endpoint,
-        "first": clock.day_start(min(days)),
-        "end": clock.day_end(max(days)),
+        "first": start,
+        "end": end,
     }
-    asked = set(days)
     found = ((row[0], row[1], row[2], tuple(row[3:])) for row in session.execute(STORED, of))
-    return {(start, series): (counts, cost) for start, series, cost, counts in found if start.date() in asked}
+    return {(at, series): (counts, cost) for at, series, cost, counts in found if at.date() in days}
 
 
 def remove(session: Session, claimed: Claim, keys: Sequence[EventKey]) -> None:

@@ -16,12 +16,12 @@ from sqlmodel import Session
 from tracker import checking, clock, coverage, ingest, ledger, metrics, pauses
 from tracker.clock import utc_now
 from tracker.coverage import Unit
-from tracker.db import is_unable
 from tracker.errors import (
     ClockWrong,
     KeyRejected,
     LeaseLost,
     LookbackExceeded,
+    NoRoom,
     NotFound,
     ProviderDown,
     ProviderError,
@@ -91,6 +91,8 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
     except LeaseLost:  # also because another key took this one's place: then the lease is still ours
         return give_back(product, connection, unit, owner=owner)
+    except NoRoom as error:
+        return put_aside(product, connection, unit, owner=owner, error=error)
     except ProviderError as error:
         return _failed(opened, claimed, error)
     reached("unit committed")
@@ -117,7 +119,7 @@ def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: st
     try:
         with product.database.workspace(connection.workspace_id, write=True) as session:
             row = present(session, connection, lock=True)
-            if is_unable(error):
+            if checking.is_ours(error):
                 ledger.put_off(session, claimed, reason, now=now)
             else:
                 ledger.fail(session, claimed, reason, now=now)

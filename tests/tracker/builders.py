@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tracker import clock, ingest, ledger
+from tracker.buckets import Buckets
 from tracker.coverage import Unit
 from tracker.db import Database, ProcessRole, open_database
 from tracker.ingest import Stored
@@ -106,7 +107,7 @@ def store(
     untold: frozenset[date] = frozenset(),
 ) -> Stored:
     """Claim the days from DAY on and store, as the worker does, these rows as all that the provider told of them."""
-    usage = tuple(row for row in rows if isinstance(row, UsageRecord))
+    usage = Buckets.of(row for row in rows if isinstance(row, UsageRecord))
     costs = tuple(row for row in rows if isinstance(row, BilledCost))
     aside = tuple(row for row in rows if isinstance(row, RowSetAside))
     if database.role == "web":  # only a worker stores usage, whoever looks at it then

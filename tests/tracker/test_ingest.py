@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, connection_of, owned, record, store, two_workspaces
 from tracker import ingest, ledger, queries
 from tracker import restatements as restatements_of
+from tracker.buckets import Buckets
 from tracker.coverage import LEASE, LedgerDay
 from tracker.db import Database
 from tracker.errors import LeaseLost
@@ -248,7 +249,7 @@ def test_a_stale_fence_writes_nothing(database: Database) -> None:
     store(database, record(0), now=after_lease)
     before = events(database)
 
-    late_rows = Fetched((record(0, tokens=9),))
+    late_rows = Fetched(Buckets.of([record(0, tokens=9)]))
     with pytest.raises(LeaseLost), database.workspace(1, write=True) as session:
         ingest.store(session, late, late_rows, endpoint=COMPLETIONS, provider="openai", now=after_lease)
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
 
+from tracker.buckets import Buckets
 from tracker.errors import ProviderError
 from tracker.providers.http import ProviderClient, Refusal
 from tracker.redact import SecretKey
-from tracker.usage import BilledCost, RowSetAside, UsageRecord
+from tracker.usage import BilledCost, RowSetAside
 
 COSTS = "costs"
 """The endpoint whose rows are billed money; every other endpoint of a provider tells usage."""
@@ -63,7 +64,7 @@ class Fetched:
     `end` is the day before which it all is, where that is fewer days than were asked for, because they hold so much.
     """
 
-    usage: tuple[UsageRecord, ...] = ()
+    usage: Buckets = field(default_factory=Buckets)
     costs: tuple[BilledCost, ...] = ()
     dropped: tuple[str, ...] = ()
     unknown_fields: Mapping[str, int] = field(default_factory=dict)

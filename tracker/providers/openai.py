@@ -173,7 +173,7 @@ class OpenAI:
     ) -> Fetched:
         params = _params(endpoint, period, dropped=dropped, most=most, now=now)
         family = None if endpoint.bills else payload.FAMILIES[endpoint.name]
-        gathered, told, moved = Gathered(family), set[datetime](), False
+        gathered, told, moved = Gathered(family, client.limits), set[datetime](), False
         unknown: Counter[str] = Counter()
         read = typed.reader(family, width_s=endpoint.width_s, until=now + FUTURE) if family else strict_json.loads
         for bucket in _buckets(client, endpoint.path, params, read):
@@ -183,20 +183,20 @@ class OpenAI:
             if isinstance(bucket, typed.SoundBucket):
                 _check_within(bucket.start, period)
                 told.add(bucket.start)
-                gathered.add_bucket(bucket.records)
+                gathered.add_bucket(bucket.start, bucket.records)
                 continue
             unknown.update(payload.unknown_fields(family, bucket))
             if (start := payload.bucket_start(bucket)) > now + FUTURE:
                 day = min(start.date(), period[1] - clock.DAY)
-                gathered.add(payload.bucket_aside(family, bucket, "lies in the future", day=day))
+                gathered.set_aside(payload.bucket_aside(family, bucket, "lies in the future", day=day))
                 moved = True
                 continue
             _check_within(start, period)
             told.add(start)
             if family:
-                gathered.add(payload.usage_rows(family, bucket, width_s=endpoint.width_s))
+                gathered.add_rows(start, payload.usage_rows(family, bucket, width_s=endpoint.width_s))
             else:
-                gathered.add(payload.cost_rows(bucket))
+                gathered.add_lines(payload.cost_rows(bucket))
         if family or moved:
             _check_whole(told, period, endpoint.width_s, now=now)
         untold = frozenset() if family else frozenset(clock.days(*period)) - {start.date() for start in told}
@@ -284,6 +284,7 @@ def _buckets(
         if page.get("has_more") is not True or not page["data"]:
             return
         cursor = page.get("next_page")
+        del page  # two of them need not be held at once
         if not isinstance(cursor, str) or not cursor or cursor in seen:
             raise PayloadChanged(
                 f"OpenAI promised more pages of {path} with a cursor that is missing or was seen before."

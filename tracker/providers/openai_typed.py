@@ -32,6 +32,9 @@ from tracker.usage import MAX_COUNT, MAX_TEXT, MEASURES, Dimensions, Measures, U
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 
+MOST_KNOWN = 50_000
+"""Dimensions that are remembered at a time: a flood has no end of them."""
+
 FIRST_ROW = re.compile(rb'"results": ?\[\{([^{}\[\]]+)\}')
 NAME = re.compile(rb'"(\w+)":')
 NOTHING = "nothing_"
@@ -77,6 +80,8 @@ class _Interned(dict[tuple[Any, ...], Dimensions]):
         self.family, self.width_s = family, width_s
 
     def __missing__(self, told: tuple[Any, ...]) -> Dimensions:
+        if len(self) >= MOST_KNOWN:
+            self.clear()
         made = self[told] = interned_dimensions(self.family.name, self.width_s, *told)
         return made
 

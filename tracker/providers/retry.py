@@ -16,7 +16,7 @@ class Limits:
     """Bounds of a request. `total_s` is for a whole answer, measured by us; a `get` waits `retry_budget_s` in all.
 
     `pages` are more than a unit or a list can need; beyond it the cursors are taken to be endless. A unit ends with the
-    day in which it comes to `rows`, which bounds what is held in memory.
+    day in which it comes to `rows`. More than `held_rows` are spooled, and more than `most_rows` are not believed.
     """
 
     connect_s: float = 10
@@ -29,6 +29,8 @@ class Limits:
     retry_budget_s: float = 120
     pages: int = 2_000
     rows: int = 200_000
+    held_rows: int = 30_000
+    most_rows: int = 5_000_000
 
 
 def backoff_s(attempt: int, limits: Limits) -> float:
