@@ -24,6 +24,7 @@ def render(ctx: Context) -> None:
     st.title(TITLE, anchor=False)
     known = facets.kept(ctx.product, ctx.workspace_id)
     view = view_controls.draw(known, now=ctx.now, whole=False)
+    view_controls.write(view)
     seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
     costs = unit_costs.read(ctx.product, ctx.workspace_id, seen)
     today = ctx.now.date()

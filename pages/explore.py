@@ -5,7 +5,7 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 
 import streamlit as st
@@ -18,6 +18,7 @@ from pages.ui import (
     explore_lines,
     facets,
     notices,
+    picks,
     saved,
     tables,
     text,
@@ -26,8 +27,9 @@ from pages.ui import (
     view_controls,
 )
 from pages.ui.context import Context
-from tracker.explore import lacking, reading, rows, unit_costs
+from tracker.explore import lacking, picked, reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
+from tracker.explore.picked import Picked
 from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Chosen, Grain
 from tracker.overview.figures import Amount, Measure
@@ -54,6 +56,15 @@ def render(ctx: Context) -> None:
     with beside:
         saved.draw(ctx, view)
     seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
+    bars = seen.bars()
+    chosen = picks.settle(seen, bars)
+    view_controls.write(view, picked.parameters(chosen, seen))
+    _draw(ctx, seen, bars, chosen)
+    picks.told()
+
+
+def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> None:
+    """What a view shows below its controls."""
     if not seen.cells and notices.nothing_connected(ctx, "explore"):
         return
     spends = seen.view.measure is Measure.SPEND
@@ -62,12 +73,12 @@ def render(ctx: Context) -> None:
     if not seen.cells:
         st.info(nothing(seen, ctx.now.date()), icon=":material/search_off:")
         return
-    bars, lines = seen.bars(), seen.lines()
-    _chart_block(seen, bars, lines, without)
+    lines = seen.lines()
+    _chart_block(seen, bars, lines, without, chosen)
     explore_lines.draw(seen, bars, lines)
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
     token_mix.draw(tokens.mix, tokens.caching)
-    _rows_block(ctx, seen, bars)
+    _rows_block(ctx, seen, bars, chosen)
     st.caption(text.DISCLAIMER)
 
 
@@ -115,20 +126,20 @@ def nothing(seen: Explored, today: date) -> str:
     )
 
 
-def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unpriced) -> None:
+def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unpriced, chosen: Picked | None) -> None:
     unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
         st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
-        picked = st.vega_lite_chart(
-            explore_charts.bar_chart(seen, bars, _before(seen), dark=_is_dark()),
+        st.vega_lite_chart(
+            explore_charts.bar_chart(seen, bars, _before(seen), chosen, turn=picks.turn(), dark=_is_dark()),
             height=explore_charts.HEIGHT,
             width="stretch",
             key=CHART,
-            on_select=lambda: _pick(seen, bars),
+            on_select=lambda: picks.click(st.session_state[CHART].selection.get(explore_charts.PICKED) or [], seen),
             selection_mode=explore_charts.PICKED,
             alt=_alt(seen, bars),
         )
-        _say_picked(seen, bars, picked.selection.get(explore_charts.PICKED) or [])
+        _say_chosen(seen, bars, chosen)
         st.caption(text.dollars(f"{_unpriced(seen, lines, without)} {_chart_caption(seen, unit)}".strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _column_table(seen, bars, unit)
@@ -162,25 +173,19 @@ def _before(seen: Explored) -> Mapping[date, Amount | None]:
     return seen.before_by_day() if seen.view.bars is Grain.DAY else {}
 
 
-def _say_picked(seen: Explored, bars: Bars, picked: Sequence[Mapping[str, str]]) -> None:
+def _say_chosen(seen: Explored, bars: Bars, chosen: Picked | None) -> None:
     """What was chosen in the chart, said beside it: its rows are further down, on most screens out of sight."""
-    wanted = (picked[0].get("place"), picked[0].get("Name")) if picked else None
-    for part in bars.segments:
-        shown = (st.session_state.get(WHEN), st.session_state.get(WHAT)) == (part.day, part.name)
-        if shown and (part.day.isoformat(), part.name) == wanted:
-            what = f"{explore_charts.when(part.day, seen)}, {text.quoted(part.name)}"
-            said = f"**{what}**: {charts.amount_text(part.amount, bars.measure)}. [Go to its rows](#{ROWS})"
-            st.info(text.dollars(said), icon=":material/ads_click:")
-
-
-def _pick(seen: Explored, bars: Bars) -> None:
-    """Somebody chose a part of a bar."""
-    chosen = st.session_state[CHART].selection.get(explore_charts.PICKED) or []
-    if chosen:
-        places = {column.isoformat(): column for column in seen.columns}
-        names = {name for name, _ in bars.names}
-        st.session_state[WHEN] = places.get(chosen[0].get("place"))
-        st.session_state[WHAT] = chosen[0]["Name"] if chosen[0].get("Name") in names else EVERYTHING
+    if why_not := picks.refused(seen):
+        st.warning(text.quoted(why_not), icon=":material/link_off:")
+    if chosen is None:
+        return
+    parts = {(part.day, part.name): part.amount for part in bars.segments}
+    amount = parts.get((chosen.at, chosen.name)) if chosen.name else bars.totals[chosen.at]
+    what = explore_charts.when(chosen.at, seen) + (f", {text.quoted(chosen.name)}" if chosen.name else "")
+    said = f"**{what}**: {charts.amount_text(amount, bars.measure)}. [Go to its rows](#{ROWS})"
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.info(text.dollars(said), icon=":material/ads_click:")
+        st.button("Choose none", on_click=lambda: picks.by_hand(None, picks.turn() + 1), icon=":material/close:")
 
 
 def _alt(seen: Explored, bars: Bars) -> str:
@@ -217,28 +222,13 @@ def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
     )
 
 
-def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
+def _rows_block(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> None:
     """The way to the rows without a mouse: a click on a bar only sets these two."""
-    names = [EVERYTHING, *(name for name, _ in bars.names)]
-    columns: list[date | datetime] = list(seen.columns)
-    for key, options, default in (
-        (WHEN, columns, seen.bar_of(max((cell.at for cell in seen.cells), key=str))),
-        (WHAT, names, EVERYTHING),
-    ):
-        if st.session_state.get(key) not in options:
-            st.session_state[key] = default
     with st.container(border=True, gap="small"):
         with _row():
             st.header("The rows behind a bar", anchor=ROWS)
             with st.container(horizontal=True, width="content", gap="small"):
-                place = st.selectbox(
-                    seen.view.bars.value.capitalize(),
-                    columns[::-1],
-                    format_func=lambda column: explore_charts.when(column, seen),
-                    key=WHEN,
-                    width=190,
-                )
-                name = st.selectbox("Part of the bar", names, key=WHAT, width=220)
+                place, name = _choice(seen, bars, chosen)
         values, days = _values(seen, bars, name), len(seen.days_in(place))
         found = rows.behind(ctx.product, ctx.workspace_id, seen.view, place, values, days=days)
         if not found.events:
@@ -256,6 +246,34 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars) -> None:
         )
         hours = f" Hours are of {seen.view.zone.replace('_', ' ')}." if seen.view.is_local else ""
         st.caption(how_many(len(found.events), found.count) + hours)
+
+
+def _choice(seen: Explored, bars: Bars, chosen: Picked | None) -> tuple[date, str]:
+    """Two controls that choose as a click does; while nothing is chosen they are at the newest bar that has rows."""
+    columns: list[date | datetime] = list(seen.columns)
+    names = [EVERYTHING, *(name for name, _ in bars.names)]
+    shown = chosen or Picked(seen.bar_of(max((cell.at for cell in seen.cells), key=str)))
+    when, what = f"{WHEN}.{picks.turn()}", f"{WHAT}.{picks.turn()}"
+    wanted = {when: shown.at, what: shown.name or EVERYTHING}
+    for key, value in wanted.items():
+        if st.session_state.get(key) != value:
+            st.session_state[key] = value
+    place = st.selectbox(
+        seen.view.bars.value.capitalize(),
+        columns[::-1],
+        format_func=lambda column: explore_charts.when(column, seen),
+        key=when,
+        on_change=lambda: _choose(when, what),
+        width=190,
+    )
+    name = st.selectbox("Part of the bar", names, key=what, on_change=lambda: _choose(when, what), width=220)
+    return place, name
+
+
+def _choose(when: str, what: str) -> None:
+    """What the two controls say now."""
+    name = st.session_state[what]
+    picks.by_hand(Picked(st.session_state[when], None if name == EVERYTHING else name))
 
 
 def how_many(shown: int, count: int) -> str:

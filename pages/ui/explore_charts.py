@@ -14,6 +14,7 @@ from pages.ui import charts, text
 from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
+from tracker.explore.picked import Picked
 from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Grain
 from tracker.overview.days import DayMark
@@ -28,14 +29,27 @@ MOST_FINE = 54
 LONG = frozenset({Grain.WEEK, Grain.MONTH})
 
 
-def bar_chart(seen: Explored, bars: Bars, before: Mapping[date, Amount | None], *, dark: bool) -> Spec:
-    """Stacked bars of the view's days or hours; a short line in a bar tells what the period before had there."""
+def bar_chart(
+    seen: Explored,
+    bars: Bars,
+    before: Mapping[date, Amount | None],
+    chosen: Picked | None = None,
+    *,
+    turn: int = 0,
+    dark: bool,
+) -> Spec:
+    """Stacked bars of the view's days or hours; a short line in a bar tells what the period before had there.
+
+    What is `chosen` is outlined. `turn` is another number at each choice: the browser tells only what is new, so that
+    a second click on a part would not be told after something else was chosen by other means.
+    """
     spec = copy.deepcopy(_template(dark=dark))
     columns = list(seen.columns)
     highest = max(float(bars.highest), *(float(amount or 0) for amount in before.values()), 0.0)
     top = highest * 1.06 or 1.0
     marks = {column: seen.mark(column) for column in columns}
-    rows = [*_bars(seen, bars, columns), *charts.gap_rows(bars, marks, top)]
+    parts = [row | {"turn": turn} for row in _bars(seen, bars, columns)]
+    rows = [*parts, _outline(parts, chosen), *charts.gap_rows(bars, marks, top)]
     if is_fine(seen):
         rows += [*charts.stripe_rows(bars, marks, top), *_before(bars, before, columns)]
     spec["data"] = {"values": rows}
@@ -61,6 +75,15 @@ def _bars(seen: Explored, bars: Bars, columns: Sequence[date]) -> Iterator[Row]:
             "State": state(seen, segment.day),
             "solid": seen.mark(segment.day) is DayMark.FINAL and not seen.part(segment.day),
         }
+
+
+def _outline(parts: Sequence[Row], chosen: Picked | None) -> Row:
+    """Around what is chosen. Without any it has no place, but is there: the number of rows decides how it is drawn."""
+    of_bar = [row for row in parts if chosen and row["place"] == chosen.at.isoformat()]
+    found = [row for row in of_bar if chosen and chosen.name in {None, row["Name"]}]
+    if not found:
+        return {"part": "outline"}
+    return {"part": "outline", **{name: found[0][name] for name in ("x", "x2", "y")}, "y2": found[-1]["y2"]}
 
 
 def _before(bars: Bars, before: Mapping[date, Amount | None], columns: Sequence[date]) -> Iterator[Row]:
@@ -136,12 +159,13 @@ def labels(seen: Explored, columns: Sequence[date]) -> str:
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
-    beside = (charts.stripes(colours), *charts.gaps(colours), _before_layer(colours))
+    beside = (charts.stripes(colours), *charts.gaps(colours), _outline_layer(colours), _before_layer(colours))
     return charts.spec_of(charts.axes(colours), _bar_layer(colours), *beside)
 
 
 def _bar_layer(colours: Palette) -> alt.Chart:
-    picked = alt.selection_point(name=PICKED, fields=["place", "Name"], toggle=False)
+    # A double click, which clears a selection unless it is told not to, chooses as well.
+    picked = alt.selection_point(name=PICKED, fields=["place", "Name", "turn"], toggle=False, clear=False)
     thin = alt.ExprRef("width>900?1:0.5")
     mark = charts.layer_of("bar").mark_rect(cursor="pointer")
     chart: alt.Chart = charts.coloured(mark, "Name", ("When", "Name", "Amount", "In total", "State"), colours)
@@ -149,6 +173,12 @@ def _bar_layer(colours: Palette) -> alt.Chart:
         stroke=alt.condition(picked, alt.value(colours.text), alt.value(colours.background), empty=False),
         strokeWidth=alt.condition(picked, alt.value(2), alt.value(thin), empty=False),
     )
+
+
+def _outline_layer(colours: Palette) -> alt.Chart:
+    mark = charts.layer_of("outline").mark_rect(fill=None, stroke=colours.text, strokeWidth=2, tooltip=None)
+    chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
+    return chart
 
 
 def _before_layer(colours: Palette) -> alt.Chart:

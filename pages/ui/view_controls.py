@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.ui import text
 from tracker import zones
+from tracker.explore import picked as choice
 from tracker.explore.facets import NOUNS, Facets
 from tracker.explore.span import span_of, up_to_today
 from tracker.explore.view import MOST_DAYS, NAMES, UTC, By, Chosen, Grain, Preset, View, offered, parse
@@ -30,12 +31,13 @@ PRESETS = {
 }
 MEASURES = {Measure.SPEND: "Spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
 BARS = {Grain.DAY: "Days", Grain.HOUR: "Hours", Grain.WEEK: "Weeks", Grain.MONTH: "Months"}
+OURS = (*NAMES, *choice.NAMES)
 ADDRESS, COMPLAINTS, SEEDED, WHOLE = "view.address", "view.complaints", "view.seeded", "view.whole"
 SUITS = "view.suits"
 
 
 def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
-    """The controls, and the view that they make; what of the address was not understood is said first.
+    """The controls, and the view that they make, to be written; what of the address was not understood is said first.
 
     Without `whole` the view has no grouping, measure and grain to choose.
     """
@@ -58,9 +60,7 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
             only = _filters(facets)
     if (first is None) is (preset is Preset.CUSTOM):
         preset = Preset.MONTH
-    view = View(preset, first, last, compare, by, measure, grain, only, zone)
-    _write(view)
-    return view
+    return View(preset, first, last, compare, by, measure, grain, only, zone)
 
 
 def go(view: View) -> None:
@@ -197,16 +197,17 @@ def _one_of(label: str, options: Mapping[Any, str], key: str) -> Any:
     return chosen if chosen in options else next(iter(options))
 
 
-def _write(view: View) -> None:
+def write(view: View, picked: dict[str, list[str]] | None = None) -> None:
+    """Let the address be that of this view, and of the part of a bar that is picked (`picked.parameters`)."""
     if st.session_state[ADDRESS] != view.parameters():
         st.session_state[COMPLAINTS] = ()  # of an address that was left behind
-    _put(view.parameters())
+    _put(view.parameters() | (picked or {}))
     st.session_state[ADDRESS] = view.parameters()
 
 
-def _put(wanted: Mapping[str, list[str]]) -> None:
-    for name in NAMES:
-        if name in wanted and st.query_params.get_all(name) != wanted[name]:
-            st.query_params[name] = wanted[name]
-        elif name not in wanted and name in st.query_params:
-            del st.query_params[name]
+def _put(wanted: dict[str, list[str]]) -> None:
+    """In one step, so that the browser's Back takes back one choice, and no part of one."""
+    told = {name: st.query_params.get_all(name) for name in st.query_params}
+    rest = {name: values for name, values in told.items() if name not in OURS}
+    if rest | wanted != told:
+        st.query_params.from_dict(rest | wanted)

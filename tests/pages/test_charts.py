@@ -21,6 +21,7 @@ from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
 from tracker.explore.economics import Bill
+from tracker.explore.picked import Picked
 from tracker.explore.view import View
 from tracker.overview import Split, stacks
 from tracker.overview.cycle import Cycle
@@ -161,6 +162,27 @@ def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> 
     rows = spec["data"]["values"]
     assert [n for n, row in enumerate(rows) if row.get("dot")] == [0, 2]
     assert [n for n, row in enumerate(rows) if row["y"] is None] == [1, 3]
+
+
+def test_what_is_chosen_in_a_bar_is_outlined_and_the_browser_told_of_each_choice_as_a_new_one() -> None:
+    bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
+    seen: Any = SimpleNamespace(view=View(), columns=WEEK, mark=MARKS.get, part=lambda _: None)
+    found = [
+        explore_charts.bar_chart(seen, bars, {}, chosen, turn=turn, dark=False)
+        for turn, chosen in enumerate((None, Picked(WEEK[0], HOSTILE), Picked(WEEK[0]), Picked(WEEK[6])))
+    ]
+
+    alt.LayerChart.from_dict(found[1])
+    outlines = [[row for row in spec["data"]["values"] if row["part"] == "outline"] for spec in found]
+    assert [[(row.get("y"), row.get("y2")) for row in rows] for rows in outlines] == [
+        [(None, None)],
+        [(12.5, 12.75)],
+        [(0, 12.75)],
+        [(None, None)],
+    ]
+    turns = [{row["turn"] for row in spec["data"]["values"] if row["part"] == "bar"} for spec in found]
+    assert turns == [{0}, {1}, {2}, {3}]
+    assert len({repr({**spec, "data": None}) for spec in found}) == 1  # what differs would be drawn anew from nothing
 
 
 def test_the_days_compared_are_those_complete_in_both_periods() -> None:

@@ -158,7 +158,7 @@ class View:
         said |= {name: [value.value] for name, (value, default) in words.items() if value is not default}
         if self.is_local:
             said["tz"] = [self.zone]
-        return said | {by.value: [_written(value) for value in values] for by, values in self.only.items()}
+        return said | {by.value: [written(value) for value in values] for by, values in self.only.items()}
 
     def query(self) -> str:
         """The same as the text behind an address's question mark."""
@@ -191,8 +191,7 @@ class _Reader:
         try:
             return read(text)
         except ValueError:
-            short = text if len(text) <= 40 else text[:39] + "…"
-            self.complaints.append(f"“{short}” is nothing that “{name}” can be, so it is left out.")
+            self.complaints.append(f"“{short(text)}” is nothing that “{name}” can be, so it is left out.")
             return default
 
     def only(self) -> dict[By, tuple[Chosen, ...]]:
@@ -274,10 +273,11 @@ def _values(by: By, every: Sequence[str], _first: str) -> tuple[Chosen, ...]:
     texts = list(dict.fromkeys(every))
     if len(texts) > MOST_VALUES or any(len(text) > MAX_TEXT + 1 or "\x00" in text for text in texts):
         raise ValueError
-    return tuple(_value(by, text) for text in texts)
+    return tuple(value_of(by, text) for text in texts)
 
 
-def _value(by: By, text: str) -> Chosen:
+def value_of(by: By, text: str) -> Chosen:
+    """A value of a dimension as it stands in an address; ValueError where it cannot be one."""
     if by is By.KEY:
         if not (text.isascii() and text.isdecimal() and len(text) < 19):
             raise ValueError(text)
@@ -287,7 +287,13 @@ def _value(by: By, text: str) -> Chosen:
     return text.removeprefix(NOTHING)
 
 
-def _written(value: Chosen) -> str:
+def short(text: str) -> str:
+    """Text of an address for a sentence."""
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def written(value: Chosen) -> str:
+    """A value for an address."""
     if value is None:
         return NOTHING
     text = str(value)
