@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import text
 from tracker import zones
@@ -45,22 +46,26 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
     _leave_out_days_to_come(now)
     for sentence in st.session_state.get(COMPLAINTS, ()):
         st.warning(text.quoted(sentence), icon=":material/link_off:")
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        preset = st.selectbox("Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", width=170)
-        first, last = _range(preset)
-        by, measure, grain = By.MODEL, Measure.SPEND, None
-        if whole:
-            by = _grouping()
-            measure = _one_of("Measure", MEASURES, "view.m")
-            grain = _grain(View(preset=preset, first=first, last=last))
-        zone = _one_of("Days of", _zones(), "view.tz")
-        compare = st.checkbox("Compare", key="view.vs")
-        chosen = sum(bool(st.session_state.get(f"view.only.{by}")) for by in By)
-        with st.popover(f"Filters ({chosen})" if chosen else "Filters", icon=":material/filter_alt:"):
-            only = _filters(facets)
+    with _row():
+        # Two groups side by side, or one below the other where they find no room: no control is left alone in a row.
+        with _row("content"):
+            preset = st.selectbox("Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", width=170)
+            first, last = _range(preset)
+            grain = _grain(View(preset=preset, first=first, last=last)) if whole else None
+            zone = _one_of("Days of", _zones(), "view.tz")
+            compare = st.checkbox("Compare", key="view.vs")
+        with _row("content"):
+            by, measure = (_grouping(), _one_of("Measure", MEASURES, "view.m")) if whole else (By.MODEL, Measure.SPEND)
+            chosen = sum(bool(st.session_state.get(f"view.only.{by}")) for by in By)
+            with st.popover(f"Filters ({chosen})" if chosen else "Filters", icon=":material/filter_alt:"):
+                only = _filters(facets)
     if (first is None) is (preset is Preset.CUSTOM):
         preset = Preset.MONTH
     return View(preset, first, last, compare, by, measure, grain, only, zone)
+
+
+def _row(width: Literal["stretch", "content"] = "stretch") -> DeltaGenerator:
+    return st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=width)
 
 
 def go(view: View) -> None:
