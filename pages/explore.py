@@ -5,7 +5,6 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 
 import streamlit as st
@@ -31,8 +30,8 @@ from tracker.explore import lacking, picked, reading, rows, unit_costs
 from tracker.explore.facets import NOUNS
 from tracker.explore.picked import Picked
 from tracker.explore.reading import Comparison, Explored
-from tracker.explore.view import Chosen, Grain
-from tracker.overview.figures import Amount, Measure
+from tracker.explore.view import Chosen
+from tracker.overview.figures import Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
 from tracker.unpriced import Unpriced
@@ -131,7 +130,7 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
     with st.container(border=True, gap="small"):
         st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
         st.vega_lite_chart(
-            explore_charts.bar_chart(seen, bars, _before(seen), chosen, turn=picks.turn(), dark=_is_dark()),
+            explore_charts.bar_chart(seen, bars, seen.before(), chosen, turn=picks.turn(), dark=_is_dark()),
             height=explore_charts.HEIGHT,
             width="stretch",
             key=CHART,
@@ -147,13 +146,17 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
 
 def _chart_caption(seen: Explored, unit: str) -> str:
     fine = explore_charts.is_fine(seen)
-    before = f" Grey line: the same {unit} of the period before." if seen.comparison and unit == "day" and fine else ""
+    before = f" Grey line: {_twins(seen, unit)} of the period before." if seen.before() and fine else ""
     striped = "Striped" if fine else "Pale"
     cut = f" Pale without stripes: a {unit} of which not all days are in range." if _is_cut(seen) else ""
     local = " Each bucket stands in the local day in which it starts." if seen.view.is_local else ""
     return (
         f"Choose a part of a bar for the rows behind it. {striped}: provisional. Dashed: not read.{cut}{before}{local}"
     )
+
+
+def _twins(seen: Explored, unit: str) -> str:
+    return f"as many days, at the {unit}'s place," if seen.view.bars in explore_charts.LONG else f"the same {unit}"
 
 
 def _is_cut(seen: Explored) -> bool:
@@ -166,11 +169,6 @@ def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
     if seen.view.measure is not Measure.SPEND or not names:
         return ""
     return f"Wholly or partly without a price: {text.first_of(names)}.{cards.unpriced_rule(without)}"
-
-
-def _before(seen: Explored) -> Mapping[date, Amount | None]:
-    """What the twin of each day had."""
-    return seen.before_by_day() if seen.view.bars is Grain.DAY else {}
 
 
 def _say_chosen(seen: Explored, bars: Bars, chosen: Picked | None) -> None:

@@ -15,10 +15,9 @@ from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
 from tracker.explore.picked import Picked
-from tracker.explore.reading import Comparison, Explored
+from tracker.explore.reading import Comparison, Explored, Twin
 from tracker.explore.view import Grain
 from tracker.overview.days import DayMark
-from tracker.overview.figures import Amount
 from tracker.overview.stacks import Bars
 
 HEIGHT = 320
@@ -32,7 +31,7 @@ LONG = frozenset({Grain.WEEK, Grain.MONTH})
 def bar_chart(
     seen: Explored,
     bars: Bars,
-    before: Mapping[date, Amount | None],
+    before: Mapping[date, Twin],
     chosen: Picked | None = None,
     *,
     turn: int = 0,
@@ -45,13 +44,13 @@ def bar_chart(
     """
     spec = copy.deepcopy(_template(dark=dark))
     columns = list(seen.columns)
-    highest = max(float(bars.highest), *(float(amount or 0) for amount in before.values()), 0.0)
+    highest = max(float(bars.highest), *(float(twin.amount or 0) for twin in before.values()), 0.0)
     top = highest * 1.06 or 1.0
     marks = {column: seen.mark(column) for column in columns}
     parts = [row | {"turn": turn} for row in _bars(seen, bars, columns)]
     rows = [*parts, _outline(parts, chosen), *charts.gap_rows(bars, marks, top)]
     if is_fine(seen):
-        rows += [*charts.stripe_rows(bars, marks, top), *_before(bars, before, columns)]
+        rows += [*charts.stripe_rows(bars, marks, top), *_before(seen, bars, before)]
     spec["data"] = {"values": rows}
     dressed = charts.dressed(spec, bars, labels(seen, columns), len(columns), top, highest, palette(dark=dark))
     if seen.view.bars in LONG:
@@ -86,11 +85,20 @@ def _outline(parts: Sequence[Row], chosen: Picked | None) -> Row:
     return {"part": "outline", **{name: found[0][name] for name in ("x", "x2", "y")}, "y2": found[-1]["y2"]}
 
 
-def _before(bars: Bars, before: Mapping[date, Amount | None], columns: Sequence[date]) -> Iterator[Row]:
-    for n, column in enumerate(columns):
-        if (amount := before.get(column)) is not None:
-            told = charts.amount_text(amount, bars.measure)
-            yield {"part": "before", "x": n + 0.06, "x2": n + 0.94, "y": float(amount), "Before": told}
+def _before(seen: Explored, bars: Bars, before: Mapping[date, Twin]) -> Iterator[Row]:
+    for n, column in enumerate(seen.columns):
+        if (twin := before.get(column)) is not None and twin.amount is not None:
+            lacking = f", {text.several(twin.lacking, 'day')} not read completely" if twin.lacking else ""
+            told = f"{charts.amount_text(twin.amount, bars.measure)}{lacking}"
+            days = _days(twin.days, today=seen.span.days[-1])
+            yield {
+                "part": "before",
+                "x": n + 0.06,
+                "x2": n + 0.94,
+                "y": float(twin.amount),
+                "Before": days,
+                "Then": told,
+            }
 
 
 def state(seen: Explored, column: date) -> str:
@@ -106,9 +114,13 @@ def when(column: date, seen: Explored) -> str:
     if seen.view.bars is Grain.MONTH and not seen.part(column):
         return f"{column:%B %Y}"
     if seen.view.bars in LONG:
-        days = seen.days_in(column)
-        return text.day_range(days[0], days[-1], today=seen.span.days[-1])
+        return _days(seen.days_in(column), today=seen.span.days[-1])
     return f"{column:%a %-d %b}"
+
+
+def _days(days: Sequence[date], *, today: date) -> str:
+    """Tue 17 Nov for one day, 16–22 Nov for many."""
+    return f"{days[0]:%a %-d %b}" if len(days) == 1 else text.day_range(days[0], days[-1], today=today)
 
 
 def day_unit(seen: Explored) -> str:
@@ -183,5 +195,5 @@ def _outline_layer(colours: Palette) -> alt.Chart:
 
 def _before_layer(colours: Palette) -> alt.Chart:
     mark = charts.layer_of("before").mark_rule(color=colours.grey, strokeWidth=2)
-    chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", tooltip=["Before:N"])
+    chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", tooltip=["Before:N", "Then:N"])
     return chart

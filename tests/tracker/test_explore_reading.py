@@ -68,7 +68,13 @@ def test_only_days_complete_in_both_periods_are_compared(database: Database) -> 
     assert found.comparison.percent(found.view) == 100
     assert found.comparison.changes == {"gpt-5.4": ONE}
     assert found.total.estimate == 3 * ONE
-    assert found.before_by_day() == {DAY + timedelta(days=2): ONE, DAY + timedelta(days=3): ONE}
+    assert {bar: (twin.days, twin.amount, twin.lacking) for bar, twin in found.before().items()} == {
+        DAY + timedelta(days=2): ((DAY,), ONE, 0),
+        DAY + timedelta(days=3): ((NEXT,), ONE, 1),
+    }
+    (twin,) = seen(database, View(**{**vars(TWO_DAYS), "grain": Grain.WEEK})).before().values()
+    assert (twin.days, twin.amount, twin.lacking) == ((DAY, NEXT), 2 * ONE, 1)
+    assert seen(database, View(**{**vars(TWO_DAYS), "grain": Grain.HOUR})).before() == {}
     assert [found.mark(day) is DayMark.MISSING for day in found.span.days] == [False, False]
     assert seen(database, View(**{**vars(TWO_DAYS), "compare": False})).comparison is None
 

@@ -51,6 +51,15 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """Days of the period before and what they came to; `lacking` of them were not read after they had ended."""
+
+    days: tuple[date, ...]
+    amount: Amount | None
+    lacking: int
+
+
+@dataclass(frozen=True)
 class Explored:
     """A view at an instant. `cells` are by day of the view's zone, or by hour; `marks` say what is known of each day.
 
@@ -168,12 +177,18 @@ class Explored:
             return found
         return [replace(line, by_day=tuple(itertools.compress(line.by_day, map(not_, cut)))) for line in found]
 
-    def before_by_day(self) -> dict[date, Amount | None]:
-        """For each day of the span, what its twin of the period before had."""
-        if self.comparison is None:
+    def before(self) -> dict[date, Twin]:
+        """For each bar of days, what the days of the period before came to that stand where its days do."""
+        if self.comparison is None or self.view.bars is Grain.HOUR:
             return {}
-        twins, known = pairs(self.span, self.comparison.span), self.comparison.by_day
-        return {day: known[twin].amount(self.view.measure) for day, twin in twins if twin in known}
+        twins, known = dict(pairs(self.span, self.comparison.span)), self.comparison.by_day
+        found = {}
+        for column in self.columns:
+            days = tuple(twins[day] for day in self.days_in(column) if day in twins)
+            if told := [known[day] for day in days if day in known]:
+                lacking = sum(not self.marks[day].complete for day in days)
+                found[column] = Twin(days, added(told).amount(self.view.measure), lacking)
+        return found
 
     def billed_by_name(self) -> dict[str, Decimal]:
         return {self.name(value): amount for value, amount in (self.billed or {}).items()}
