@@ -19,7 +19,7 @@ from tracker.tickets import Purpose
 
 TITLE = "Sign in"
 WIDTH_PX = 400
-FORM, ANSWER, ARRIVED = "sign_in.form", "sign_in.answer", "sign_in.arrived"
+FORM, ANSWER, ARRIVED, KNOWN = "sign_in.form", "sign_in.answer", "sign_in.arrived", "sign_in.email"
 SIGN_IN, SIGN_UP, FORGOTTEN, CODE = "in", "up", "forgotten", "code"
 PENDING, CODE_WITHIN = "sign_in.pending", timedelta(minutes=5)
 
@@ -75,7 +75,7 @@ def _answer() -> None:
 
 
 def _draw_sign_in(product: Product, forms: Forms) -> None:
-    forms.draw_sign_in()
+    forms.draw_sign_in(st.session_state.get(KNOWN, ""))
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         _other("Create an account", SIGN_UP)
         _other("Forgot your password?", FORGOTTEN)
@@ -146,6 +146,7 @@ def _ask_reset(product: Product, email: str) -> None:
         st.session_state[ANSWER] = (text.too_often(wait), False)
         return
     recovery.ask_reset(product.database, email, now=now)
+    st.session_state[KNOWN] = email.strip()
     st.session_state[ANSWER] = (ASKED, True)
     st.session_state[FORM] = SIGN_IN
 
@@ -246,6 +247,7 @@ def _sign_up(product: Product, typed: Typed) -> bool:
         st.session_state[ANSWER] = (str(error), False)
         return False
     st.session_state[FORM] = SIGN_IN
+    st.session_state[KNOWN] = typed.email.strip()  # so that it need not be typed a third time
     st.session_state[ANSWER] = (MADE, True)
     return True
 

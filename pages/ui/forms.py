@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import streamlit as st
 from streamlit_authenticator.views import Authenticate
 
 from tracker.passwords import SHORTEST
@@ -74,8 +75,18 @@ class Forms(Authenticate):  # type: ignore[misc]  # the package ships no types
         self.authentication_controller = door
         self.cookie_controller = NoCookie()
 
-    def draw_sign_in(self) -> None:
-        self.login(fields=SIGN_IN, key="sign-in")
+    def draw_sign_in(self, email: str) -> None:
+        """With an address to begin with it is drawn here as the package would draw it: its own field begins empty."""
+        if not email:
+            self.login(fields=SIGN_IN, key="sign-in")
+            return
+        with st.form("sign-in-again"):
+            st.subheader(SIGN_IN["Form name"], anchor=False)
+            typed = st.text_input(SIGN_IN["Username"], value=email, autocomplete="email", max_chars=300)
+            password = st.text_input(SIGN_IN["Password"], type="password", autocomplete="current-password")
+            sent = st.form_submit_button(SIGN_IN["Login"])
+        if sent:
+            self.authentication_controller.login(typed, password)
 
     def draw_sign_up(self) -> None:
         self.register_user(fields=SIGN_UP, key="sign-up", captcha=False, password_hint=False, merge_username_email=True)

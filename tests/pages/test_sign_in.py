@@ -103,6 +103,12 @@ def test_signing_up_does_not_tell_whether_there_is_an_account(own_site: Site, pa
     steps.sign_up(page, email, "another long password")
 
     expect(page.get_by_text("If this address is new, your account is ready: sign in.")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_have_value(email)
+    assert "acme" not in page.url
+    page.get_by_label("Password", exact=True).fill("not its password")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_text("E-mail or password is not right.")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_have_value(email)
     page.reload()
     steps.sign_in(page, EMAIL, PASSWORD)
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
