@@ -10,6 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import account, brand, budget, gate, live, passports, proof, prospects, text, trail
 from pages.ui.context import Context
+from pages.ui.ways import Tab
 from tracker import clock, connections
 from tracker.errors import BadInput
 from tracker.models import KeyStatus
@@ -52,21 +53,23 @@ def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
     st.title(TITLE, anchor=False)
     standing = keys.read(ctx.product, ctx.workspace_id, now=ctx.now)
-    with st.container():  # always there: tabs that change their place forget which of them is open
+    with st.container():  # always there, so that a word appearing in it moves nothing about
         _worker(standing)
         if said := st.session_state.pop(SAID, None):
             words, stored = said
             follows = prospects.begins(stored, workers=standing.workers) if stored else ""
             st.success(text.quoted(f"{words} {follows}".strip()), icon=":material/check_circle:")
-    of_keys, of_budget, of_account, of_trail = st.tabs(["Provider keys", "Budget", "Your account", "Audit trail"])
-    with of_keys:
-        _keys(ctx, standing)
-    with of_budget:
-        budget.draw(ctx)
-    with of_account:
-        account.draw(ctx)
-    with of_trail:
-        trail.draw(ctx)
+    drawn = {
+        Tab.KEYS: lambda: _keys(ctx, standing),
+        Tab.BUDGET: lambda: budget.draw(ctx),
+        Tab.ACCOUNT: lambda: account.draw(ctx),
+        Tab.TRAIL: lambda: trail.draw(ctx),
+    }
+    tabs = st.tabs([tab.value for tab in Tab], key="tab", bind="query-params")
+    for tab, place in zip(Tab, tabs, strict=True):
+        if place.open:  # another one is drawn when it is opened
+            with place:
+                drawn[tab]()
 
 
 def _keys(ctx: Context, standing: Standing) -> None:

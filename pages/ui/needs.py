@@ -172,7 +172,7 @@ def _budget(seen: Overview) -> Iterator[Need]:
         yield Need("savings", fact, spent, *CHANGE)
 
 
-CHANGE, CHECK = ("Change the budget", Way.SETTINGS), ("See the key", Way.SETTINGS)
+CHANGE, CHECK = ("Change the budget", Way.BUDGET), ("See the key", Way.SETTINGS)
 KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
     _refused,
     _unchecked,

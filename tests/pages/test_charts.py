@@ -206,7 +206,8 @@ def test_rows_are_counted_in_words_that_fit_their_number(shown: int, count: int,
 
 
 def test_every_way_to_another_page_leads_to_one() -> None:
-    assert {way.value for way in Way} <= {page.path for page in PAGES}
+    assert {way.path for way in Way} <= {page.path for page in PAGES}
+    assert (Way.BUDGET.path, Way.BUDGET.query) == ("settings", {"tab": "Budget"})
 
 
 def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
