@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from bench.measure import spread
 from bench.stub import answer
-from tracker.db import Database
+from tracker.db import Database, plain
 
 Statement = tuple[str, Any, bool]
 """Text, parameters, and whether they are many."""
@@ -32,10 +32,18 @@ def heard(database: Database) -> Iterator[list[Statement]]:
     def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 the library's way
         found.append((statement, parameters, many))
 
+    send = plain.send
+
+    def sent(connection: Any, text: str, values: Any, *, many: bool = False, fetch: bool = False) -> Any:
+        found.append((text, values, many))
+        return send(connection, text, values, many=many, fetch=fetch)
+
     event.listen(database.engine, "before_cursor_execute", hear)
+    plain.send = sent  # the same, heard; what is sent as plain text passes by the library's events
     try:
         yield found
     finally:
+        plain.send = send
         event.remove(database.engine, "before_cursor_execute", hear)
 
 

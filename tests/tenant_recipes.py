@@ -44,8 +44,12 @@ OF_NO_TENANT = {
     "changes": {"note": "works under a claim, as above"},
     "colours": {"allot": "works under a claim, which names its tenant"},
     "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
+    "db.plain": {
+        "insert_columns": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)",
+        "rows": "refuses, as the session does, a statement on another workspace (tests/tracker/test_tenancy.py)",
+        "run": "as above",
+    },
     "db": {
-        "insert_rows": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)",
         "check_reachable": "tells only whether the database answers",
         "upsert": "names the database's dialect",
     },

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 
 from tracker import passwords
 from tracker.clock import utc_now
-from tracker.db import Database
+from tracker.db import Database, plain
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import AuthSession, Member, Role, User, Workspace, table_of
 
@@ -166,7 +166,7 @@ def workspaces_of(database: Database, user_id: int) -> list[int]:
 
 def has_enabled_member(session: Session, workspace_id: int) -> bool:
     """Whether anybody is left for whom the workspace's keys may be opened."""
-    return session.execute(ENABLED_MEMBER, {"of_workspace": workspace_id}).first() is not None
+    return bool(plain.rows(session, ENABLED_MEMBER, {"of_workspace": workspace_id}))
 
 
 ENABLED_MEMBER = (

@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from tracker import clock, ledger, metrics
 from tracker.clock import utc_now
-from tracker.db import Database
+from tracker.db import Database, plain
 from tracker.export import cell
 from tracker.ledger import Claim
 from tracker.models import ProviderCall, ProviderKey, table_of
@@ -98,7 +98,7 @@ class RecordedCalls:
             for call_id, answer in self._answers.items()
         ]
         if told:
-            session.execute(ANSWERED, told)
+            plain.run(session, ANSWERED, told)
 
     def _start(self, method: str, path: str, at: datetime) -> int:
         with self.database.workspace(self.workspace_id, write=True) as session:
@@ -118,7 +118,8 @@ class RecordedCalls:
             "method": method,
             "path": path,
         }
-        return int(session.execute(STARTED, row).scalar_one())
+        ((number,),) = plain.rows(session, STARTED, row)
+        return int(number)
 
 
 @dataclass(frozen=True)

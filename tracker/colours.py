@@ -14,6 +14,7 @@ from decimal import Decimal
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import Colour, table_of
 from tracker.new_rows import insert_new
@@ -38,7 +39,7 @@ def kept(session: Session, workspace_id: int, dimension: str) -> dict[str, int]:
 
 def _kept(session: Session, workspace_id: int) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {dimension: {} for dimension in DIMENSIONS}
-    for dimension, name, slot in session.execute(KEPT, {"of_workspace": workspace_id}):
+    for dimension, name, slot in plain.rows(session, KEPT, {"of_workspace": workspace_id}):
         found[dimension][name] = slot
     return found
 

@@ -104,9 +104,11 @@ class NanoDollars(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
-        if value is not None and not isinstance(value, Decimal):
-            raise TypeError(f"money must be a Decimal, not {type(value).__name__}")
-        return None if value is None else money.to_nanos(value)
+        return _nanos(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Decimal | None], int | None]:
+        """In one step, for every event has an amount."""
+        return _nanos
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None]:
         return money.known_from_nanos
@@ -124,6 +126,12 @@ class WholeSum(TypeDecorator[int]):
 
 def _whole(value: Decimal | None) -> int | None:
     return None if value is None else int(value)
+
+
+def _nanos(value: Decimal | None) -> int | None:
+    if value is not None and not isinstance(value, Decimal):
+        raise TypeError(f"money must be a Decimal, not {type(value).__name__}")
+    return None if value is None else money.to_nanos(value)
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -166,7 +174,7 @@ class BasisCode(TypeDecorator[CostBasis]):
 
 def processed(values: Sequence[Any], process: Callable[[Any], Any]) -> tuple[Any, ...]:
     """What a column makes of the values, each made once: hours repeat. Amounts do not, so none is looked up."""
-    if any(isinstance(value, Decimal) for value in values):
+    if isinstance(next((value for value in values if value is not None), None), Decimal):
         return tuple(map(process, values))
     made = {value: process(value) for value in set(values)}
     return tuple(map(made.__getitem__, values))

@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from sqlalchemy import bindparam, delete, select
 from sqlmodel import Session
 
-from tracker.db import insert_rows
+from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import UsageEvent, UsageSeries, table_of
 from tracker.pricing import Priced, PriceVersion
@@ -59,14 +59,14 @@ def read(
         "first": start,
         "end": end,
     }
-    found = ((row[0], row[1], row[2], tuple(row[3:])) for row in session.execute(STORED, of))
+    found = ((row[0], row[1], row[2], tuple(row[3:])) for row in plain.rows(session, STORED, of))
     return {(at, series): (counts, cost) for at, series, cost, counts in found if at.date() in days}
 
 
 def remove(session: Session, claimed: Claim, keys: Sequence[EventKey]) -> None:
     rows = [{"of_workspace": claimed.workspace_id, "of_start": start, "of_series": series} for start, series in keys]
     if rows:
-        session.execute(REMOVE, rows)
+        plain.run(session, REMOVE, rows)
 
 
 def insert(
@@ -76,20 +76,18 @@ def insert(
     priced: Mapping[EventKey, Priced],
     versions: Mapping[PriceVersion, int],
 ) -> None:
-    """Add the rows, in the order of `priced`; `versions` are the ids of the rates that priced them."""
-    rows = [
-        (
-            claimed.workspace_id,
-            *key,
-            *counts_of(records[key]),
-            p.cost,
-            p.basis,
-            versions[p.version] if p.version else None,
-            p.own.id if p.own else None,
-        )
-        for key, p in priced.items()
+    """Add the rows (one at least), in the order of `priced`; `versions` are the ids of the rates that priced them."""
+    told = priced.values()
+    columns = [
+        [claimed.workspace_id] * len(priced),
+        *zip(*priced, strict=True),
+        *zip(*(counts_of(records[key]) for key in priced), strict=True),
+        [p.cost for p in told],
+        [p.basis for p in told],
+        [versions[p.version] if p.version else None for p in told],
+        [p.own.id if p.own else None for p in told],
     ]
-    insert_rows(session, EVENTS, rows)
+    plain.insert_columns(session, EVENTS, columns)
 
 
 assert [column.name for column in EVENTS.c] == [

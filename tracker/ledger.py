@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from tracker.columns import UtcDateTime
 from tracker.coverage import LEASE, OURS_AFTER, LedgerDay, Unit, retry_in
-from tracker.db import upsert_for
+from tracker.db import plain, upsert_for
 from tracker.errors import LeaseLost
 from tracker.models import Coverage, DayState, table_of
 from tracker.points import reached
@@ -101,8 +101,7 @@ def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit,
         for day, fence in zip(unit.days, unit.fences, strict=True)
     ]
     claimed = Claim(workspace_id, provider_key_id, unit.claimed, owner)
-    won: Any = session.execute(claiming(session.get_bind().dialect.name), rows)
-    if won.rowcount != len(rows):
+    if plain.run(session, claiming(session.get_bind().dialect.name), rows) != len(rows):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} is taken.")
     return claimed
 
@@ -123,13 +122,13 @@ def claiming(dialect: str) -> Insert:
         set_={name: taken[name] for name in ("lease_owner", "lease_until", "fence")},
         where=and_(COVERAGE.c.fence == taken.fence - 1, free),
     )
-    return statement.execution_options(preserve_rowcount=True)
+    return statement
 
 
 def hold(session: Session, claimed: Claim) -> dict[date, LedgerDay]:
     """The claimed rows, locked in this transaction; LeaseLost unless every fence is still ours."""
     unit = claimed.unit
-    found = session.execute(HOLD, {**_named(claimed), "of_owner": claimed.owner})
+    found = plain.rows(session, HOLD, {**_named(claimed), "of_owner": claimed.owner})
     held = {day: LedgerDay(DayState(state), *rest) for day, state, *rest in found}
     if [held[day].fence if day in held else None for day in unit.days] != list(unit.fences):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} was taken over by another worker.")
@@ -159,7 +158,7 @@ def finish(session: Session, claimed: Claim, results: Iterable[DayResult], *, no
         for result in results
     ]
     if told:
-        session.execute(FINISH, told)
+        plain.run(session, FINISH, told)
     reached("ledger written")
 
 

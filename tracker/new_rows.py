@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam
 from sqlmodel import Session
 
-from tracker.db import upsert_for
+from tracker.db import plain, upsert_for
 
 
 def insert_new(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows of which there is none yet."""
-    session.execute(_inserting(session.get_bind().dialect.name, table), rows)
+    plain.run(session, _inserting(session.get_bind().dialect.name, table, tuple(rows[0])), rows)
 
 
 @lru_cache(maxsize=32)  # a statement that is made anew costs several times its execution
-def _inserting(dialect: str, table: Table) -> Any:
-    return upsert_for(dialect, table).on_conflict_do_nothing()
+def _inserting(dialect: str, table: Table, names: tuple[str, ...]) -> Any:
+    return (
+        upsert_for(dialect, table).values({name: bindparam(name) for name in names}).inline().on_conflict_do_nothing()
+    )

@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from tracker import connections, pauses
 from tracker.calls import RecordedCalls
+from tracker.db import plain
 from tracker.errors import LeaseLost, NotFound
 from tracker.models import KeyStatus, ProviderKey
 from tracker.product import Product
@@ -95,10 +96,10 @@ def still_its_key(session: Session, opened: Opened) -> ProviderKey:
 def lock_its_key(session: Session, opened: Opened) -> Mark:
     """The same of a row that is not read whole, which takes a third of the time: every unit asks."""
     of = {"of_workspace": opened.connection.workspace_id, "of_key": opened.connection.provider_key_id}
-    found = session.execute(MARK, of).first()
-    if found is None:
+    found = plain.rows(session, MARK, of)
+    if not found:
         raise NotFound("The provider key was erased.")
-    mark = Mark(*found)
+    mark = Mark(*found[0])
     if mark.deleted_at or mark.fingerprint != opened.row.fingerprint:
         raise LeaseLost(f"The key of {mark.label} was replaced or deleted while it was used.")
     return mark

@@ -85,21 +85,8 @@ def _passports(found: Iterable[Any]) -> dict[int, Passport]:
 
 def is_due(session: Session, workspace_id: int, provider_key_id: int, *, now: datetime) -> bool:
     """Whether the key in place was never asked what it may do, or not for a day."""
-    tried_at = session.execute(TRIED, {"of_workspace": workspace_id, "of_key": provider_key_id}).scalar()
-    return tried_at is None or bool(tried_at + REFRESH <= now)
-
-
-# Asked at every look at a connection, so made once.
-TRIED = (
-    select(PASSPORTS.c.tried_at)
-    .join_from(PASSPORTS, KEYS, PASSPORTS.c.provider_key_id == KEYS.c.id)
-    .where(
-        PASSPORTS.c.workspace_id == bindparam("of_workspace"),
-        KEYS.c.workspace_id == bindparam("of_workspace"),
-        PASSPORTS.c.fingerprint == KEYS.c.fingerprint,
-        PASSPORTS.c.provider_key_id == bindparam("of_key"),
-    )
-)
+    known = of_key(session, workspace_id, provider_key_id)
+    return known is None or known.tried_at + REFRESH <= now
 
 
 def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Callable[[float], None]) -> bool:

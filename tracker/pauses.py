@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, case, func, or_, select
 from sqlmodel import Session
 
-from tracker.db import Database, upsert
+from tracker.db import Database, plain, upsert
 from tracker.models import Name, Pause, ProviderKey, table_of
 from tracker.points import reached
 
@@ -33,7 +33,7 @@ UNTIL = select(PAUSES.c.until).where(PAUSES.c.scope == bindparam("of_scope"))
 
 def scope_of(session: Session, row: ProviderKey) -> bytes:
     """The hash by which a connection's organisation is known; that of the key alone where none of its ids is."""
-    project = session.execute(PROJECT, {"of_workspace": row.workspace_id, "of_key": row.id}).scalar()
+    ((project,),) = plain.rows(session, PROJECT, {"of_workspace": row.workspace_id, "of_key": row.id})
     whose = f"organisation {project}" if project else f"key {(row.fingerprint or b'').hex()}"
     return hashlib.sha256(f"{row.provider} {row.origin} {whose}".encode()).digest()
 
@@ -51,5 +51,6 @@ def ask(database: Database, scope: bytes, *, until: datetime) -> None:
 
 def ends_at(session: Session, scope: bytes, *, now: datetime) -> datetime | None:
     """When the organisation may be called again; None for now."""
-    until: datetime | None = session.execute(UNTIL, {"of_scope": scope}).scalar()
+    found = plain.rows(session, UNTIL, {"of_scope": scope})
+    until: datetime | None = found[0][0] if found else None
     return until if until is not None and now < until <= now + LONGEST else None

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from tracker import clock
 from tracker.columns import UtcDay
+from tracker.db import plain
 from tracker.models import NONE_MODEL, DailyUsage, SeriesDay, UsageEvent, UsageSeries, table_of
 from tracker.points import reached
 from tracker.usage import CostBasis
@@ -125,10 +126,10 @@ def recompute(session: Session, workspace_id: int, provider_key_id: int, start: 
     """Make the rollups of a connection's days [start, end) again from its events."""
     of_key = {"of_workspace": workspace_id, "of_key": provider_key_id}
     of_days = {**of_key, "first_day": start, "end_day": end}
-    session.execute(CLEAR_SERIES, of_days)
-    session.execute(CLEAR, of_days)
+    plain.run(session, CLEAR_SERIES, of_days)
+    plain.run(session, CLEAR, of_days)
     reached("rollup cleared")
-    session.execute(FILL_SERIES, {**of_key, "start": clock.day_start(start), "end": clock.day_start(end)})
+    plain.run(session, FILL_SERIES, {**of_key, "start": clock.day_start(start), "end": clock.day_start(end)})
     reached("series rolled up")
-    session.execute(FILL, of_days)
+    plain.run(session, FILL, of_days)
     reached("rollup filled")

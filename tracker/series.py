@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import PriceVersion as PriceVersionRow
 from tracker.models import UsageSeries, table_of
@@ -60,7 +61,7 @@ def _known_series(session: Session, claimed: Claim) -> dict[bytes, int]:
         "of_key": claimed.provider_key_id,
         "of_endpoint": claimed.unit.endpoint,
     }
-    return {bytes(key): number for key, number in session.execute(KNOWN, of)}
+    return {bytes(key): number for key, number in plain.rows(session, KNOWN, of)}
 
 
 KNOWN = select(SERIES.c.digest, SERIES.c.id).where(

@@ -14,6 +14,7 @@ from sqlmodel import Session
 from tracker import clock
 from tracker.columns import UtcDateTime
 from tracker.coverage import COMPLETE, SETTLED_AFTER_DAYS, LedgerDay
+from tracker.db import plain
 from tracker.ledger import COVERAGE, LEDGER_DAY, OF_KEY, by_endpoint
 from tracker.models import DayState
 
@@ -36,11 +37,11 @@ def read(
     """The ledger from a day on as far as anything can become due, by endpoint: of a year, a tenth of the rows."""
     of = {"of_workspace": workspace_id, "of_key": provider_key_id, "since": since, "believed": now + clock.DAY}
     sent = reading(session.get_bind().dialect.name)
-    rows = by_endpoint(session.execute(sent.rows, of))  # first: a day that settles meanwhile is then seen twice
-    spans: dict[str, Any] = {name: span for name, *span in session.execute(sent.spans, of)}
+    rows = by_endpoint(plain.rows(session, sent.rows, of))  # first: a day that settles meanwhile is then seen twice
+    spans: dict[str, Any] = {name: span for name, *span in plain.rows(session, sent.spans, of)}
     whole = all(count == (last - first).days + 1 for first, last, count, _ in spans.values())
     days: dict[str, list[date]] = {}
-    for name, day in () if whole else session.execute(sent.days, of):
+    for name, day in () if whole else plain.rows(session, sent.days, of):
         days.setdefault(name, []).append(day)
     found = {}
     for name in rows.keys() | spans.keys():
@@ -83,7 +84,7 @@ def _settled(dialect: str) -> ColumnElement[bool]:
     postgresql = dialect == "postgresql"
     days = func.date_part("epoch", fetched_at) / 86_400 if postgresql else func.julianday(fetched_at) - JULIAN_1970
     was_read = and_(
-        state.in_(sorted(COMPLETE)),
+        or_(*(state == each for each in sorted(COMPLETE))),
         fetched_at.is_not(None),
         fetched_at <= bindparam("believed", type_=UtcDateTime),
         days - type_coerce(COVERAGE.c.day, Integer) > SETTLED_AFTER_DAYS,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import Session
 
 from tracker import audit, own_prices
 from tracker.audit import Action, Actor
 from tracker.clock import utc_now
+from tracker.db import plain
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import WorkspacePrice, table_of
 from tracker.own_prices import OwnPrice, OwnPrices
@@ -76,8 +78,8 @@ def end(session: Session, workspace_id: int, price_id: int, *, on: date, by: Act
 
 def every(session: Session, workspace_id: int) -> OwnPrices:
     """All prices ever agreed, oldest first, ended ones included."""
-    found = session.execute(EVERY, {"of_workspace": workspace_id}).mappings()
-    return OwnPrices(tuple(_price(row) for row in found))
+    found = plain.rows(session, EVERY, {"of_workspace": workspace_id})
+    return OwnPrices(tuple(_price(dict(zip(SAID, row, strict=True))) for row in found))
 
 
 EVERY = (
@@ -87,6 +89,6 @@ EVERY = (
 )
 
 
-def _price(row: RowMapping) -> OwnPrice:
+def _price(row: dict[str, Any]) -> OwnPrice:
     rates = {name: Decimal(rate) for name, rate in json.loads(str(row["rates"])).items()}
     return OwnPrice(**{**row, "rates": rates})

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from alembic import command
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -26,7 +26,7 @@ from tests.installation import EMAIL, NOW, PASSWORD, ROOT
 from tests.postgres import PostgresServer
 from tests.tracker.builders import owned, two_workspaces
 from tracker import access, migrations, sessions
-from tracker.db import Database, Refusal, Writes, open_database, refusal_of, sentence_for
+from tracker.db import Database, Refusal, Writes, open_database, plain, refusal_of, sentence_for
 from tracker.models import Name, table_of
 
 NAMES = table_of(Name)
@@ -50,6 +50,13 @@ def database(url: str) -> Iterator[Database]:
 
 def rename(session: Session, ref: str, name: str) -> None:
     session.execute(update(NAMES).where(NAMES.c.workspace_id == 1, NAMES.c.ref == ref).values(name=name))
+
+
+RENAMED = (
+    update(NAMES)
+    .where(NAMES.c.workspace_id == bindparam("of_workspace"), NAMES.c.ref == bindparam("of_ref"))
+    .values(name=bindparam("name"))
+)
 
 
 def names(database: Database) -> dict[str, str]:
@@ -82,7 +89,7 @@ def test_a_connection_lost_in_the_middle_is_rolled_back_and_all_of_it_done_again
             tries.append(1)
             if len(tries) == 1:
                 lose(database, session)  # type: ignore[operator]
-            rename(session, "b", f"try {len(tries)}")
+            plain.run(session, RENAMED, {"of_workspace": 1, "of_ref": "b", "name": f"try {len(tries)}"})
 
     database.retrying(work)
 

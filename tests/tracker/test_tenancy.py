@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel, col
 
 from tracker import access
-from tracker.db import Database, insert_rows, open_database
+from tracker.db import Database, open_database
+from tracker.db.plain import insert_columns
 from tracker.errors import Conflict, TenancyError
 from tracker.models import EXEMPT, TENANT_TABLES, Name, ProviderKey, UsageEvent, UsageSeries, Workspace, table_of
 from tracker.usage import MEASURES, CostBasis
@@ -227,9 +228,9 @@ def test_rows_inserted_at_full_speed_are_those_of_their_workspace(database: Data
         return (workspace, AT, series, *(None,) * len(MEASURES), None, CostBasis.FREE, None, None)
 
     with worker.workspace(1, write=True) as session:
-        insert_rows(session, EVENTS, [row(1, 1), row(1, 2)])
+        insert_columns(session, EVENTS, [*zip(row(1, 1), row(1, 2), strict=True)])
         with pytest.raises(TenancyError, match="for workspace 2 in another's session"):
-            insert_rows(session, EVENTS, [row(1, 3), row(2, 4)])
+            insert_columns(session, EVENTS, [*zip(row(1, 3), row(2, 4), strict=True)])
 
     worker.engine.dispose()
     with database.workspace(1) as session:

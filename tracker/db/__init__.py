@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -17,7 +17,7 @@ from functools import lru_cache
 from threading import RLock
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Dialect, Engine, Table, create_engine, event, text
+from sqlalchemy import Engine, Table, create_engine, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -25,7 +25,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlmodel import Session
 
-from tracker.columns import array_text, processed
 from tracker.errors import BadConfiguration, TenancyError
 from tracker.models import TENANT_TABLES
 from tracker.points import reached
@@ -168,6 +167,10 @@ class _TenantSession(Session):
         _check(self, statement, params)
         return self.begun().execute(statement, params)
 
+    def check(self, statement: Any, params: Any) -> None:
+        """TenancyError unless the statement stays in the session's workspace."""
+        _check(self, statement, params)
+
     def begun(self) -> Connection:
         """The transaction's connection; asking the library for it costs half a statement, so that is done once."""
         if self._begun is None or self._begun.closed or not self._begun.in_transaction():
@@ -188,46 +191,6 @@ def upsert(session: Session, table: Table) -> Any:
 def upsert_for(dialect: str, table: Table) -> Any:
     """The same by the name of the database, for statements that are made once."""
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-
-
-def insert_rows(session: Session, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert whole rows of whole numbers of one workspace, values in the table's order of columns, at full speed.
-
-    The library's way through a dictionary a row takes three times as long. What its columns refuse is refused here too.
-    A column that no row tells is left out; PostgreSQL takes each of the others as one array.
-    """
-    if not rows:
-        return
-    columns = list(zip(*rows, strict=True))
-    of_workspace = list(table.c).index(table.c.workspace_id)
-    if foreign := set(columns[of_workspace]) - {session.info.get("workspace_id")}:
-        raise TenancyError(f"a row of {table.name} for workspace {foreign.pop()} in another's session")
-    told = tuple(number for number, values in enumerate(columns) if values.count(None) < len(values))
-    statement, processors = _inserting(table, session.get_bind().dialect, told)
-    for number, process in processors:
-        columns[number] = processed(columns[number], process)
-    encoded = [columns[number] for number in told]
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection().exec_driver_sql(statement, tuple(map(array_text, encoded)))
-    else:
-        session.connection().exec_driver_sql(statement, list(zip(*encoded, strict=True)))
-
-
-@lru_cache(maxsize=64)
-def _inserting(
-    table: Table, dialect: Dialect, told: tuple[int, ...]
-) -> tuple[str, list[tuple[int, Callable[[Any], Any]]]]:
-    """The statement for the columns of these numbers, and what turns a column's values into the driver's."""
-    every = list(table.c)
-    columns = [every[number] for number in told]
-    names = ", ".join(column.name for column in columns)
-    arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
-    source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - our own names
-    if dialect.name != "postgresql":
-        source = f"VALUES ({', '.join('?' for _ in columns)})"
-    processors = ((n, every[n].type.dialect_impl(dialect).bind_processor(dialect)) for n in told)
-    statement = f"INSERT INTO {table.name} ({names}) {source}"
-    return statement, [(number, process) for number, process in processors if process]
 
 
 def is_retryable(error: DBAPIError) -> bool:

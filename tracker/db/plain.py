@@ -1,0 +1,163 @@
+"""Statements sent as plain text: those of every unit, compiled once, and rows by the thousand.
+
+The library asks anew each time what a statement is, which takes several times as long as most of them. What it
+checks is checked here too: the workspace as at every door, each value by the type of its column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlmodel import Session
+
+from tracker.columns import array_text, processed
+from tracker.errors import TenancyError
+
+Given = Mapping[str, Any]
+Process = Callable[[Any], Any] | None
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A statement as the driver takes it: its text, its values in order, and what makes a row's values ours.
+
+    `fixed` are the values that stand in the statement itself.
+    """
+
+    text: str
+    positional: bool
+    values: tuple[tuple[str, Process], ...]
+    fixed: Mapping[str, Any]
+    readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def bound(self, given: Given) -> Any:
+        """The values as the driver takes them."""
+        fixed = self.fixed
+        told = [
+            fixed[name] if name in fixed else make(given[name]) if make else given[name] for name, make in self.values
+        ]
+        return (
+            tuple(told)
+            if self.positional
+            else {name: value for (name, _), value in zip(self.values, told, strict=True)}
+        )
+
+    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """A row of ours."""
+        values = list(row)
+        for number, reader in self.readers:
+            values[number] = reader(values[number])
+        return tuple(values)
+
+
+# By the statement, which was made once and stays, and by the database's name.
+_compiled: WeakKeyDictionary[Executable, dict[str, Plain]] = WeakKeyDictionary()
+
+
+def rows(session: Session, statement: Executable, given: Given) -> list[tuple[Any, ...]]:
+    """All rows that a statement made once finds with these values."""
+    connection, plain = _ready(session, statement, given)
+    found, _ = send(connection, plain.text, plain.bound(given), fetch=True)
+    return [plain.read(row) for row in found] if plain.readers else found
+
+
+def run(session: Session, statement: Executable, given: Given | Sequence[Given]) -> int:
+    """Execute a statement made once with the values, or with each of several; how many rows it touched."""
+    connection, plain = _ready(session, statement, given)
+    if isinstance(given, Mapping):
+        return send(connection, plain.text, plain.bound(given))[1]
+    return send(connection, plain.text, [plain.bound(each) for each in given], many=True)[1]
+
+
+def send(
+    connection: Connection, text: str, values: Any, *, many: bool = False, fetch: bool = False
+) -> tuple[list[tuple[Any, ...]], int]:
+    """What the driver finds, and how many rows were touched. Its errors are told as the library tells them."""
+    dialect, cursor = connection.dialect, connection.connection.cursor()
+    try:
+        (cursor.executemany if many else cursor.execute)(text, values)
+        return list(cursor.fetchall()) if fetch else [], cursor.rowcount
+    except dialect.loaded_dbapi.Error as error:
+        lost = dialect.is_disconnect(error, connection.connection, cursor)
+        if lost:
+            connection.invalidate(error)
+        driver_error = dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(
+            text, None, error, driver_error, connection_invalidated=lost, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
+
+
+def _ready(session: Any, statement: Executable, given: Any) -> tuple[Connection, Plain]:
+    """The session's connection, once the statement may go there, and the statement in its database's words."""
+    session.check(statement, given)
+    connection: Connection = session.begun()
+    of_statement = _compiled.setdefault(statement, {})
+    name = connection.dialect.name
+    if name not in of_statement:
+        of_statement[name] = _plain(statement, connection.dialect)
+    return connection, of_statement[name]
+
+
+def _plain(statement: Any, dialect: Dialect) -> Plain:
+    compiled: SQLCompiler = statement.compile(dialect=dialect)
+    if compiled.post_compile_params or compiled.literal_execute_params:
+        raise ValueError(f"a statement whose text depends on its values: {compiled}")
+    makers = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+    own = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    told = statement.exported_columns if statement.is_select or compiled.effective_returning else ()
+    readers = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in told]
+    return Plain(
+        text=compiled.string,
+        positional=compiled.positiontup is not None,
+        values=tuple((name, makers[name]) for name in compiled.positiontup or compiled.binds),
+        fixed={name: make(value) if (make := makers[name]) else value for name, value in own.items()},
+        readers=tuple((number, reader) for number, reader in enumerate(readers) if reader),
+    )
+
+
+def insert_columns(session: Session, table: Table, columns: Sequence[Sequence[Any]]) -> None:
+    """Insert rows of whole numbers of one workspace, given as all the table's columns in its order, at full speed.
+
+    The library's way through a dictionary a row takes three times as long. What its columns refuse is refused here too.
+    A column that no row tells is left out; PostgreSQL takes each of the others as one array.
+    """
+    columns = list(columns)
+    of_workspace = list(table.c).index(table.c.workspace_id)
+    if foreign := set(columns[of_workspace]) - {session.info.get("workspace_id")}:
+        raise TenancyError(f"a row of {table.name} for workspace {foreign.pop()} in another's session")
+    told = tuple(number for number, values in enumerate(columns) if values.count(None) < len(values))
+    statement, processors = _inserting(table, session.get_bind().dialect, told)
+    for number, process in processors:
+        columns[number] = processed(columns[number], process)
+    encoded = [columns[number] for number in told]
+    if session.get_bind().dialect.name == "postgresql":
+        send(session.connection(), statement, tuple(map(array_text, encoded)))
+    else:
+        send(session.connection(), statement, list(zip(*encoded, strict=True)), many=True)
+
+
+@lru_cache(maxsize=64)
+def _inserting(
+    table: Table, dialect: Dialect, told: tuple[int, ...]
+) -> tuple[str, list[tuple[int, Callable[[Any], Any]]]]:
+    """The statement for the columns of these numbers, and what turns a column's values into the driver's."""
+    every = list(table.c)
+    columns = [every[number] for number in told]
+    names = ", ".join(column.name for column in columns)
+    arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
+    source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - our own names
+    if dialect.name != "postgresql":
+        source = f"VALUES ({', '.join('?' for _ in columns)})"
+    processors = ((n, every[n].type.dialect_impl(dialect).bind_processor(dialect)) for n in told)
+    statement = f"INSERT INTO {table.name} ({names}) {source}"
+    return statement, [(number, process) for number, process in processors if process]
