@@ -48,6 +48,7 @@ OF_NO_TENANT = {
         "insert_columns": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)",
         "rows": "refuses, as the session does, a statement on another workspace (tests/tracker/test_tenancy.py)",
         "run": "as above",
+        "together": "sends what `run` let pass",
     },
     "db": {
         "check_reachable": "tells only whether the database answers",

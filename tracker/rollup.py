@@ -126,10 +126,11 @@ def recompute(session: Session, workspace_id: int, provider_key_id: int, start: 
     """Make the rollups of a connection's days [start, end) again from its events."""
     of_key = {"of_workspace": workspace_id, "of_key": provider_key_id}
     of_days = {**of_key, "first_day": start, "end_day": end}
-    plain.run(session, CLEAR_SERIES, of_days)
-    plain.run(session, CLEAR, of_days)
-    reached("rollup cleared")
-    plain.run(session, FILL_SERIES, {**of_key, "start": clock.day_start(start), "end": clock.day_start(end)})
-    reached("series rolled up")
-    plain.run(session, FILL, of_days)
-    reached("rollup filled")
+    with plain.together(session):
+        plain.run(session, CLEAR_SERIES, of_days)
+        plain.run(session, CLEAR, of_days)
+        reached("rollup cleared")
+        plain.run(session, FILL_SERIES, {**of_key, "start": clock.day_start(start), "end": clock.day_start(end)})
+        reached("series rolled up")
+        plain.run(session, FILL, of_days)
+        reached("rollup filled")

@@ -62,6 +62,20 @@ def test_what_is_written_is_counted_and_read_back(database: Database) -> None:
         assert number == 1
 
 
+def test_what_is_sent_together_is_done_whole_or_not_at_all(database: Database) -> None:
+    blue = {**RED, "name": "blue"}
+    with database.workspace(1, write=True) as session:
+        with plain.together(session):
+            plain.run(session, NEW, RED)
+            plain.run(session, NEW, blue)
+        assert {"red", "blue"} <= colours.kept(session, 1, "model").keys()
+    with pytest.raises(IntegrityError), database.workspace(1, write=True) as session, plain.together(session):
+        plain.run(session, NEW, [{**RED, "name": "green"}, blue, {**RED, "name": "white"}])
+
+    with database.workspace(1) as session:
+        assert not {"green", "white"} & colours.kept(session, 1, "model").keys()
+
+
 def test_a_statement_on_another_workspace_is_refused(database: Database) -> None:
     with database.workspace(1, write=True) as session:
         with pytest.raises(TenancyError):

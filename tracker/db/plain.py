@@ -6,7 +6,8 @@ checks is checked here too: the workspace as at every door, each value by the ty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -86,15 +87,35 @@ def send(
         (cursor.executemany if many else cursor.execute)(text, values)
         return list(cursor.fetchall()) if fetch else [], cursor.rowcount
     except dialect.loaded_dbapi.Error as error:
-        lost = dialect.is_disconnect(error, connection.connection, cursor)
-        if lost:
-            connection.invalidate(error)
-        driver_error = dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(
-            text, None, error, driver_error, connection_invalidated=lost, dialect=dialect
-        ) from error
+        raise _told(error, connection, text) from error
     finally:
         cursor.close()
+
+
+@contextmanager
+def together(session: Any) -> Iterator[None]:
+    """Whatever is `run` inside goes to PostgreSQL in one round trip, and its errors are told at the end."""
+    connection: Connection = session.begun()
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(error, connection, "one of several statements") from error
+
+
+def _told(error: Any, connection: Connection, text: str) -> BaseException:
+    """The driver's error as the library tells it; a connection that was lost is given up."""
+    dialect = connection.dialect
+    lost = dialect.is_disconnect(error, connection.connection, None)
+    if lost:
+        connection.invalidate(error)
+    driver: type[Exception] = dialect.loaded_dbapi.Error
+    told: BaseException = DBAPIError.instance(text, None, error, driver, connection_invalidated=lost, dialect=dialect)
+    return told
 
 
 def _ready(session: Any, statement: Executable, given: Any) -> tuple[Connection, Plain]:
