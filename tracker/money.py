@@ -14,7 +14,7 @@ MAX_NANOS = 2**63 - 1
 
 CENT = Decimal("0.01")
 
-# Wide enough that scaling is exact; only `to_integral_value` below ever rounds.
+# Wide enough that scaling is exact; only `round` below ever rounds.
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -22,7 +22,7 @@ def to_nanos(usd: Decimal) -> int:
     """Whole nano-dollars, rounded half to even; ValueError for NaN, Infinity or beyond ±9.2 billion dollars."""
     if not usd.is_finite():
         raise ValueError(f"not an amount of money: {usd}")
-    nanos = int(_EXACT.multiply(usd, NANOS_PER_USD).to_integral_value(ROUND_HALF_EVEN))
+    nanos = round(_EXACT.multiply(usd, NANOS_PER_USD))  # to whole numbers Python rounds half to even
     if abs(nanos) > MAX_NANOS:
         raise ValueError(f"an amount beyond ±{MAX_NANOS // NANOS_PER_USD} dollars: {usd}")
     return nanos

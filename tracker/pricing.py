@@ -103,7 +103,9 @@ def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
         found = _found(record.dimensions, provider, day, prices)
     else:
         found = _listed(record.dimensions, provider, day)
-    return found if isinstance(found, Priced) else _at_rates(found, record.measures)
+    return (
+        _at_rates(found, record.measures) if isinstance(found, _Rates) else found
+    )  # a struct's own class is seen at once
 
 
 class _Rates(msgspec.Struct, frozen=True):
