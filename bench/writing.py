@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import date, timedelta
 from pathlib import Path
@@ -53,10 +54,12 @@ def _sqlite() -> dict[str, object]:
 def _postgresql() -> dict[str, object]:
     with bulk.server() as running, running.database("bench") as url, _prepared(url) as database:
         by_key = _by_key(database)
+        of_two = _by_two(database)
         rows, seconds = _in_bulk(database)
         copied = _copied(url.replace("+psycopg", ""))
     return {
         **by_key,
+        "keys_per_s_on_two_connections": of_two,
         "bulk_rows_per_s": round(rows / seconds),
         "copy_rows_per_s": copied,
         "of_plain_copy": round(rows / seconds / copied, 3),
@@ -68,7 +71,7 @@ def _prepared(url: str) -> Iterator[Database]:
     """A workspace and a connection for each key."""
     migrations.upgrade(url)
     database = open_database(url, role="worker")
-    numbers = range(1, KEYS + 3)
+    numbers = range(1, 2 * KEYS + 3)
     with database.engine.begin() as connection:
         connection.execute(
             insert(table_of(Workspace)), [{"id": n, "name": str(n), "created_at": bulk.NOW} for n in numbers]
@@ -85,7 +88,7 @@ def _key(number: int) -> dict[str, Any]:
 
 def _by_key(database: Database) -> dict[str, Any]:
     """One transaction a key: events, rollup and ledger. The claim before it is not counted."""
-    fetched = Fetched(usage=Buckets.of(payload.normalised(json.dumps(payload.page(DAY, rows=ROWS)).encode())))
+    fetched = _fetched()
     spent: list[float] = []
     recompute = rollup.recompute
 
@@ -108,6 +111,20 @@ def _by_key(database: Database) -> dict[str, Any]:
         "rollup_share": round(sum(of_rollup) / sum(counted), 3),
         "pricing_share": round(_pricing_s(fetched) * len(counted) / sum(counted), 3),
     }
+
+
+def _fetched() -> Fetched:
+    return Fetched(usage=Buckets.of(payload.normalised(json.dumps(payload.page(DAY, rows=ROWS)).encode())))
+
+
+def _by_two(database: Database) -> int:
+    """Keys a second, stored by two threads of one process on a connection each. The claims before are not counted."""
+    fetched = _fetched()
+    claims = [_claimed(database, number, DAY, DAY + clock.DAY) for number in range(KEYS + 3, 2 * KEYS + 3)]
+    with ThreadPoolExecutor(2) as pool:
+        began = time.perf_counter()
+        list(pool.map(lambda claimed: _store_claimed(database, claimed, fetched), claims))
+        return round(len(claims) / (time.perf_counter() - began))
 
 
 class _TakenBackError(Exception):
@@ -134,9 +151,12 @@ def _pricing_s(fetched: Fetched) -> float:
 
 
 def _store(database: Database, number: int, fetched: Fetched, start: date, end: date) -> float:
-    claimed = _claimed(database, number, start, end)
+    return _store_claimed(database, _claimed(database, number, start, end), fetched)
+
+
+def _store_claimed(database: Database, claimed: Claim, fetched: Fetched) -> float:
     began = time.perf_counter()
-    with database.workspace(number, write=True) as session:
+    with database.workspace(claimed.workspace_id, write=True) as session:
         ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=bulk.NOW)
     return time.perf_counter() - began
 
