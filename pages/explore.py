@@ -6,6 +6,7 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -91,10 +92,18 @@ def _headline(seen: Explored, without: Unpriced, today: date) -> str:
     if seen.comparison:
         parts.append(_compared(seen, seen.comparison, today))
     if measure is Measure.SPEND and seen.billed_total is not None:
-        parts.append(f"billed for these days so far **{text.money(seen.billed_total)}**")
+        parts.append(_billed(seen, seen.billed_total, today))
     if without.rows:
         parts.append(f"{cards.unpriced(without)}, in no sum")
     return " · ".join(parts)
+
+
+def _billed(seen: Explored, amount: Decimal, today: date) -> str:
+    """The bill, and of fewer days than the estimate with the estimate of those: nobody holds it against the other."""
+    told = f"billed **{text.money(amount)}**"
+    if not seen.is_billed_in_part:
+        return f"{told} for these days"
+    return f"{told} for {explore_lines.billed_days(seen, today)}, estimated there {text.money(seen.estimate_of_billed)}"
 
 
 def _compared(seen: Explored, comparison: Comparison, today: date) -> str:

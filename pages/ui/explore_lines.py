@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -16,6 +16,8 @@ from tracker.explore.view import By, Grain
 from tracker.overview.figures import Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
+
+BILLED = "Billed"
 
 FILES = {
     "What is shown, as CSV": ("view", "csv"),
@@ -40,19 +42,29 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
         billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
         frame = frame.rename(columns={tables.EACH: f"Each {seen.view.bars.value}"})
         before = tables.WHY if tables.WHY in frame else "Estimate"
-        frame.insert(list(frame.columns).index(before) + 1, "Billed", billed)
+        frame.insert(list(frame.columns).index(before) + 1, BILLED, billed)
         hidden = [change] if all(line.change is None for line in lines) else []
         toolbars.room()
         st.dataframe(
-            frame.drop(columns=[*hidden, *(["Billed"] if not seen.billed else [])]),
+            frame.drop(columns=[*hidden, *([BILLED] if not seen.billed else [])]),
             hide_index=True,
             height=420 if len(frame) > 11 else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=line_columns(what, change, seen.view.bars.value, measure),
+            column_config=line_columns(what, change, seen.view.bars.value, measure, billed_label(seen)),
             alt=f"The same days, one row a {NOUNS[seen.view.by]}, {tables.order(measure)}.",
         )
         st.caption(text.dollars(_lines_caption(seen)))
+
+
+def billed_days(seen: Explored, today: date) -> str:
+    """The days that the bill is of."""
+    return text.day_range(*(seen.billed_days or (seen.span.days[0], seen.span.days[-1])), today=today)
+
+
+def billed_label(seen: Explored) -> str:
+    """What is billed, of fewer days than the estimate beside it with those days."""
+    return f"Billed, {billed_days(seen, seen.span.days[-1])}" if seen.is_billed_in_part else BILLED
 
 
 def _why(seen: Explored) -> Callable[[Line], str] | None:
@@ -91,7 +103,7 @@ def _lines_caption(seen: Explored) -> str:
 
 
 def line_columns(
-    what: str, change: str, unit: str = "day", measure: Measure = Measure.SPEND
+    what: str, change: str, unit: str = "day", measure: Measure = Measure.SPEND, billed: str = BILLED
 ) -> dict[str, ColumnConfig]:
     """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
@@ -102,12 +114,12 @@ def line_columns(
         tables.WHY: tables.why_column(
             "Why this number? The arithmetic of the newest of these days, of all that the model did on it."
         ),
-        "Billed": number(format="dollar", width=76, help="What the provider charged. Never added to the estimate."),
+        BILLED: number(billed, format="dollar", width=112, help=f"{billed}: what the provider charged for these days."),
         tables.SHARE: tables.share_column(measure, width=84),
         change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=68),
-        "$ per M tokens": number(format="%.2f", width=96),
+        "$ per M tokens": number("$ per M", format="%.2f", width=62, help="US dollars a million tokens."),
         "Cached input": number(format="%.1f %%", width=84),
         "Price source": st.column_config.TextColumn(width=90),
         f"Each {unit}": st.column_config.LineChartColumn(width=62, y_min=0, color="gray"),

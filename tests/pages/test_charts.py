@@ -150,6 +150,15 @@ def test_no_column_of_a_wide_table_is_cut_at_1440_px(columns: Mapping[str, Mappi
     assert all(isinstance(width, int) for width in widths)
 
 
+def test_what_is_billed_of_fewer_days_than_are_estimated_says_of_which() -> None:
+    span = SimpleNamespace(days=[date(2026, 11, n) for n in range(1, 24)])
+    part: Any = SimpleNamespace(span=span, billed_days=(span.days[0], span.days[20]), is_billed_in_part=True)
+    whole: Any = SimpleNamespace(span=span, billed_days=(span.days[0], span.days[-1]), is_billed_in_part=False)
+
+    assert explore_lines.billed_label(part) == "Billed, 1–21 Nov"
+    assert explore_lines.billed_label(whole) == "Billed"
+
+
 def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> None:
     days = [TODAY - timedelta(days=n) for n in range(60)][::-1]
     seen: Any = SimpleNamespace(view=View(), columns=days, span=SimpleNamespace(days=days))

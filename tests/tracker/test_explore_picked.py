@@ -35,6 +35,7 @@ def explored(by: By = By.MODEL, grain: Grain | None = None, values: tuple[Chosen
         ),
         marks=dict.fromkeys(days, DayMark.FINAL),
         billed=None,
+        billed_days=None,
         comparison=None,
         is_approximate=False,
         slots={},

@@ -115,7 +115,11 @@ def test_the_part_of_a_local_day_that_is_still_to_come_is_not_missing(database: 
     ],
 )
 def test_the_bill_is_told_only_by_what_it_knows(database: Database, by: By, only: Any, billed: Any) -> None:
-    assert seen(database, View(**{**vars(TWO_DAYS), "by": by, "only": only})).billed == billed
+    found = seen(database, View(**{**vars(TWO_DAYS), "by": by, "only": only}))
+
+    assert found.billed == billed
+    assert (found.billed_days, found.is_billed_in_part) == (((TWO_DAYS.first,) * 2, True) if billed else (None, False))
+    assert found.estimate_of_billed == (2 * ONE if billed else None)
 
 
 def test_choices_and_names_come_from_the_series(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -63,7 +64,8 @@ class Twin:
 class Explored:
     """A view at an instant. `cells` are by day of the view's zone, or by hour; `marks` say what is known of each day.
 
-    `billed` is what the provider charged, by value: None where the bill does not know the view's dimensions or days.
+    `billed` is what the provider charged, by value: None where the bill does not know the view's dimensions or days;
+    `billed_days` are the first and the last UTC day that it is of, both included, None without a line.
     """
 
     view: View
@@ -72,6 +74,7 @@ class Explored:
     cells: tuple[Cell, ...]
     marks: Mapping[date, DayMark]
     billed: Mapping[Chosen, Decimal] | None
+    billed_days: tuple[date, date] | None
     comparison: Comparison | None
     is_approximate: bool
     slots: Mapping[str, int]
@@ -110,6 +113,19 @@ class Explored:
     @property
     def billed_total(self) -> Decimal | None:
         return sum(self.billed.values(), Decimal()) if self.billed else None
+
+    @property
+    def is_billed_in_part(self) -> bool:
+        """Whether what is billed is of fewer days than what is estimated."""
+        return self.billed_days is not None and self.billed_days != (self.span.days[0], self.span.days[-1])
+
+    @property
+    def estimate_of_billed(self) -> Decimal | None:
+        """The estimate of the days that `billed` is of."""
+        if self.billed_days is None:
+            return None
+        first, last = self.billed_days
+        return added(cell.figures for cell in self.cells if first <= _day(cell, self.span) <= last).estimate
 
     def mark(self, column: date) -> DayMark:
         """What is known of a bar: what is of the weakest of its days; an hour is known as its day is."""
@@ -207,6 +223,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
         keys = _keys(session, workspace_id, view)
         marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], clock.day_of(now))
         comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
+        billed, billed_days = _billed(session, workspace_id, view, span)
         slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}
         return Explored(
             view=view,
@@ -214,7 +231,8 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
             facets=facets,
             cells=tuple(cells),
             marks=marks,
-            billed=_billed(session, workspace_id, view, span),
+            billed=billed,
+            billed_days=billed_days,
             comparison=comparison,
             is_approximate=span.is_approximate,
             slots=slots,
@@ -228,13 +246,21 @@ def read_facets(product: Product, workspace_id: int) -> Facets:
         return choices.facets(session, workspace_id)
 
 
-def _billed(session: Session, workspace_id: int, view: View, span: Span) -> dict[Chosen, Decimal] | None:
+def _billed(
+    session: Session, workspace_id: int, view: View, span: Span
+) -> tuple[dict[Chosen, Decimal] | None, tuple[date, date] | None]:
+    """What was billed by value, and the first and the last day of it."""
     dimensions = {by.dimension for by in (view.by, *view.only)}
     if view.is_local or not dimensions <= set(queries.BILLED):
-        return None
+        return None, None
     only = {by.dimension: values for by, values in view.only.items()}
-    found = queries.billed_cost(session, workspace_id, Question(span.first, span.end, (view.by.dimension,), only))
-    return {chosen(value): amount for (value,), amount in found.items()}
+    asked = Question(span.first, span.end, ("day", view.by.dimension), only)
+    found = queries.billed_cost(session, workspace_id, asked)
+    billed: dict[Chosen, Decimal] = defaultdict(Decimal)
+    for (_, value), amount in found.items():
+        billed[chosen(value)] += amount
+    days = [day for day, _ in found if isinstance(day, date)]
+    return billed, (min(days), max(days)) if days else None
 
 
 def chosen(value: queries.Value) -> Chosen:
