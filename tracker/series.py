@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import zip_longest
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
@@ -94,11 +95,19 @@ def price_version_ids(session: Session, versions: Iterable[PriceVersion], *, now
 
 def _known_versions(session: Session, versions: Iterable[PriceVersion]) -> dict[tuple[str, ...], int]:
     hashes = sorted({version.content_sha256 for version in versions})
-    return {tuple(key): number for number, *key in session.execute(KNOWN_VERSIONS, {"hashes": hashes})}
+    found: dict[tuple[str, ...], int] = {}
+    for start in range(0, len(hashes), AT_ONCE):
+        asked = dict(zip_longest(HASHES, hashes[start : start + AT_ONCE], fillvalue=hashes[start]))
+        found |= {tuple(key): number for number, *key in plain.rows(session, KNOWN_VERSIONS, asked)}
+    return found
 
 
+AT_ONCE = 8
+"""Versions asked for by one statement, whose text is then always the same."""
+
+HASHES = tuple(f"hash_{number}" for number in range(AT_ONCE))
 KNOWN_VERSIONS = select(VERSIONS.c.id, *(VERSIONS.c[name] for name in VERSION_KEY)).where(
-    VERSIONS.c.content_sha256.in_(bindparam("hashes", expanding=True))
+    VERSIONS.c.content_sha256.in_([bindparam(name) for name in HASHES])
 )
 
 

@@ -14,6 +14,7 @@ from tracker import calls, clock, colours, event_rows, ledger, opened, series
 from tracker.db import Database, plain
 from tracker.errors import TenancyError
 from tracker.models import Colour, table_of
+from tracker.pricing import PriceVersion
 
 COLOURS = table_of(Colour)
 NEW = insert(COLOURS).values({name: bindparam(name) for name in ("workspace_id", "dimension", "name", "slot")})
@@ -99,3 +100,14 @@ def test_an_error_is_the_librarys_and_tells_no_value(database: Database) -> None
     assert "red" not in str(refused.value.statement) and refused.value.params is None
     with database.workspace(1) as session:
         assert "red" not in colours.kept(session, 1, "model")
+
+
+def test_rates_are_known_again_however_many_they_are(database: Database) -> None:
+    rates = [PriceVersion("list", "openai", f"model {n}", "standard", None, f"hash {n}", "{}") for n in range(17)]
+    found = []
+    for _ in range(2):
+        with database.workspace(1, write=True) as session:
+            found.append(series.price_version_ids(session, rates, now=AFTER))
+
+    assert found[0] == found[1]
+    assert len(set(found[0].values())) == len(rates)
