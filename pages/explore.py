@@ -154,14 +154,22 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
 
 
 def _chart_caption(seen: Explored, unit: str) -> str:
-    fine = explore_charts.is_fine(seen)
-    before = f" Grey line: {_twins(seen, unit)} of the period before." if seen.before() and fine else ""
-    striped = "Striped" if fine else "Pale"
-    cut = f" Pale without stripes: a {unit} of which not all days are in range." if _is_cut(seen) else ""
-    local = " Each bucket stands in the local day in which it starts." if seen.view.is_local else ""
-    return (
-        f"Choose a part of a bar for the rows behind it. {striped}: provisional. Dashed: not read.{cut}{before}{local}"
-    )
+    fine, untold = explore_charts.is_fine(seen), bool(seen.unread[0])
+    said = ["Choose a part of a bar for the rows behind it."]
+    said.append(f"{'Striped' if fine else 'Pale'}: provisional. Dashed: not read.")
+    if untold:
+        said.append(f"Grey ground: before the provider's history{_begins(seen)}, never to be read.")
+    if _is_cut(seen):
+        said.append(f"Pale without stripes: a {unit} of which not all days are in range{' or told' if untold else ''}.")
+    if seen.before() and fine:
+        said.append(f"Grey line: {_twins(seen, unit)} of the period before.")
+    if seen.view.is_local:
+        said.append("Each bucket stands in the local day in which it starts.")
+    return " ".join(said)
+
+
+def _begins(seen: Explored) -> str:
+    return f", which begins on {text.day(seen.history_from, today=seen.span.days[-1])}" if seen.history_from else ""
 
 
 def _twins(seen: Explored, unit: str) -> str:
@@ -169,7 +177,7 @@ def _twins(seen: Explored, unit: str) -> str:
 
 
 def _is_cut(seen: Explored) -> bool:
-    return any(seen.part(column) for column in (seen.columns[0], seen.columns[-1]))
+    return any(seen.part(column) for column in seen.columns)
 
 
 def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:

@@ -43,6 +43,7 @@ STATES = {
     DayMark.PROVISIONAL: "provisional",
     DayMark.OPEN: "provisional, not over when it was read",
     DayMark.MISSING: "not read completely",
+    DayMark.UNAVAILABLE: "before the provider's history",
 }
 
 
@@ -141,7 +142,7 @@ def stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Itera
     rise, gap = top * STRIPE_RISE, top * STRIPE_GAP
     for n, day in enumerate(sorted(bars.totals)):
         height = float(bars.totals[day] or 0)
-        if states[day] in {DayMark.FINAL, DayMark.MISSING} or not height:
+        if states[day] not in {DayMark.PROVISIONAL, DayMark.OPEN} or not height:
             continue
         left, width = n + EDGE, 1 - 2 * EDGE
         for step in range(int((height + rise) / gap) + 1):

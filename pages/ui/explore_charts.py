@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
@@ -48,7 +49,7 @@ def bar_chart(
     top = highest * 1.06 or 1.0
     marks = {column: seen.mark(column) for column in columns}
     parts = [row | {"turn": turn} for row in _bars(seen, bars, columns)]
-    rows = [*parts, _outline(parts, chosen), *charts.gap_rows(bars, marks, top)]
+    rows = [*parts, _outline(parts, chosen), *charts.gap_rows(bars, marks, top), *_untold(seen, top)]
     if is_fine(seen):
         rows += [*charts.stripe_rows(bars, marks, top), *_before(seen, bars, before)]
     spec["data"] = {"values": rows}
@@ -83,6 +84,16 @@ def _outline(parts: Sequence[Row], chosen: Picked | None) -> Row:
     if not found:
         return {"part": "outline"}
     return {"part": "outline", **{name: found[0][name] for name in ("x", "x2", "y")}, "y2": found[-1]["y2"]}
+
+
+def _untold(seen: Explored, top: float) -> Iterator[Row]:
+    """The ground under bars before the provider's history, those beside one another as one."""
+    end, columns = 0, len(seen.columns)
+    for mark, run in itertools.groupby(map(seen.mark, seen.columns)):
+        start, end = end, end + len(list(run))
+        if mark is DayMark.UNAVAILABLE:
+            place = {"x": start, "x2": end, "middle": (start + end) / 2, "y": 0, "y2": top}
+            yield {"part": "untold", **place, "share": (end - start) / columns, "State": charts.STATES[mark]}
 
 
 def _before(seen: Explored, bars: Bars, before: Mapping[date, Twin]) -> Iterator[Row]:
@@ -171,7 +182,13 @@ def labels(seen: Explored, columns: Sequence[date]) -> str:
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
-    beside = (charts.stripes(colours), *charts.gaps(colours), _outline_layer(colours), _before_layer(colours))
+    beside = (
+        charts.stripes(colours),
+        *charts.gaps(colours),
+        *_untold_layers(colours),
+        _outline_layer(colours),
+        _before_layer(colours),
+    )
     return charts.spec_of(charts.axes(colours), _bar_layer(colours), *beside)
 
 
@@ -184,6 +201,20 @@ def _bar_layer(colours: Palette) -> alt.Chart:
     return chart.add_params(picked).encode(
         stroke=alt.condition(picked, alt.value(colours.text), alt.value(colours.background), empty=False),
         strokeWidth=alt.condition(picked, alt.value(2), alt.value(thin), empty=False),
+    )
+
+
+def _untold_layers(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
+    """Ground, and its words where there is room for them."""
+    ground = charts.layer_of("untold").mark_rect(fill=colours.grid, opacity=0.5)
+    words = charts.layer_of("untold").mark_text(
+        text=charts.STATES[DayMark.UNAVAILABLE], color=colours.grey, fontSize=12, baseline="top", dy=8
+    )
+    return (
+        ground.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q", tooltip=["State:N"]),
+        words.encode(
+            x="middle:Q", y="y2:Q", opacity=alt.condition("datum.share*width>190", alt.value(1), alt.value(0))
+        ),
     )
 
 

@@ -28,6 +28,7 @@ STATES = {
     DayMark.PROVISIONAL: "provisional",
     DayMark.OPEN: "not over",
     DayMark.MISSING: "not read",
+    DayMark.UNAVAILABLE: "before history",
 }
 
 WHY, SHARE, EACH = "Why?", "Share", "Each day"

@@ -194,6 +194,16 @@ def test_what_is_chosen_in_a_bar_is_outlined_and_the_browser_told_of_each_choice
     assert len({repr({**spec, "data": None}) for spec in found}) == 1  # what differs would be drawn anew from nothing
 
 
+def test_the_ground_under_what_the_provider_cannot_tell_is_one_and_no_gap() -> None:
+    marks = dict(zip(WEEK, [*[DayMark.UNAVAILABLE] * 3, *[DayMark.MISSING] * 4], strict=True))
+    seen: Any = SimpleNamespace(view=View(), columns=WEEK, mark=marks.get, part=lambda _: None)
+    spec = explore_charts.bar_chart(seen, stacks.bars([], WEEK, Measure.SPEND), {}, dark=False)
+
+    rows = [row for row in spec["data"]["values"] if row["part"] in {"untold", "gap"}]
+    assert [(row["x"], row["x2"]) for row in rows if row["part"] == "untold"] == [(0, 3)]
+    assert len([row for row in rows if row["part"] == "gap"]) == 4
+
+
 def test_the_days_compared_are_those_complete_in_both_periods() -> None:
     days = [(TODAY - timedelta(days=n), date(2026, 10, 23) - timedelta(days=n)) for n in (9, 8, 6)]
     found: Any = SimpleNamespace(days=days, span=Cycle(TODAY))

@@ -198,12 +198,28 @@ def test_the_rows_behind_a_bar_are_those_of_its_part_alone(database: Database) -
     assert rows.behind(product, 2, view, DAY, None).count == 1
 
 
+def test_a_day_before_the_history_is_told_as_such_unless_it_was_read_in_its_time(database: Database) -> None:
+    product: Any = SimpleNamespace(database=database)
+    view = View(Preset.CUSTOM, DAY - timedelta(days=1), DAY + timedelta(days=1), compare=False)
+    later = NOW + timedelta(days=365)
+    all_read(database, DAY)
+
+    found = reading.read(product, 1, view, reading.read_facets(product, 1), now=later)
+
+    assert [found.mark(day) for day in found.columns] == [DayMark.UNAVAILABLE, DayMark.FINAL, DayMark.MISSING]
+    assert [len(days) for days in found.unread] == [1, 1]
+
+
 def test_days_before_the_providers_history_are_told_from_days_that_wait(database: Database) -> None:
     long_ago = seen(database, View(Preset.CUSTOM, date(2024, 1, 1), date(2024, 1, 31)))
     around = seen(database, View(Preset.CUSTOM, date(2025, 11, 19), date(2025, 11, 21)))
     lately = seen(database, View(Preset.CUSTOM, NEXT + timedelta(days=6), NEXT + timedelta(days=7)))
 
     assert [tuple(map(len, each.unread)) for each in (long_ago, around, lately)] == [(31, 0), (1, 2), (0, 2)]
+    assert [around.mark(day) for day in around.columns] == [DayMark.UNAVAILABLE, DayMark.MISSING, DayMark.MISSING]
+    in_weeks = seen(database, View(Preset.CUSTOM, date(2025, 11, 3), date(2025, 11, 30), grain=Grain.WEEK))
+    told = [(in_weeks.mark(bar), in_weeks.part(bar)) for bar in in_weeks.columns]
+    assert told == [(DayMark.UNAVAILABLE, None)] * 2 + [(DayMark.MISSING, (4, 7)), (DayMark.MISSING, None)]
     begins, other = (
         "before the provider's history, which begins on 20 Nov 2025: never to be read.",
         "Choose other days.",

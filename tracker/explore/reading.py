@@ -84,9 +84,11 @@ class Explored:
     @property
     def unread(self) -> tuple[list[date], list[date]]:
         """The days not read: those before the provider's history, which never will be, and those that wait."""
-        missing = [day for day in self.span.days if self.mark(day) is DayMark.MISSING]
-        before = [day for day in missing if self.history_from and day < self.history_from]
-        return before, missing[len(before) :]
+        never, waiting = (
+            [day for day in self.span.days if self.marks[day] is mark]
+            for mark in (DayMark.UNAVAILABLE, DayMark.MISSING)
+        )
+        return never, waiting
 
     @property
     def columns(self) -> Sequence[date]:
@@ -100,10 +102,11 @@ class Explored:
         return bars.days_in(column, self.view.bars, self.span)
 
     def part(self, column: date) -> tuple[int, int] | None:
-        """So many of so many days of a week or month, where the span has not all of them."""
-        if isinstance(column, datetime):
+        """So many of so many days of a week or month, where not all of them are in the span or can be told."""
+        if isinstance(column, datetime) or self.mark(column) is DayMark.UNAVAILABLE:
             return None
-        here, whole = len(self.days_in(column)), bars.whole(column, self.view.bars)
+        here = sum(self.marks[day] is not DayMark.UNAVAILABLE for day in self.days_in(column))
+        whole = bars.whole(column, self.view.bars)
         return (here, whole) if here < whole else None
 
     @property
@@ -221,7 +224,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
     with product.database.workspace(workspace_id) as session:
         cells = usage.cells(session, workspace_id, span, view.by, grain=view.read_by, only=view.only)
         keys = _keys(session, workspace_id, view)
-        marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], clock.day_of(now))
+        marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], now)
         comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
         billed, billed_days = _billed(session, workspace_id, view, span)
         slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}
@@ -270,15 +273,15 @@ def chosen(value: queries.Value) -> Chosen:
 
 
 def _marks(
-    session: Session, workspace_id: int, keys: Sequence[ProviderKey], spans: Sequence[Span], today: date
+    session: Session, workspace_id: int, keys: Sequence[ProviderKey], spans: Sequence[Span], now: datetime
 ) -> dict[date, DayMark]:
     """The mark of every day of the spans: the weakest of the UTC days, up to today's, that it touches."""
     found: dict[date, DayMark] = {}
     for span in spans:
         start, end = span.utc_days
-        end = min(end, today + clock.DAY)
+        end = min(end, clock.day_of(now) + clock.DAY)
         ledgers = ledger_days.read_ledgers(session, workspace_id, start, end)
-        of_utc = ledger_days.marks(ledgers, keys, clock.days(start, end))
+        of_utc = ledger_days.marks_with_history(ledgers, keys, clock.days(start, end), now=now)
         for day in span.days:
             first, last = Span(day, day + clock.DAY, span.zone).utc_days
             found[day] = ledger_days.weakest([of_utc[each] for each in clock.days(first, last) if each in of_utc])

@@ -27,19 +27,25 @@ Ledgers = dict[int, dict[str, dict[date, LedgerDay]]]
 
 
 class DayMark(StrEnum):
-    """What may be said of a day: the weakest of its parts decides."""
+    """What may be said of a day: the weakest of its parts decides; one that cannot be told at all has none."""
 
     FINAL = "final"
     PROVISIONAL = "provisional"
     OPEN = "open"
     MISSING = "missing"
+    UNAVAILABLE = "unavailable"
 
     @property
     def complete(self) -> bool:
         return self in {DayMark.FINAL, DayMark.PROVISIONAL}
 
 
-STRENGTH = {DayMark.MISSING: 0, DayMark.OPEN: 1, DayMark.PROVISIONAL: 2, DayMark.FINAL: 3}
+STRENGTH = {
+    mark: strength
+    for strength, mark in enumerate(
+        (DayMark.MISSING, DayMark.OPEN, DayMark.PROVISIONAL, DayMark.FINAL, DayMark.UNAVAILABLE)
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -172,6 +178,26 @@ def marks(ledgers: Ledgers, keys: Sequence[ProviderKey], days: Iterable[date]) -
 def lacking(ledgers: Ledgers, keys: Sequence[ProviderKey], finished: Collection[date]) -> dict[int, int]:
     """How many of the finished days each connection does not have completely, by its id."""
     return {key.id or 0: sum(not found.complete for found in marks(ledgers, [key], finished).values()) for key in keys}
+
+
+def marks_with_history(
+    ledgers: Ledgers, keys: Sequence[ProviderKey], days: Sequence[date], *, now: datetime
+) -> dict[date, DayMark]:
+    """As `marks`, but a day before the history of a connection is none of its days, unless it was read in its time.
+
+    One that is no connection's day is unavailable: it is never to be read.
+    """
+    begins = {key.id or 0: history(key, now=now)[0] for key in keys}
+    found = marks(ledgers, keys, days)
+    for day in days:
+        told = [key for key in keys if begins[key.id or 0] <= day or _was_read(ledgers.get(key.id or 0, {}), day)]
+        if len(told) < len(keys):
+            found[day] = marks(ledgers, told, [day])[day] if told else DayMark.UNAVAILABLE
+    return found
+
+
+def _was_read(of_key: Mapping[str, Mapping[date, LedgerDay]], day: date) -> bool:
+    return any(of_day.get(day, ABSENT).fetched_at is not None for of_day in of_key.values())
 
 
 def weakest(found: Sequence[DayMark]) -> DayMark:
