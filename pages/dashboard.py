@@ -5,7 +5,7 @@ It draws what `tracker.overview` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from urllib.parse import urlencode
@@ -189,7 +189,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             what=split.value,
             change=change,
             measure=bars.measure,
-            why=why if split is Split.MODEL else None,
+            why=why(min(bars.totals), max(bars.totals)) if split is Split.MODEL else None,
         )
         toolbars.room()
         st.dataframe(
@@ -208,9 +208,9 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         )
 
 
-def why(line: Line) -> str:
-    """Where a model's newest day is explained."""
-    return arithmetic.address(line.newest, line.name)
+def why(first: date, last: date) -> Callable[[Line], str]:
+    """Where a model's days from first to last, both included, are explained."""
+    return lambda line: arithmetic.address(first, last, line.name)
 
 
 def _price(line: Line, source: Source | None, seen: Overview) -> str:
@@ -229,7 +229,7 @@ def line_columns(split: Split, change: str, measure: Measure = Measure.SPEND) ->
         "": st.column_config.ImageColumn(width=36, pinned=True),
         split.value: st.column_config.TextColumn(pinned=True, width=148),
         "Estimate": number(format="dollar", width=84),
-        tables.WHY: tables.why_column("Why this number? The arithmetic of the newest of these days."),
+        tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
         tables.SHARE: tables.share_column(measure, width=86),
         change: number(format="%+.2f", width=72, help="Against the same days, complete in both months."),
         "Tokens (M)": number(format="%,.1f", width=76),

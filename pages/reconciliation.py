@@ -193,7 +193,7 @@ def _fields(each: Shown, today: date, places: int) -> dict[str, object]:
         "Of estimate": number(row.percent),
         "Cause": ", ".join(causes) or text.UNKNOWN,
         "State": _state(each),
-        "Why": arithmetic.address(row.dearest, row.model) if row.model and row.dearest else None,
+        "Why": arithmetic.address(row.dearest, row.dearest, row.model) if row.model and row.dearest else None,
     }
 
 

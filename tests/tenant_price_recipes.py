@@ -47,9 +47,12 @@ RECIPES = {
     "overview.classes.cells": within(lambda s, w, _: classes.cells(s, w, [DAY]), "counts"),
     "stored.rows": within(lambda s, w, _: stored.rows(s, w, clock.day_start(DAY), clock.day_start(NEXT))),
     "price_book.read": within(lambda s, w, _: price_book.read(s, w, DAY, NEXT)),
-    "explaining.models_of": within(lambda s, w, _: explaining.models_of(s, w, DAY)),
+    "explaining.models_of": within(lambda s, w, _: explaining.models_of(s, w, DAY, NEXT)),
+    "explaining.days_of": within(
+        lambda s, w, a: explaining.days_of(s, w, DAY, NEXT, f"{a.victim.word}-model"), "counts", aimed=True
+    ),
     "explaining.explain": within(
-        lambda s, w, a: explaining.explain(s, w, DAY, f"{a.victim.word}-model"), "counts", aimed=True
+        lambda s, w, a: explaining.explain(s, w, DAY, NEXT, f"{a.victim.word}-model"), "counts", aimed=True
     ),
     "explaining.explain_row": replace(
         within(

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlmodel import Session
 
 from tracker import clock, stored, workspace_prices
-from tracker.models import PriceVersion, table_of
+from tracker.models import NONE_MODEL, DailyUsage, PriceVersion, table_of
 from tracker.own_prices import UNIT_RATES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import MILLION, WHOLES, agreed
 from tracker.pricing import cache_note, price, tier_of
@@ -24,7 +24,7 @@ from tracker.repricing import rounded
 from tracker.stored import EVENTS, SERIES, StoredRow
 from tracker.usage import CostBasis, Measures
 
-VERSIONS = table_of(PriceVersion)
+VERSIONS, DAILY = table_of(PriceVersion), table_of(DailyUsage)
 SOURCE_COLUMNS = ("source", "model", "variant", "effective_from", "content_sha256")
 SECOND = timedelta(seconds=1)
 
@@ -121,11 +121,33 @@ class _Kept:
     notes: tuple[str, ...] = ()
 
 
-def explain(session: Session, workspace_id: int, day: date, model: str | None) -> list[Group]:
-    """The arithmetic of a model's usage on a UTC day, rows priced alike together, the dearest first."""
+@dataclass(frozen=True)
+class DaySum:
+    """What a UTC day comes to in USD, None when no row has a price; `unpriced` of its `rows` are not in it."""
+
+    day: date
+    cost: Decimal | None
+    rows: int
+    unpriced: int
+
+
+def explain(session: Session, workspace_id: int, start: date, end: date, model: str | None) -> list[Group]:
+    """The arithmetic of a model's usage in the UTC days [start, end), rows priced alike together, the dearest first."""
     named = SERIES.c.model.is_(None) if model is None else SERIES.c.model == model
-    rows = stored.rows(session, workspace_id, clock.day_start(day), clock.day_end(day), named)
+    rows = stored.rows(session, workspace_id, clock.day_start(start), clock.day_start(end), named)
     return _explained(session, workspace_id, rows)
+
+
+def days_of(session: Session, workspace_id: int, start: date, end: date, model: str | None) -> list[DaySum]:
+    """The UTC days of [start, end) on which a model was used, in order, from the rollup."""
+    sums = [func.sum(DAILY.c[name]) for name in ("estimated_cost", "rows", "unpriced_rows")]
+    statement = (
+        select(DAILY.c.day, *sums)
+        .where(*_days(workspace_id, start, end), DAILY.c.model == (NONE_MODEL if model is None else model))
+        .group_by(DAILY.c.day)
+        .order_by(DAILY.c.day)
+    )
+    return [DaySum(day, cost, int(rows), int(lacking)) for day, cost, rows, lacking in session.execute(statement)]
 
 
 def explain_row(session: Session, workspace_id: int, bucket_start: datetime, series_id: int) -> Group | None:
@@ -135,25 +157,20 @@ def explain_row(session: Session, workspace_id: int, bucket_start: datetime, ser
     return next(iter(_explained(session, workspace_id, rows)), None)
 
 
-def models_of(session: Session, workspace_id: int, day: date) -> list[str | None]:
-    """The models used on a UTC day, None for what names none, in order."""
-    statement = (
-        select(SERIES.c.model)
-        .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
-        .where(
-            EVENTS.c.workspace_id == workspace_id,
-            SERIES.c.workspace_id == workspace_id,
-            EVENTS.c.bucket_start >= clock.day_start(day),
-            EVENTS.c.bucket_start < clock.day_end(day),
-        )
-        .distinct()
-    )
-    return sorted(session.execute(statement).scalars(), key=lambda name: (name is None, name or ""))
+def models_of(session: Session, workspace_id: int, start: date, end: date) -> list[str | None]:
+    """The models used in the UTC days [start, end), None for what names none, in order."""
+    statement = select(DAILY.c.model).where(*_days(workspace_id, start, end)).distinct()
+    names = [None if name == NONE_MODEL else name for name in session.execute(statement).scalars()]
+    return sorted(names, key=lambda name: (name is None, name or ""))
 
 
-def total(groups: Iterable[Group]) -> Decimal | None:
-    """The sum of the stored costs in USD; None when none of them is known."""
-    known = [group.stored for group in groups if group.stored is not None]
+def _days(workspace_id: int, start: date, end: date) -> tuple[ColumnElement[bool], ...]:
+    return DAILY.c.workspace_id == workspace_id, DAILY.c.day >= start, DAILY.c.day < end
+
+
+def total(days: Iterable[DaySum]) -> Decimal | None:
+    """What the days come to in USD; None when nothing of them has a price."""
+    known = [day.cost for day in days if day.cost is not None]
     return sum(known, Decimal()) if known else None
 
 

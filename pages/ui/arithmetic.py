@@ -1,7 +1,8 @@
-"""The part of Prices that answers "why this number?": count × rate of every token class of a model's day."""
+"""The part of Prices that answers "why this number?": a model's days, and count × rate of every token class of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from urllib.parse import urlencode
 
@@ -10,51 +11,117 @@ import streamlit as st
 from pages.ui import rates, text, toolbars
 from pages.ui.context import Context
 from tracker import clock, explaining
-from tracker.explaining import Group
+from tracker.explaining import DaySum, Group
 
 VIEW = "Why this number?"
 NO_MODEL = "(no model)"
 
+MOST_ROWS = 20_000
+"""So many rows are added up while somebody waits; the days of more than that are explained one by one."""
 
-def address(day: date, model: str | None) -> str:
-    """Where the arithmetic of a model's day stands."""
-    return f"/prices?{urlencode({'view': VIEW, 'day': day.isoformat(), 'model': model or NO_MODEL})}"
+
+def address(first: date, last: date, model: str | None) -> str:
+    """Where the arithmetic of a model's days stands, both included."""
+    days = [("day", each.isoformat()) for each in (first, last)]
+    return f"/prices?{urlencode([('view', VIEW), *days, ('model', model or NO_MODEL)])}"
 
 
 def draw(ctx: Context) -> None:
-    """Ask for the day and the model, and show each sum behind its estimate."""
+    """Ask for the days and the model, and show each sum behind their estimate."""
     today = clock.day_of(ctx.now)
     with st.container(border=True, horizontal=True, vertical_alignment="bottom"):
-        day = st.date_input(
-            "UTC day",
-            today - clock.DAY,
-            max_value=today,
-            format="YYYY-MM-DD",
-            key="day",
-            bind="query-params",
-            width=180,
-        )
+        first, last = _days(today)
+        end = last + clock.DAY
         with ctx.product.database.workspace(ctx.workspace_id) as session:
-            models = explaining.models_of(session, ctx.workspace_id, day)
+            models = explaining.models_of(session, ctx.workspace_id, first, end)
         if not models:
-            st.markdown(f"No usage of {text.day(day, today=today)} is stored.")
+            st.markdown(f"No usage of {text.day_range(first, last, today=today)} is stored.")
             return
         options = [NO_MODEL if each is None else each for each in models]
-        model = st.selectbox("Model", options, key="model", bind="query-params", width=340)
+        chosen = str(st.selectbox("Model", options, key="model", bind="query-params", width=340))
+    model = None if chosen == NO_MODEL else chosen
     with ctx.product.database.workspace(ctx.workspace_id) as session:
-        groups = explaining.explain(session, ctx.workspace_id, day, None if model == NO_MODEL else str(model))
-    st.markdown(text.dollars(_headline(str(model), day, groups, today=today)))
+        days = explaining.days_of(session, ctx.workspace_id, first, end, model)
+        few = sum(day.rows for day in days) <= MOST_ROWS
+        groups = explaining.explain(session, ctx.workspace_id, first, end, model) if few else []
+    st.markdown(text.dollars(headline(chosen, text.day_range(first, last, today=today), days)))
+    if first != last:
+        _each_day(days, model, today=today)
+    if not few:
+        st.caption(f"That are more than {MOST_ROWS:,} rows: open a day for its arithmetic.")
     for number, group in enumerate(groups):
         with st.container(border=True, gap="small"):
             _group(group, number, today=today)
 
 
-def _headline(model: str, day: date, groups: list[Group], *, today: date) -> str:
-    rows, lacking = sum(group.rows for group in groups), sum(group.rows for group in groups if group.stored is None)
-    fact = f"**{text.quoted(model)} on {text.day(day, today=today)}: {rates.exact(explaining.total(groups))}**"
-    told = f"the estimate of {text.several(rows, 'row')}, each priced by itself and added up"
+def _days(today: date) -> tuple[date, date]:
+    """The first and the last day, both included; until the last one is chosen, the first alone."""
+    yesterday = today - clock.DAY
+    chosen = st.date_input(
+        "UTC days",
+        (yesterday, yesterday),
+        max_value=today,
+        format="YYYY-MM-DD",
+        key="day",
+        bind="query-params",
+        width=260,
+    )
+    return (chosen[0], chosen[-1]) if chosen else (yesterday, yesterday)
+
+
+def headline(model: str, days: str, found: Sequence[DaySum]) -> str:
+    """The sum, of how many rows it is the estimate, and how many are not in it."""
+    lacking = sum(day.unpriced for day in found)
+    priced = sum(day.rows for day in found) - lacking
+    fact = f"**{text.quoted(model)}, {days}: {rates.exact(explaining.total(found))}**"
+    told = f", the estimate of {text.several(priced, 'row')}, each priced by itself and added up" if priced else ""
     out = f" **{text.several(lacking, 'row')} without a price {'is' if lacking == 1 else 'are'} not in it.**"
-    return f"{fact}, {told}." + (out if lacking else "")
+    return f"{fact}{told}." + (out if lacking else "")
+
+
+def _each_day(days: Sequence[DaySum], model: str | None, *, today: date) -> None:
+    """The days of the sum, each leading to its own arithmetic."""
+    with st.container(border=True, gap="small"):
+        st.header("Each day", anchor=False)
+        toolbars.room()
+        st.dataframe(
+            day_rows(days, model, today=today),
+            hide_index=True,
+            height=420 if len(days) > 10 else "content",
+            row_height=34,
+            column_config={
+                "Day": st.column_config.TextColumn(pinned=True, width=130),
+                "Estimate": st.column_config.TextColumn(alignment="right", width=150),
+                "Rows priced": st.column_config.TextColumn(alignment="right", width=110),
+                "Without a price": st.column_config.TextColumn(alignment="right", width=130),
+                "Why?": st.column_config.LinkColumn(
+                    width=150, help="Why this number? The arithmetic of this day.", display_text="its arithmetic"
+                ),
+            },
+            key="days-of-sum",
+            alt="The days of the sum: the estimate of each, its rows with and without a price, and their sum.",
+        )
+
+
+def day_rows(days: Sequence[DaySum], model: str | None, *, today: date) -> list[dict[str, str | None]]:
+    """A row a day, and the sum of them."""
+    whole = DaySum(today, explaining.total(days), sum(day.rows for day in days), sum(day.unpriced for day in days))
+    return [
+        {
+            "Day": named,
+            "Estimate": rates.exact(each.cost),
+            "Rows priced": f"{each.rows - each.unpriced:,}",
+            "Without a price": f"{each.unpriced:,}" if each.unpriced else "",
+            "Why?": why,
+        }
+        for named, each, why in (
+            *(
+                (f"{day.day:%a} {text.day(day.day, today=today)}", day, address(day.day, day.day, model))
+                for day in days
+            ),
+            ("sum", whole, None),
+        )
+    ]
 
 
 def _group(group: Group, number: int, *, today: date) -> None:

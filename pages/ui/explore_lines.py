@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
@@ -12,7 +12,7 @@ from pages.ui import arithmetic, explore_charts, palette, tables, text, toolbars
 from tracker import clock
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
-from tracker.explore.view import By, Grain
+from tracker.explore.view import By
 from tracker.overview.figures import Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
@@ -68,11 +68,11 @@ def billed_label(seen: Explored) -> str:
 
 
 def _why(seen: Explored) -> Callable[[Line], str] | None:
-    """Where a model's newest day is explained: that is told of models, and by the days of the bill."""
-    if seen.view.by is not By.MODEL or (seen.view.is_local and seen.view.bars is not Grain.HOUR):
+    """Where a model's days are explained: of all that it did, in UTC days; of a part of that a link would mislead."""
+    if seen.view.by is not By.MODEL or seen.view.is_local or set(seen.view.only) - {By.MODEL}:
         return None
-    days = {name: clock.day_of(at) if isinstance(at, datetime) else at for name, at in seen.newest().items()}
-    return lambda line: arithmetic.address(days[line.name], line.name)
+    first, last = seen.span.first, seen.span.end - clock.DAY
+    return lambda line: arithmetic.address(first, last, line.name)
 
 
 def _downloads(seen: Explored) -> None:
@@ -111,9 +111,7 @@ def line_columns(
         "": st.column_config.ImageColumn(width=36, pinned=True),
         what: st.column_config.TextColumn(pinned=True, width=140),
         "Estimate": number(format="dollar", width=76),
-        tables.WHY: tables.why_column(
-            "Why this number? The arithmetic of the newest of these days, of all that the model did on it."
-        ),
+        tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
         BILLED: number(billed, format="dollar", width=112, help=f"{billed}: what the provider charged for these days."),
         tables.SHARE: tables.share_column(measure, width=84),
         change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),

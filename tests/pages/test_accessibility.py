@@ -102,7 +102,10 @@ VIEWS = {
     "dashboard by token class, downloads open": ("/?m=Tokens&by=Token+class", "1–23 Nov by token class"),
     "explore by the hour": ("/explore?range=custom&from=2026-11-19&to=2026-11-20&grain=hour", "each hour"),
     "explore without a row": ("/explore?range=custom&from=2020-01-01&to=2020-01-05", "No usage"),
-    "why this number": ("/prices?view=Why+this+number%3F&day=2026-11-20&model=gpt-5.4", "each priced by itself"),
+    "why this number": (
+        "/prices?view=Why+this+number%3F&day=2026-11-18&day=2026-11-20&model=gpt-5.4",
+        "each priced by itself",
+    ),
 }
 
 AGAIN = {"dashboard by token class, downloads open": _open_downloads}

@@ -235,9 +235,9 @@ def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
     at = datetime(2026, 11, 2, 23, tzinfo=UTC)
     event = Event(at, None, "images", None, None, None, None, None, None, None, CostBasis.UNPRICED)
 
-    found = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="", why=dashboard.why)
+    found = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="", why=dashboard.why(day, day))
 
-    assert found[tables.WHY][0] == "/prices?view=Why+this+number%3F&day=2026-11-02&model=a%26b%3Dc"
+    assert found[tables.WHY][0] == "/prices?view=Why+this+number%3F&day=2026-11-02&day=2026-11-02&model=a%26b%3Dc"
     by_tokens = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="vs", measure=Measure.TOKENS)
     assert list(by_tokens.columns)[:5] == ["", "Model", "Tokens (M)", "Share", "Estimate"]
     assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")

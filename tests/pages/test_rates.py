@@ -74,8 +74,8 @@ def test_a_line_of_the_arithmetic_has_its_rate_by_the_million_tokens_or_for_one(
 
 
 def test_the_arithmetic_of_a_number_has_an_address() -> None:
-    assert address(DAY, "a/b&c") == "/prices?view=Why+this+number%3F&day=2026-11-01&model=a%2Fb%26c"
-    assert address(DAY, None).endswith("model=%28no+model%29")
+    assert address(DAY, DAY, "a/b&c") == "/prices?view=Why+this+number%3F&day=2026-11-01&day=2026-11-01&model=a%2Fb%26c"
+    assert address(DAY, DAY, None).endswith("model=%28no+model%29")
 
 
 def test_a_price_read_off_a_bill_tells_what_of_it_was_only_kept() -> None:

@@ -10,12 +10,13 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import select, update
 
+from pages.ui import arithmetic
 from tests.installation import NOW, TODAY, TOMORROW, installed
 from tests.tracker.builders import DAY, owned, record, store, two_workspaces
 from tracker import clock, explaining, stored, workspace_prices
 from tracker.audit import OPERATOR
 from tracker.db import Database
-from tracker.explaining import LOST, PRICED_NOW, VERSIONS, Group, Part
+from tracker.explaining import LOST, PRICED_NOW, VERSIONS, DaySum, Group, Part
 from tracker.own_prices import OwnPrice
 from tracker.pricing import LONG_CONTEXT, NO_CACHE_TOLD
 from tracker.ratecards import SOURCE
@@ -34,7 +35,7 @@ def database(migrated_url: str) -> Iterator[Database]:
 
 def explain(database: Database, model: str | None = "gpt-5.4") -> list[Group]:
     with database.workspace(1) as session:
-        return explaining.explain(session, 1, DAY, model)
+        return explaining.explain(session, 1, DAY, DAY + clock.DAY, model)
 
 
 def agree(database: Database, price: OwnPrice) -> None:
@@ -58,8 +59,8 @@ def test_every_priced_row_of_sandbox_days_is_explained_to_the_nano_dollar(migrat
                 assert one is not None
                 assert one.follows == (row.price.cost is not None)
                 seen += one.follows
-            for model in explaining.models_of(session, 1, day):
-                groups = explaining.explain(session, 1, day, model)
+            for model in explaining.models_of(session, 1, day, TOMORROW):
+                groups = explaining.explain(session, 1, day, TOMORROW, model)
                 assert all(group.follows == group.rows for group in groups if group.stored is not None)
                 total += sum((group.stored or Decimal() for group in groups), Decimal())
     assert seen > 50
@@ -208,8 +209,32 @@ def test_models_of_a_day_are_those_used_on_it(database: Database) -> None:
     store(database, record(), record(model=None), record(model="a"))
 
     with database.workspace(1) as session:
-        assert explaining.models_of(session, 1, DAY) == ["a", "gpt-5.4", None]
-        assert explaining.models_of(session, 1, DAY + clock.DAY) == []
+        assert explaining.models_of(session, 1, DAY, DAY + clock.DAY) == ["a", "gpt-5.4", None]
+        assert explaining.models_of(session, 1, DAY + clock.DAY, DAY + 2 * clock.DAY) == []
+
+
+def test_the_days_of_a_range_come_to_its_sum_and_say_how_many_rows_it_is_of(database: Database) -> None:
+    after = DAY + clock.DAY
+    store(database, record(), record(1), record(day=after), record(day=after, model=None), days=2)
+    store(database, record(day=after, usage_type="web_search_calls"), endpoint="web_search_calls", days=2)
+
+    with database.workspace(1) as session:
+        days = explaining.days_of(session, 1, DAY, after + clock.DAY, "gpt-5.4")
+        groups = explaining.explain(session, 1, DAY, after + clock.DAY, "gpt-5.4")
+        (unnamed,) = explaining.days_of(session, 1, DAY, after + clock.DAY, None)
+
+    assert days == [DaySum(DAY, Decimal("0.0053"), 2, 0), DaySum(after, Decimal("0.00265"), 2, 1)]
+    assert explaining.total(days) == sum(group.stored or 0 for group in groups) == Decimal("0.00795")
+    assert (unnamed.cost, unnamed.rows, explaining.total([unnamed])) == (None, 1, None)
+    assert arithmetic.headline("gpt-5.4", "10–11 Nov", days) == (
+        r"**gpt\-5\.4, 10–11 Nov: $0.00795**, the estimate of 3 rows, each priced by itself and added up. "
+        "**1 row without a price is not in it.**"
+    )
+    assert [row["Estimate"] for row in arithmetic.day_rows(days, "gpt-5.4", today=TODAY)] == [
+        "$0.0053",
+        "$0.00265",
+        "$0.00795",
+    ]
 
 
 def test_nobody_elses_rows_are_explained(database: Database) -> None:
@@ -218,4 +243,6 @@ def test_nobody_elses_rows_are_explained(database: Database) -> None:
     assert explain(database) == []
     with database.workspace(2) as session:
         assert session.execute(select(VERSIONS.c.rates)).scalar_one() is not None
-        assert [group.basis for group in explaining.explain(session, 2, DAY, "gpt-5.4")] == [CostBasis.ESTIMATED]
+        assert [group.basis for group in explaining.explain(session, 2, DAY, DAY + clock.DAY, "gpt-5.4")] == [
+            CostBasis.ESTIMATED
+        ]

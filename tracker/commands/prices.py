@@ -6,7 +6,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import replace
 from decimal import Decimal
 
-from tracker import access, explaining, own_prices, repricing, workspace_prices
+from tracker import access, clock, explaining, own_prices, repricing, workspace_prices
 from tracker.audit import OPERATOR
 from tracker.commands.base import (
     Command,
@@ -70,7 +70,7 @@ def _price_fields(each: OwnPrice) -> dict[str, object]:
 def explain(options: Namespace, environ: Environ) -> int:
     """Print each line of the arithmetic behind a model's day."""
     with started(environ) as ready, workspace(ready, options) as (session, workspace_id):
-        groups = explaining.explain(session, workspace_id, options.day, options.model or None)
+        groups = explaining.explain(session, workspace_id, options.day, options.day + clock.DAY, options.model or None)
     if options.json:
         print_rows([_group_fields(group) for group in groups], as_json=True)
     else:

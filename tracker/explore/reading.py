@@ -161,13 +161,6 @@ class Explored:
         """The bar that a day or hour stands in."""
         return at if isinstance(at, datetime) else bars.bar_of(at, self.view.bars, self.span)
 
-    def newest(self) -> dict[str, date]:
-        """Of each name, the last day or hour on which it was used."""
-        found: dict[str, date] = {}
-        for cell in sorted(self.cells, key=lambda cell: cell.at):
-            found[self.name(cell.value)] = cell.at
-        return found
-
     def _named(self, cell: Cell) -> figures.Cell:
         sums = cell.figures
         return figures.Cell(

@@ -18,7 +18,7 @@ class Line:
 
     `share` is of what is known of the measure in all lines, `by_day` the measure of each day for a small line,
     `per_million` USD a million of the tokens that have a price, `cached` the part of the input that came from the
-    cache, `change` USD, `newest` the last of the days on which it was used.
+    cache, `change` USD.
     """
 
     name: str
@@ -31,7 +31,6 @@ class Line:
     cached: Decimal | None
     unpriced_rows: int
     by_day: tuple[Amount, ...]
-    newest: date
 
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.estimate, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
@@ -83,7 +82,6 @@ def _line(
         cached=_percent(cached, given or 0),
         unpriced_rows=sum(cell.unpriced_rows for cell in cells),
         by_day=tuple(by_day.get(day, 0) for day in days),
-        newest=max(by_day),
     )
 
 

@@ -40,7 +40,6 @@ def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
         Decimal("25.0"),
         (Decimal(3), Decimal(0)),
     )
-    assert [line.newest for line in (first, second, third)] == [SECOND, FIRST, FIRST]
     assert (second.per_million, second.change, second.unpriced_rows) == (Decimal(25_000), Decimal(0), 1)
     assert (only_fees.name, only_fees.per_million) == ("search", None)
     assert (third.name, third.estimate, third.share, third.change, third.tokens) == ("c", None, None, None, None)
