@@ -1,9 +1,9 @@
 """A statement's rows rounded for a table, so that what stands beside each other adds up. Pure.
 
 By the largest remainder, not by more digits: stored amounts have nine, so that fewer would only move the gap to a
-smaller digit, and nine cannot be read. The bill is rounded first, because it is held against the provider's own page;
-the estimate then carries the rounding of the bill beside it, so that a row where the two agree still shows no
-difference. In each row billed is estimate and difference, and each column adds up to its own sum, rounded.
+smaller digit, and nine cannot be read. The differences are rounded first, so that a row whose bill and estimate agree
+shows none; then the bill, because it is held against the provider's own page; the estimate is what is left. In each
+row billed is estimate and difference, and each column adds up to its own sum, rounded, as the cards show it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from tracker.money import CENT, apportioned
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.statement import NOTHING, Row
-
-Column = list[Decimal | None]
 
 
 @dataclass(frozen=True)
@@ -35,26 +33,40 @@ class Shown:
 
 
 def shown(rows: Sequence[Row], unit: Decimal = CENT) -> list[Shown]:
-    """The rows in the order given, in multiples of `unit`; a billed amount is less than one off its exact value."""
-    billed = _column([row.billed for row in rows], [row.billed for row in rows], unit)
-    carried = [
-        row.estimated if row.estimated is None or row.billed is None else row.estimated + ((to or NOTHING) - row.billed)
-        for row, to in zip(rows, billed, strict=True)
-    ]
-    estimated = _column(carried, [row.estimated for row in rows], unit)
-    return [_shown(*each, unit) for each in zip(rows, estimated, billed, strict=True)]
+    """The rows in the order given, in multiples of `unit`; a difference is at most one off its exact value."""
+    estimates, bills = [row.estimated for row in rows], [row.billed for row in rows]
+    whole, billed = (
+        sum(map(_or_nothing, each), NOTHING).quantize(unit, ROUND_HALF_EVEN) for each in (estimates, bills)
+    )
+    differences = _differences(rows, whole, billed, unit)
+    estimated = {n: -differences[n] for n, row in enumerate(rows) if row.estimated is not None and row.billed is None}
+    both = [n for n, row in enumerate(rows) if row.estimated is not None and row.billed is not None]
+    # What is to be rounded up or down of an estimate, so that with its difference it gives the bill rounded so.
+    rest = [_or_nothing(rows[n].billed) - differences[n] for n in both]
+    left = whole - sum(estimated.values(), NOTHING)
+    estimated |= dict(zip(both, apportioned(rest, left, unit), strict=True))
+    return [_shown(row, estimated.get(n), differences.get(n, NOTHING), unit) for n, row in enumerate(rows)]
 
 
-def _column(amounts: Column, exact: Column, unit: Decimal) -> Column:
-    """The amounts rounded, those of `exact` telling to what sum."""
-    known = [amount for amount in amounts if amount is not None]
-    whole = sum((amount for amount in exact if amount is not None), NOTHING).quantize(unit, ROUND_HALF_EVEN)
-    rounded = iter(apportioned(known, whole, unit))
-    return [None if amount is None else next(rounded) for amount in amounts]
+def _differences(rows: Sequence[Row], whole: Decimal, billed: Decimal, unit: Decimal) -> dict[int, Decimal]:
+    """The differences of the rows that have a figure, by their place; `whole` and `billed` are the columns' sums.
+
+    Without any row that has both figures, what is billed and what is estimated share no cent.
+    """
+    paid = [n for n, row in enumerate(rows) if row.billed is not None]
+    free = [n for n, row in enumerate(rows) if row.billed is None and row.estimated is not None]
+    apart = all(rows[n].estimated is None for n in paid)
+    groups = [(paid, billed), (free, -whole)] if apart else [(paid + free, billed - whole)]
+    found: dict[int, Decimal] = {}
+    for places, total in groups:
+        exact = [_or_nothing(rows[n].billed) - _or_nothing(rows[n].estimated) for n in places]
+        found |= dict(zip(places, apportioned(exact, total, unit), strict=True))
+    return found
 
 
-def _shown(row: Row, estimated: Decimal | None, billed: Decimal | None, unit: Decimal) -> Shown:
-    difference = _difference(estimated, billed) if row.difference == _difference(row.estimated, row.billed) else None
+def _shown(row: Row, estimated: Decimal | None, to: Decimal, unit: Decimal) -> Shown:
+    billed = None if row.billed is None else _or_nothing(estimated) + to
+    difference = to if row.difference == _difference(row.estimated, row.billed) else None
     causes = row.causes or ((Cause.ROUNDING, NOTHING),)
     amounts = [amount for _, amount in causes]
     whole = difference if difference is not None else sum(amounts, NOTHING).quantize(unit, ROUND_HALF_EVEN)
@@ -62,6 +74,10 @@ def _shown(row: Row, estimated: Decimal | None, billed: Decimal | None, unit: De
     return Shown(row, estimated, billed, difference, tuple((cause, part) for (cause, _), part in parts if part))
 
 
+def _or_nothing(amount: Decimal | None) -> Decimal:
+    return NOTHING if amount is None else amount
+
+
 def _difference(estimated: Decimal | None, billed: Decimal | None) -> Decimal | None:
     """As of a line: the whole of one where there is no other, unknown where there is neither."""
-    return None if estimated is None and billed is None else (billed or NOTHING) - (estimated or NOTHING)
+    return None if estimated is None and billed is None else _or_nothing(billed) - _or_nothing(estimated)
