@@ -74,7 +74,10 @@ def render(ctx: Context) -> None:
 
 def _keys(ctx: Context, standing: Standing) -> None:
     if not standing.keys:
-        st.caption("None yet. Paste the first one below; its figures are on the dashboard within a minute.")
+        soon = (
+            "its figures are on the dashboard within a minute" if standing.workers else "it is read once a worker runs"
+        )
+        st.caption(f"None yet. Paste the first one below; {soon}.")
     for card in standing.keys:
         _card(ctx, card, standing)
     _add(ctx)
