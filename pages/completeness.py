@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import calendars, notices, prospects, text, toolbars
+from pages.ui import calendars, notices, prospects, tables, text, toolbars
 from pages.ui.context import Context
 from tracker import overview
 from tracker.overview import Overview, Prospect, calendar
@@ -28,7 +28,7 @@ CAPTION = (
 WEEKS = " · A week stands as the gravest of its days"
 ICONS = {Face.FAILED: ":red[:material/error:]", Face.MISSING: ":orange[:material/hourglass_empty:]"}
 NOUNS = {"api_key_id": "API key", "project_id": "project"}
-MOST = 8
+MOST, REASON_PX = 8, 400
 
 
 def render(ctx: Context) -> None:
@@ -177,10 +177,10 @@ def _aside(found: Calendar, seen: Overview) -> None:
         rows,
         hide_index=True,
         height=height,
-        row_height=34,
+        row_height=tables.row_px(tables.cut((each.reason for each in found.aside), width=REASON_PX), few=0),
         column_config={
             "Day": st.column_config.TextColumn(width=64),
-            "What is wrong": st.column_config.TextColumn(width="large"),
+            "What is wrong": st.column_config.TextColumn(width=REASON_PX),
         },
         alt="Rows set aside.",
     )

@@ -27,6 +27,7 @@ ICON = ":material/space_dashboard:"
 
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
 NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key", Split.CLASS: "token class"}
+NAME_PX = 148
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
 
 CHART_CAPTION = (
@@ -191,21 +192,19 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             measure=bars.measure,
             why=why(min(bars.totals), max(bars.totals)) if split is Split.MODEL else None,
         )
+        cut = tables.cut((line.name for line in lines), width=NAME_PX)
         toolbars.room()
         st.dataframe(
             frame if any(line.change is not None for line in lines) else frame.drop(columns=change),
             hide_index=True,
             height="content",
-            row_height=34,
+            row_height=tables.row_px(cut),
             placeholder=text.UNKNOWN,
             column_config=line_columns(split, change, bars.measure),
             alt=f"{days}, one row a {NOUNS[split]}, {tables.order(bars.measure)}.",
         )
-        st.caption(
-            text.dollars(
-                "List price where no price of yours applies. $ per M tokens is of those tokens that have a price."
-            )
-        )
+        words = "List price where no price of yours applies. $ per M tokens is of those tokens that have a price."
+        st.caption(text.dollars(f"{words} {tables.in_full(cut)}".strip()))
 
 
 def why(first: date, last: date) -> Callable[[Line], str]:
@@ -227,7 +226,7 @@ def line_columns(split: Split, change: str, measure: Measure = Measure.SPEND) ->
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),
-        split.value: st.column_config.TextColumn(pinned=True, width=148),
+        split.value: st.column_config.TextColumn(pinned=True, width=NAME_PX),
         "Estimate": number(format="dollar", width=84),
         tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
         tables.SHARE: tables.share_column(measure, width=86),
@@ -262,16 +261,19 @@ def _events(seen: Overview) -> None:
         if not seen.events:
             st.caption("No usage event is stored yet.")
             return
+        cut = tables.cut(name for each in seen.events for name in (each.model, each.project, each.api_key))
         toolbars.room()
         st.dataframe(
             tables.events_table(seen.events),
             hide_index=True,
             height=356,
-            row_height=34,
+            row_height=tables.row_px(cut),
             placeholder=text.UNKNOWN,
             column_config=tables.event_columns(),
             alt="The newest usage events, one row an hour, model, project and API key.",
         )
+        if whole := tables.in_full(cut):
+            st.caption(text.dollars(whole))
 
 
 def _downloads(seen: Overview) -> None:

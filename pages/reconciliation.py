@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, implied, notices, text, toolbars, waterfall
+from pages.ui import arithmetic, implied, notices, tables, text, toolbars, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
@@ -25,7 +25,7 @@ EQUAL, LEAST = Decimal("0.01"), Decimal("0.0001")
 WHOLE, DAILY = "The period", "Each day"
 MOST = 16
 THIS, LAST, ALL = "This month", "Last month", "Last 12 months"
-CARD_PX = 230
+CARD_PX, NAME_PX = 230, 230
 
 
 def render(ctx: Context) -> None:
@@ -144,20 +144,22 @@ def _rows(told: Statement, today: date) -> None:
             return
         given, unit, places = (told.daily, LEAST, 4) if daily else (told.rows, EQUAL, 2)
         rows = [_fields(each, today, places) for each in shown(given, unit)]
+        names = tables.cut((str(row["Model or line"]) for row in rows), width=NAME_PX)
+        causes = tables.cut((str(row["Cause"]) for row in rows), width=NAME_PX)
         toolbars.room()
         st.dataframe(
             rows,
             hide_index=True,
             height=560 if daily and len(rows) > MOST else "content",
-            row_height=34,
+            row_height=max(tables.row_px(names), tables.row_px(causes, few=0)),
             placeholder=text.UNKNOWN,
             column_config={
-                "Model or line": st.column_config.TextColumn(pinned=True, width=240),
+                "Model or line": st.column_config.TextColumn(pinned=True, width=NAME_PX),
                 "Estimate": st.column_config.NumberColumn(format=f"$%,.{places}f"),
                 "Billed": st.column_config.NumberColumn(format=f"$%,.{places}f"),
                 "Difference, $": st.column_config.NumberColumn(format=f"%+.{places}f"),
                 "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
-                "Cause": st.column_config.TextColumn(width=220),
+                "Cause": st.column_config.TextColumn(width=NAME_PX),
                 "State": st.column_config.TextColumn(width=150),
                 "Why": st.column_config.LinkColumn(
                     display_text="why?", width=64, help="How the estimate of its dearest day is made."
@@ -165,6 +167,8 @@ def _rows(told: Statement, today: date) -> None:
             },
             alt="One row a model or service line: estimate, billed, difference and its causes.",
         )
+        if whole := tables.in_full(names):
+            st.caption(text.dollars(whole))
 
 
 def _each_day() -> bool:

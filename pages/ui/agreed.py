@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from pages.ui import agreeing, anew, notices, rates, text, toolbars
+from pages.ui import agreeing, anew, notices, rates, tables, text, toolbars
 from pages.ui.agreeing import Asked
 from pages.ui.context import Context
 from tracker import clock, price_book, unpriced
@@ -14,7 +14,7 @@ from tracker.explaining import PRICED_NOW
 from tracker.price_book import Agreed, Book, Lacking, Listed
 
 DAYS = 32
-MOST = 8
+MOST, MODEL_PX = 8, 148
 WIDTHS = {"Tier": 152, "In force since": 94, "For": 150, "Source": 122, "SHA-256": 104}
 """Of the list's columns, in pixels: with the others they fit a screen of 1440."""
 
@@ -142,15 +142,16 @@ def _listed(book: Book, today: date) -> None:
     if not book.listed:
         st.caption(f"Nothing of the last {DAYS} days was priced by the list.")
         return
+    cut = tables.cut((name for each in book.listed for name in (each.model, ", ".join(each.models))), width=MODEL_PX)
     toolbars.room()
     st.dataframe(
         [_version(each, today) for each in book.listed],
         hide_index=True,
         height="content" if len(book.listed) <= 12 else 430,
-        row_height=34,
+        row_height=tables.row_px(cut),
         placeholder=text.UNKNOWN,
         column_config={
-            "Model on the list": st.column_config.TextColumn(pinned=True, width=148),
+            "Model on the list": st.column_config.TextColumn(pinned=True, width=MODEL_PX),
             **{name: st.column_config.TextColumn(width=px) for name, px in WIDTHS.items()},
             **{
                 name: st.column_config.TextColumn(width=62, alignment="right") for name in ("Input", "Cached", "Output")
@@ -165,6 +166,8 @@ def _listed(book: Book, today: date) -> None:
             "first digits); an update of the list changes no stored number by itself."
         )
     )
+    if whole := tables.in_full(cut):
+        st.caption(text.dollars(whole))
     for note in dict.fromkeys(each.note for each in book.listed if each.note):
         of = [f"{text.quoted(each.model)}, {each.variant}" for each in book.listed if each.note == note]
         st.caption(text.dollars(f"{'; '.join(of)}: {text.quoted(note)}"))

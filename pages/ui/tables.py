@@ -5,7 +5,7 @@ A cell that a spreadsheet would take for a formula is made harmless, because a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from urllib.parse import quote
@@ -37,6 +37,34 @@ EVENT_HOUR_PX = 92
 
 ROOM_PX = 1_016
 """What a table has on a screen of 1440 px: columns wider than this in all are cut, the last one first."""
+
+
+ROW_PX, TALL_PX = 34, 62
+"""How high a row is with one line and with three; Streamlit (1.67) breaks a text only in rows higher than 4 rem."""
+
+LONG, FEW = 30, 3
+"""Characters from which a name is long in any table, and how many cut ones are better told in full below it."""
+
+LETTER_PX, EDGE_PX = 6, 16
+
+
+def cut(texts: Iterable[str | None], *, width: int = 0) -> list[str]:
+    """The texts that a cell has no room for: it cuts them, and says nothing. Each once, in the order given.
+
+    `width` (pixels) is of the column that a row is known by; without one, those longer than any column.
+    """
+    room = (width - EDGE_PX) // LETTER_PX if width else LONG
+    return list(dict.fromkeys(each for each in texts if each and len(each) > room))
+
+
+def row_px(cut_texts: Sequence[str], *, few: int = FEW) -> int:
+    """How high rows are: where more texts are cut than can be told in full below, each is broken into lines."""
+    return TALL_PX if len(cut_texts) > few else ROW_PX
+
+
+def in_full(cut_texts: Sequence[str]) -> str:
+    """Markdown for below the table: the few texts that it cuts."""
+    return f"In full: {' · '.join(map(text.quoted, cut_texts))}" if 0 < len(cut_texts) <= FEW else ""
 
 
 def lines_frame(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from pages.ui import text
+from pages.ui import tables, text
 
 TODAY = date(2026, 11, 23)
 
@@ -169,3 +169,28 @@ def test_our_own_amounts_make_no_formula() -> None:
 )
 def test_a_cell_on_screen_shows_what_is_there_and_begins_no_formula(foreign: str | None, shown: str) -> None:
     assert text.in_cell(foreign) == shown
+
+
+@pytest.mark.parametrize(
+    ("names", "width", "cut"),
+    [
+        ([], 0, []),
+        (["gpt-5.4", None, ""], 0, []),
+        (["a" * 30, "b" * 31, "b" * 31], 0, ["b" * 31]),
+        (["gpt-4o-mini-2024-07-18", "gpt-4o-realtime-preview"], 148, ["gpt-4o-realtime-preview"]),
+    ],
+)
+def test_names_that_a_cell_has_no_room_for_are_found(names: list[str | None], width: int, cut: list[str]) -> None:
+    assert tables.cut(names, width=width) == cut
+
+
+@pytest.mark.parametrize(
+    ("cut", "high", "told"),
+    [
+        ([], tables.ROW_PX, ""),
+        (["a", "b_", "c"], tables.ROW_PX, r"In full: a · b\_ · c"),
+        (["a", "b", "c", "d"], tables.TALL_PX, ""),
+    ],
+)
+def test_few_cut_names_are_told_below_and_many_in_higher_rows(cut: list[str], high: int, told: str) -> None:
+    assert (tables.row_px(cut), tables.in_full(cut)) == (high, told)
