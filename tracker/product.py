@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from tracker.config import Settings, load
 from tracker.db import Database, ProcessRole, check_reachable, open_database
 from tracker.errors import BadConfiguration
 from tracker.keyring import KeyRing
+from tracker.memory import Memory
 from tracker.models import KekCanary, ProviderKey, SecondFactor, table_of
 from tracker.providers.http import ClientPool
 
@@ -32,6 +33,7 @@ class Product:
     database: Database
     ring: KeyRing
     clients: ClientPool
+    memory: Memory = field(default_factory=Memory, repr=False, compare=False)
 
     def base_url(self, provider: str) -> str:
         """Where the provider's calls go in this installation."""
@@ -47,6 +49,7 @@ class Product:
 
     def close(self) -> None:
         self.clients.close()
+        self.memory.close()
         self.database.engine.dispose()
 
 

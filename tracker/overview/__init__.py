@@ -6,7 +6,7 @@ All sums, comparisons and decisions about states are made here and below; a page
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -203,23 +203,32 @@ class Overview:
 
 
 def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
-    """The workspace's overview at `now` (aware UTC)."""
-    cycle = Cycle(clock.day_of(now))
+    """The workspace's overview at `now` (aware UTC). What is stored is read once, until anybody writes anything."""
+    day = clock.day_of(now)
     with product.database.workspace(workspace_id) as session:
-        keys = days.read_keys(session, workspace_id)
-        ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
-        rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
-        progress = days.progress(session, workspace_id, keys.counted, now=now)
-        connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
-        used, read_at = _is_used(session, workspace_id), days.last_read(session, workspace_id)
-        failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
-        last = tuple(events.last_events(session, workspace_id))
-        without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
-        foreign = queries.other_currencies(session, workspace_id, cycle.start, cycle.end)
-        marks = days.marks(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end))
-        past = history.read(session, workspace_id, keys.counted, cycle, marks)
-        cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
-        budget = budgets.monthly(session, workspace_id)
+        seen = product.memory.recall(
+            session,
+            ("overview", day),
+            lambda: _stored(session, workspace_id, now),
+            keep=lambda found: not found.progress.pending,  # which day is being read changes with the time alone
+        )
+    return replace(seen, now=now, workers=_workers(product, now))
+
+
+def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
+    """All that changes with what is stored and with the day."""
+    cycle = Cycle(clock.day_of(now))
+    keys = days.read_keys(session, workspace_id)
+    ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
+    rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
+    progress = days.progress(session, workspace_id, keys.counted, now=now)
+    connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
+    used, read_at = _is_used(session, workspace_id), days.last_read(session, workspace_id)
+    failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
+    without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
+    marks = days.marks(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end))
+    past = history.read(session, workspace_id, keys.counted, cycle, marks)
+    cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
     through = days.billed_through(ledgers, keys.counted)
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
     foretold = forecast(past.known, past.seen, cycle.today)
@@ -228,7 +237,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         cycle=cycle,
         stage=stage_of(connections, progress, used=used),
         connections=connections,
-        workers=_workers(product, now),
+        workers=NOBODY,
         progress=progress,
         failure=failure,
         aside=aside,
@@ -239,13 +248,13 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Overview:
         without_price=tuple(without_price),
         billed=_billed(rows, cells, cycle.start, through),
         billed_before=_billed(rows, cells, cycle.previous_start, through and min(through, cycle.start - clock.DAY)),
-        foreign=tuple(foreign),
+        foreign=tuple(queries.other_currencies(session, workspace_id, cycle.start, cycle.end)),
         change=change(cells, cycle, marks),
         forecast=foretold,
-        budget=_budget(budget, cycle, month, foretold),
+        budget=_budget(budgets.monthly(session, workspace_id), cycle, month, foretold),
         unusual=tuple(unusual(past.known, cycle.week, cells)),
         cells=cells,
-        events=last,
+        events=tuple(events.last_events(session, workspace_id)),
     )
 
 
@@ -273,6 +282,9 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
 
 SEEN_AT = select(func.max(WORKERS.c.seen_at))
 ANY_USAGE = select(DAILY.c.day).where(DAILY.c.workspace_id == bindparam("of_workspace")).limit(1)
+
+
+NOBODY = Workers(0, None)
 
 
 def _workers(product: Product, now: datetime) -> Workers:

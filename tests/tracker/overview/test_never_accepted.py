@@ -17,6 +17,7 @@ from tracker import connections, overview
 from tracker.db import Database
 from tracker.explore import reading
 from tracker.explore.view import Preset, View
+from tracker.memory import Memory
 from tracker.models import KeyStatus, ProviderKey
 from tracker.overview import Connection, Overview, Stage, Workers, calendar, truth
 from tracker.overview.days import DayMark, Keys
@@ -140,7 +141,7 @@ def add(database: Database, *statuses: KeyStatus) -> None:
 
 
 def product_of(database: Database) -> Any:
-    return SimpleNamespace(database=database, settings=SimpleNamespace(fetch_hour_utc=4))
+    return SimpleNamespace(database=database, memory=Memory(), settings=SimpleNamespace(fetch_hour_utc=4))
 
 
 def seen(database: Database) -> Overview:
