@@ -12,10 +12,11 @@ import pytest
 from sqlalchemy import update
 
 from tests.installation import NOW, Installation, expected, held, installed
-from tracker import clock, connections, fetching, ingest, ledger, opened, reconcile
+from tracker import clock, connections, fetching, ingest, ledger, opened, points, reconcile
 from tracker.calls import KeptCalls
-from tracker.coverage import Unit
-from tracker.errors import AnswerTooLarge
+from tracker.coverage import OURS_AFTER, Unit
+from tracker.errors import AnswerTooLarge, NoRoom
+from tracker.fetching import Outcome
 from tracker.providers.base import Fetched
 from tracker.providers.http import Limits
 from tracker.reconcile import Connection
@@ -26,7 +27,7 @@ HOUR = NOW.replace(minute=0)
 FIRST = clock.day_of(NOW) - DAYS * clock.DAY
 
 
-@pytest.mark.parametrize("limits", [Limits(max_bytes=60_000, rows=100), Limits(max_bytes=25_000, rows=1)])
+@pytest.mark.parametrize("limits", [Limits(max_bytes=60_000, rows=100), Limits(max_bytes=25_000, rows=1, held_rows=20)])
 def test_days_of_more_rows_than_fit_are_read_in_parts_and_stored_whole(
     migrated_url: str, tmp_path: Path, limits: Limits
 ) -> None:
@@ -44,6 +45,7 @@ def test_days_of_more_rows_than_fit_are_read_in_parts_and_stored_whole(
     assert all(len(part.usage) < limits.rows + max(of_day.values()) for part in parts)
     asked = [parse_qs(each.query)["limit"] for each in installation.server.requests if "completions" in each.path]
     assert ["28"] in asked
+    assert all(part.usage.held_rows <= limits.held_rows for part in parts)
 
 
 def test_an_hour_that_is_too_large_by_itself_is_told(migrated_file: Path, tmp_path: Path) -> None:
@@ -51,6 +53,29 @@ def test_an_hour_that_is_too_large_by_itself_is_told(migrated_file: Path, tmp_pa
     url = f"sqlite:///{tmp_path / 'tracker.db'}"
     with flooded(url, tmp_path) as installation, pytest.raises(AnswerTooLarge, match="more than 99 bytes"):
         read(installation, due(installation)[0], Limits(max_bytes=99))
+
+
+def test_days_that_find_no_room_are_put_off_and_told_and_their_key_is_not_blamed(
+    migrated_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tracker.db").write_bytes(migrated_file.read_bytes())
+
+    def no_room(label: str) -> None:
+        if label == "page read":
+            raise NoRoom
+
+    with flooded(f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path) as installation:
+        ready, connection = installation.product, Connection(installation.workspace_id, 1)
+        (unit,) = due(installation)
+        with points.watch(no_room):
+            done = fetching.work(ready, connection, unit, owner="test", wait=lambda _: None)
+        waiting = due(installation)
+        installation.later(NOW + 2 * OURS_AFTER)
+        again = due(installation)
+        blamed = connections.find(ready, installation.workspace_id, 1).failures
+
+    assert (done.outcome, done.reason) == (Outcome.FAILED, str(NoRoom()))
+    assert (waiting, [each.days for each in again], blamed) == ([], [unit.days], 0)
 
 
 @contextmanager
@@ -64,7 +89,7 @@ def flooded(url: str, folder: Path) -> Iterator[Installation]:
 
 
 def due(installation: Installation) -> list[Unit]:
-    planned = reconcile.plan(installation.product, Connection(installation.workspace_id, 1), now=NOW)
+    planned = reconcile.plan(installation.product, Connection(installation.workspace_id, 1), now=clock.utc_now())
     return [unit for unit in planned.units if unit.endpoint == "completions"]
 
 
