@@ -25,6 +25,7 @@ BENCHES = {
     "year": "bench.year:run",
     "browser": "bench.browser:run",
     "reading-postgresql": "bench.reading:run_postgresql",
+    "flood": "bench.flood:run",
     "workers": "bench.workers:run",
     "curve-events": "bench.curves:events",
     "curve-keys": "bench.curves:keys",
@@ -36,7 +37,7 @@ BENCHES = {
 Without a name they run in this order, the quick ones first.
 """
 
-NEVER_WITH_ALL = {"workers", "curve-events", "curve-keys", "curve-sessions", "picture"}
+NEVER_WITH_ALL = {"flood", "workers", "curve-events", "curve-keys", "curve-sessions", "picture"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
