@@ -5,7 +5,7 @@ It draws what `tracker.overview` says and decides nothing about numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from urllib.parse import urlencode
@@ -200,7 +200,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             height="content",
             row_height=tables.row_px(cut),
             placeholder=text.UNKNOWN,
-            column_config=line_columns(split, change, bars.measure),
+            column_config=line_columns(split, change, bars.measure, lines),
             alt=f"{days}, one row a {NOUNS[split]}, {tables.order(bars.measure)}.",
         )
         words = "List price where no price of yours applies. $ per M tokens is of those tokens that have a price."
@@ -221,16 +221,18 @@ def _price(line: Line, source: Source | None, seen: Overview) -> str:
     return whose + since
 
 
-def line_columns(split: Split, change: str, measure: Measure = Measure.SPEND) -> dict[str, ColumnConfig]:
+def line_columns(
+    split: Split, change: str, measure: Measure = Measure.SPEND, lines: Sequence[Line] = ()
+) -> dict[str, ColumnConfig]:
     """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),
         split.value: st.column_config.TextColumn(pinned=True, width=NAME_PX),
-        "Estimate": number(format="dollar", width=84),
+        "Estimate": number(format=tables.dollars(line.estimate for line in lines), width=84),
         tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
         tables.SHARE: tables.share_column(measure, width=86),
-        change: number(format="%+.2f", width=72, help="Against the same days, complete in both months."),
+        change: number(format=tables.changes(lines), width=72, help="Against the same days, complete in both months."),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=72),
         "$ per M tokens": number(format="%.2f", width=100),

@@ -112,8 +112,9 @@ def _compared(seen: Explored, comparison: Comparison, today: date) -> str:
     if not comparison.days or percent is None:
         return explore_charts.nothing_compared(comparison, today)
     now, before, but = explore_charts.compared(comparison, today)
-    amounts = (charts.amount_text(each.amount(measure), measure) for each in (comparison.now, comparison.before))
-    return f"**{text.percent_change(percent)}** in {now} ({next(amounts)}) against {before} ({next(amounts)}){but}"
+    amounts = [each.amount(measure) for each in (comparison.now, comparison.before)]
+    here, there = explore_charts.apart(amounts, measure)
+    return f"**{text.percent_change(percent)}** in {now} ({here}) against {before} ({there}){but}"
 
 
 def _days(seen: Explored, today: date) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from pages.ui import marks, text
+from pages.ui import axis_words, marks, text
 from pages.ui.palette import Palette, palette
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
@@ -27,11 +27,6 @@ Spec = dict[str, Any]
 Row = dict[str, object]
 
 HEIGHT = 330
-MOST_WEEKDAYS = 10
-"""Days up to which each bar's label has room for its weekday."""
-MOST_PLAIN = 45
-"""Days up to which a month is named only where it begins."""
-
 EDGE = 0.14
 """A bar covers a day from here to the same distance from its end."""
 
@@ -73,7 +68,7 @@ def day_chart(
         marks.unusual_rows(unusual or {}, noted, days),
     )
     spec["data"] = {"values": list(chain(*rows))}
-    return dressed(spec, bars, day_labels(days), len(days), top, float(bars.highest), palette(dark=dark))
+    return dressed(spec, bars, axis_words.days(days), len(days), top, float(bars.highest), palette(dark=dark))
 
 
 def rows_of(spec: Spec) -> pa.Table:
@@ -88,7 +83,7 @@ def dressed(spec: Spec, bars: Bars, labels: str, columns: int, top: float, highe
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
     first["x"]["axis"] |= {"labelExpr": labels, "values": [n + 0.5 for n in range(columns)]}
     first["x"]["scale"]["domain"] = [0, columns]
-    first["y"]["axis"]["labelExpr"] = amount_labels(bars.measure, highest)
+    first["y"]["axis"]["labelExpr"] = axis_words.amounts(bars.measure, highest)
     first["y"]["scale"]["domain"] = [0, top]
     for layer in parts:
         if "color" in layer["encoding"]:
@@ -320,30 +315,8 @@ def layer_of(name: str) -> alt.Chart:
     return alt.Chart().transform_filter(f"datum.part === '{name}'")
 
 
-def day_labels(days: Sequence[date]) -> str:
-    """A Vega expression: weekday and day, with the month at the first and where one begins. Letters of ours only.
-
-    Of many days only some labels find room, so there each names its month.
-    """
-    week = "%a %-d" if len(days) <= MOST_WEEKDAYS else "%-d"
-    many = len(days) > MOST_PLAIN
-    months = [f" {day:%b}" if many or not n or day.month != days[n - 1].month else "" for n, day in enumerate(days)]
-    labels = [f"{day:{week}}{month}" for day, month in zip(days, months, strict=True)]
-    short = [f"{day.day}{month}" for day, month in zip(days, months, strict=True)]
-    return f"(width<520?{short!r}:{labels!r})[floor(datum.value)]"
-
-
-def amount_labels(measure: Measure, highest: float) -> str:
-    """A Vega expression: whole dollars or k, cents for small amounts; counts with k, M and B."""
-    if measure is not Measure.SPEND:
-        return "replace(format(datum.value, '~s'), 'G', 'B')"
-    if highest >= 10_000:
-        return "'$' + replace(format(datum.value, '~s'), 'G', 'B')"
-    return "'$' + format(datum.value, ',.0f')" if highest >= 4 else "'$' + format(datum.value, '.2f')"
-
-
 def amount_text(amount: Amount | None, measure: Measure) -> str:
     """An amount of this measure as text."""
     if measure is Measure.SPEND:
-        return text.money(Decimal(amount)) if amount is not None else text.UNKNOWN
+        return text.fine_money(Decimal(amount)) if amount is not None else text.UNKNOWN
     return text.count(int(amount)) if amount is not None else text.UNKNOWN

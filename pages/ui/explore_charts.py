@@ -6,12 +6,13 @@ import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import altair as alt
 
-from pages.ui import charts, text
+from pages.ui import axis_words, charts, text
 from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
@@ -19,6 +20,7 @@ from tracker.explore.picked import Picked
 from tracker.explore.reading import Comparison, Explored, Twin
 from tracker.explore.view import Grain
 from tracker.overview.days import DayMark
+from tracker.overview.figures import Amount, Measure
 from tracker.overview.stacks import Bars
 
 HEIGHT = 320
@@ -147,6 +149,14 @@ def compared(comparison: Comparison, today: date) -> tuple[str, str, str]:
     return now, before, f", {text.several(left_out, 'day')} left out" if left_out else ""
 
 
+def apart(amounts: Sequence[Amount | None], measure: Measure) -> tuple[str, str]:
+    """The sums of both periods, with so many digits that they can be told apart."""
+    here, there = amounts
+    if measure is Measure.SPEND and here is not None and there is not None:
+        return text.apart(Decimal(here), Decimal(there))
+    return charts.amount_text(here, measure), charts.amount_text(there, measure)
+
+
 def nothing_compared(comparison: Comparison, today: date) -> str:
     """That no day, or none with anything to compare, is complete in both periods."""
     span = comparison.span
@@ -176,7 +186,7 @@ def labels(seen: Explored, columns: Sequence[date]) -> str:
     if seen.view.bars is Grain.MONTH:
         told = [f"{day:%b}" + (f" {day:%Y}" if not n or day.month == 1 else "") for n, day in enumerate(columns)]
         return f"{told!r}[floor(datum.value)]"
-    return charts.day_labels(columns)
+    return axis_words.days(columns)
 
 
 @lru_cache(maxsize=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import streamlit as st
@@ -51,7 +51,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
             height=420 if len(frame) > 11 else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=line_columns(what, change, seen.view.bars.value, measure, billed_label(seen)),
+            column_config=line_columns(what, change, seen.view.bars.value, measure, billed_label(seen), lines),
             alt=f"The same days, one row a {NOUNS[seen.view.by]}, {tables.order(measure)}.",
         )
         st.caption(text.dollars(_lines_caption(seen)))
@@ -103,18 +103,25 @@ def _lines_caption(seen: Explored) -> str:
 
 
 def line_columns(
-    what: str, change: str, unit: str = "day", measure: Measure = Measure.SPEND, billed: str = BILLED
+    what: str,
+    change: str,
+    unit: str = "day",
+    measure: Measure = Measure.SPEND,
+    billed: str = BILLED,
+    lines: Sequence[Line] = (),
 ) -> dict[str, ColumnConfig]:
     """How the columns of the lines are drawn."""
     number = st.column_config.NumberColumn
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),
         what: st.column_config.TextColumn(pinned=True, width=140),
-        "Estimate": number(format="dollar", width=76),
+        "Estimate": number(format=tables.dollars(line.estimate for line in lines), width=76),
         tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
         BILLED: number(billed, format="dollar", width=112, help=f"{billed}: what the provider charged for these days."),
         tables.SHARE: tables.share_column(measure, width=84),
-        change: number(format="%+.2f", width=80, help="Against the days before that are complete, as are these."),
+        change: number(
+            format=tables.changes(lines), width=80, help="Against the days before that are complete, as are these."
+        ),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=68),
         "$ per M tokens": number("$ per M", format="%.2f", width=62, help="US dollars a million tokens."),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -81,6 +82,7 @@ def lines_frame(
 
     `why` is where the arithmetic of a line stands; without it there is no such column.
     """
+    digits = places(line.change for line in lines)
     frame = pd.DataFrame(
         [
             {
@@ -89,7 +91,7 @@ def lines_frame(
                 "Estimate": number(line.estimate),
                 **({WHY: why(line)} if why else {}),
                 SHARE: number(line.share),
-                change: number(line.change),
+                change: rounded(line.change, digits),
                 "Tokens (M)": None if line.tokens is None else line.tokens / 1e6,
                 "Requests": line.requests,
                 "$ per M tokens": number(line.per_million),
@@ -101,6 +103,28 @@ def lines_frame(
         ]
     ).astype({"Requests": "Int64"})
     return frame if measure is Measure.SPEND else frame[_beside(list(frame.columns), MEASURED[measure])]
+
+
+def places(amounts: Iterable[Decimal | None]) -> int:
+    """Decimals for a column of US dollars: cents, or two digits of the largest where that is only some cents."""
+    largest = max((abs(amount) for amount in amounts if amount), default=Decimal(1))
+    return max(2, min(1 - largest.adjusted(), text.NANO_PLACES))
+
+
+def rounded(amount: Decimal | None, digits: int) -> float | None:
+    """For a column with so many decimals: nothing comes out as less than nothing, -0.00."""
+    return None if amount is None else float(round(amount, digits)) + 0.0
+
+
+def dollars(amounts: Iterable[Decimal | None]) -> str:
+    """How a column of these US dollars is written."""
+    digits = places(amounts)
+    return "dollar" if digits == 2 else f"$%,.{digits}f"
+
+
+def changes(lines: Sequence[Line]) -> str:
+    """How the column of what changed is written."""
+    return f"%+.{places(line.change for line in lines)}f"
 
 
 def _beside(columns: list[str], measured: str) -> list[str]:

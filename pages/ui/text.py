@@ -18,6 +18,9 @@ age = clock.age
 MINUS = "\N{MINUS SIGN}"
 UNKNOWN = "\N{EN DASH}"
 CENT = Decimal("0.01")
+NANO_PLACES = 9
+"""Decimals of the smallest amount that is stored."""
+
 HUNDRED = Decimal(100)
 MILLION = Decimal(1_000_000)
 PUNCTUATION = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
@@ -43,6 +46,27 @@ def money(usd: Decimal | None) -> str:
     if size >= MILLION:
         return f"{sign}${(size / MILLION).quantize(CENT, ROUND_HALF_EVEN):,}M"
     return f"{sign}${size.quantize(CENT, ROUND_HALF_EVEN):,}"
+
+
+def fine_money(usd: Decimal | None) -> str:
+    """As `money`, with two digits of what is below a cent: for amounts that are compared by eye."""
+    if usd is None or not 0 < abs(usd) < CENT:
+        return money(usd)
+    return _with_places(usd, min(1 - usd.adjusted(), NANO_PLACES))
+
+
+def apart(one: Decimal, other: Decimal) -> tuple[str, str]:
+    """Two amounts held against each other: as `fine_money`, and with more decimals where they would read alike."""
+    told = fine_money(one), fine_money(other)
+    for places in range(3, NANO_PLACES + 1):
+        if one == other or told[0] != told[1]:
+            break
+        told = _with_places(one, places), _with_places(other, places)
+    return told
+
+
+def _with_places(usd: Decimal, places: int) -> str:
+    return f"{MINUS if usd < 0 else ''}${abs(usd):,.{places}f}"
 
 
 def money_change(usd: Decimal | None) -> str:

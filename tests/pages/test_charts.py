@@ -16,7 +16,7 @@ import pytest
 
 from pages import dashboard, explore
 from pages.registry import PAGES
-from pages.ui import charts, explore_charts, explore_lines, rate_charts, tables
+from pages.ui import axis_words, charts, explore_charts, explore_lines, rate_charts, tables
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
@@ -157,6 +157,24 @@ def test_what_is_billed_of_fewer_days_than_are_estimated_says_of_which() -> None
 
     assert explore_lines.billed_label(part) == "Billed, 1–21 Nov"
     assert explore_lines.billed_label(whole) == "Billed"
+
+
+@pytest.mark.parametrize(
+    ("highest", "places"), [(3.9, 2), (0.05, 2), (0.03, 3), (0.0008, 4), (0.000_000_004, 9), (0.0, 2), (12_000.0, None)]
+)
+def test_no_two_lines_of_an_axis_are_labelled_alike(highest: float, places: int | None) -> None:
+    labels = axis_words.amounts(Measure.SPEND, highest)
+
+    assert (f",.{places}f" in labels) is (places is not None)
+
+
+def test_small_changes_keep_their_digits_and_none_is_less_than_nothing() -> None:
+    small, large = Decimal("-0.0034"), Decimal("-12.83")
+
+    assert tables.places([small, None]) == 4
+    assert tables.places([small, large]) == tables.places([]) == tables.places([None, Decimal()]) == 2
+    assert f"{tables.rounded(small, 2):+.2f}" == "+0.00"
+    assert (tables.dollars([large]), tables.dollars([small])) == ("dollar", "$%,.4f")
 
 
 def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> None:

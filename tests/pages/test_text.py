@@ -194,3 +194,25 @@ def test_names_that_a_cell_has_no_room_for_are_found(names: list[str | None], wi
 )
 def test_few_cut_names_are_told_below_and_many_in_higher_rows(cut: list[str], high: int, told: str) -> None:
     assert (tables.row_px(cut), tables.in_full(cut)) == (high, told)
+
+
+@pytest.mark.parametrize(
+    ("usd", "told"),
+    [("0.00034", "$0.00034"), ("-0.0099", "−$0.0099"), ("0.01", "$0.01"), ("0.000000001", "$0.000000001"), (None, "–")],
+)
+def test_of_less_than_a_cent_two_digits_are_told_where_amounts_are_compared(usd: str | None, told: str) -> None:
+    assert text.fine_money(None if usd is None else Decimal(usd)) == told
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("0.0421", "0.0428", ("$0.042", "$0.043")),
+        ("0.04", "0.04", ("$0.04", "$0.04")),
+        ("119.96", "99.33", ("$119.96", "$99.33")),
+        ("1200000.001", "1200000.002", ("$1,200,000.001", "$1,200,000.002")),
+        ("0.0001201", "0.0001202", ("$0.0001201", "$0.0001202")),
+    ],
+)
+def test_amounts_held_against_each_other_never_read_alike(one: str, other: str, told: tuple[str, str]) -> None:
+    assert text.apart(Decimal(one), Decimal(other)) == told
