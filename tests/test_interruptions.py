@@ -7,6 +7,7 @@ import resource
 import signal
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ import tracker.ledger
 from jobs.__main__ import once
 from jobs.worker import Worker
 from tests.installation import NOW, Installation, expected, held
-from tests.places import ended, started
+from tests.places import ended, killed_at, started
 from tests.small import Small, assert_true, small, true_rows
 from tracker import access, clock, connections, points, reconcile, storage
 from tracker.coverage import LEASE, LedgerDay
@@ -94,6 +95,40 @@ def stopped_with_an_answer_in_hand(kept: Small, environ: dict[str, str]) -> None
         worker = Worker(ready.product, threads=1)
         once(worker)
         worker.stop()
+
+
+CHANGING_ZONES = {
+    "an hour back": "XST8XDT,J60/2,J324/2",
+    "an hour on": "XST-10XDT,J324/2,J60/3",
+    "half an hour on": "XST-10:30XDT-11,J324/2,J60/2",
+}
+"""Zones of a machine that change on 20 November, within the days that are read (POSIX, IEEE 1003.1-2017, 8.3)."""
+
+
+@pytest.fixture(params=CHANGING_ZONES)
+def changing_zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", CHANGING_ZONES[request.param])
+    time.tzset()
+    offsets = {day.astimezone().utcoffset() for day in (NOW - 9 * DAY, NOW)}
+    assert len(offsets) == 2, "the zone does not change"
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("changing_zone")
+def test_a_machine_whose_clocks_change_reads_the_same_days(kept: Small, new: Installation) -> None:
+    """Killed with the first rows written, it goes on; days of billing are UTC's wherever the machine stands."""
+
+    def work() -> None:
+        with kept.installed(new.environ) as ready:
+            ready.fetch()
+
+    assert killed_at(work, "new rows inserted")
+    new.later(NOW + LEASE)
+
+    assert new.fetch() == 0
+    assert_true(new, NOW)
 
 
 def ledger(ready: Installation) -> dict[tuple[str, date], LedgerDay]:
