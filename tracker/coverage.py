@@ -244,8 +244,14 @@ def days_without(settled: Iterable[tuple[date, date]], period: tuple[date, date]
 
 def due_times(ledger: Mapping[date, LedgerDay], days: Iterable[date], *, fetch_hour: int) -> dict[date, datetime]:
     """When each of the days (in order) is due; without those that never are."""
-    times = ((day, due_at(day, ledger.get(day, ABSENT), fetch_hour=fetch_hour)) for day in days)
+    rows = ((day, ledger.get(day)) for day in days)
+    times = ((day, due_at(day, row, fetch_hour=fetch_hour) if row else clock.day_start(day)) for day, row in rows)
     return {day: at for day, at in times if at is not None}
+
+
+def _leases(ledger: Mapping[date, LedgerDay], now: datetime) -> dict[date, datetime]:
+    """Until when each of the leased days is."""
+    return {day: row.lease_until for day, row in ledger.items() if row.lease_until and is_leased(row, now)}
 
 
 def due_units(
@@ -254,7 +260,8 @@ def due_units(
     """The days that are due by their `due_times`, as units of at most `days_per_unit` days in a row, unordered."""
     if is_held(endpoint, ledger, now=now):
         return []
-    due = [day for day, at in times.items() if at <= now and not is_leased(ledger.get(day, ABSENT), now)]
+    leased = _leases(ledger, now)
+    due = [day for day, at in times.items() if at <= now and day not in leased]
     return [
         Unit(endpoint.name, run[0], run[-1] + clock.DAY, tuple(ledger.get(day, ABSENT).fence for day in run))
         for run in _runs(due, endpoint.days_per_unit)
@@ -306,8 +313,6 @@ def next_due(
     """When anything of an endpoint is due next by its `due_times`: at the latest when the next day begins."""
     if is_held(endpoint, ledger, now=now):
         return min(row.retry_at for row in ledger.values() if row.retry_at is not None and row.retry_at > now)
-    first = clock.day_end(clock.day_of(now))
-    for day, at in times.items():
-        row = ledger.get(day, ABSENT)
-        first = min(first, max(at, row.lease_until or at) if is_leased(row, now) else at)
-    return first
+    leased = _leases(ledger, now)
+    tomorrow = clock.day_end(clock.day_of(now))
+    return min([tomorrow, *(max(at, leased[day]) if day in leased else at for day, at in times.items())])

@@ -124,16 +124,18 @@ def _look(endpoint: Endpoint, known: Unsettled, period: tuple[date, date], now: 
     """What one endpoint owes."""
     days = coverage.days_without(known.settled, period)
     every = {day: coverage.believed(row, now) for day, row in known.rows.items()}
-    rows = [(day, every.get(day, coverage.ABSENT)) for day in days]
+    rows = [(day, every[day]) for day in days if day in every]
     times = coverage.due_times(every, days, fetch_hour=fetch_hour)
     owed = [row for day, row in rows if coverage.is_owed(day, row, now=now, fetch_hour=fetch_hour)]
     read = [known.read_at, *(row.fetched_at for _, row in rows)]
     return Plan(
         units=tuple(coverage.due_units(endpoint, every, times, now=now)),
         leased=any(coverage.is_leased(row, now) for row in owed),
-        owed=bool(owed),
+        owed=bool(owed) or len(rows) < len(days),  # of a day without a row nothing was read yet
         next_due_at=coverage.next_due(endpoint, every, times, now=now),
-        uncovered=next((day for day, row in rows if coverage.is_uncovered(day, row, now=now)), None),
+        uncovered=next(
+            (day for day in days if coverage.is_uncovered(day, every.get(day, coverage.ABSENT), now=now)), None
+        ),
         read_at=max((at for at in read if at), default=None),
     )
 
