@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -13,14 +13,20 @@ from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
 from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.cycle import LEDGER_DAYS
+from tracker.overview.prospects import Prospect
 from tracker.overview.unusual import WEEKS, Unusual
 
 MOST = 5
+THEIRS = frozenset({Prospect.READ, Prospect.CHECKED})
+"""Where a worker goes on by itself, so that nobody has to."""
 
 
 @dataclass(frozen=True)
 class Need:
-    """A bold fact, what follows from it, and where to go on: the words on the button, the way, the view there."""
+    """A bold fact, what follows from it, and where to go on: the words on the button, the way, the view there.
+
+    What `mends` itself is to be known and needs nobody.
+    """
 
     icon: str
     fact: str
@@ -28,25 +34,43 @@ class Need:
     step: str
     way: Way
     view: View | None = None
+    mends: bool = False
 
 
 def draw(seen: Overview) -> None:
-    """The block, with at most a few rows."""
+    """Two lists: what needs a person, and what is under way without one."""
     found = needs(seen)
-    with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.header("Needs you", anchor=False)
-        for place, need in enumerate(found[:MOST]):
-            with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-                st.markdown(
-                    text.dollars(f":orange[:material/{need.icon}:] **{need.fact}**  \n:gray[{need.consequence}]"),
-                    width="stretch",
-                )
-                ways.button(need.step, need.way, key=f"need-{place}", view=need.view)
-        if len(found) > MOST:
-            st.caption(f"{len(found) - MOST} more.")
-        if not found:
-            st.markdown(nothing(seen))
+    yours, theirs = [need for need in found if not need.mends], [need for need in found if need.mends]
+    if yours or not theirs:
+        with st.container(border=True, gap="small"):
+            st.header(HEADING, anchor=False)
+            _rows(yours, "orange", "need")
+            if not yours:
+                st.markdown(nothing(seen))
+    if theirs:
+        with st.container(border=True, gap="small"):
+            st.header("Mends itself", anchor=False)
+            st.caption(f"{'Nothing needs you. ' if not yours else ''}To be known; nothing to do.")
+            _rows(theirs, "gray", "mends")
+
+
+def _rows(found: Sequence[Need], colour: str, name: str) -> None:
+    """The first few, and all others behind one touch."""
+    for place, need in enumerate(found[:MOST]):
+        _row(need, colour, f"{name}-{place}")
+    if len(found) > MOST:
+        with st.expander(f"{len(found) - MOST} more", icon=":material/expand_more:"):
+            for place, need in enumerate(found[MOST:], MOST):
+                _row(need, colour, f"{name}-{place}")
+
+
+def _row(need: Need, colour: str, key: str) -> None:
+    said, done = st.columns([5, 1], vertical_alignment="center")
+    with said:
+        words = f":{colour}[:material/{need.icon}:] **{need.fact}**  \n:gray[{need.consequence}]"
+        st.markdown(text.dollars(words))
+    with done, st.container(horizontal_alignment="right"):
+        ways.button(need.step, need.way, key=key, view=need.view)
 
 
 def nothing(seen: Overview) -> str:
@@ -58,15 +82,13 @@ def nothing(seen: Overview) -> str:
 
 
 def count(seen: Overview) -> str:
-    """How many things there are, for the line of truth."""
-    number = len(needs(seen))
-    return (
-        f":orange[**{text.several(number, 'thing')}** below {'needs' if number == 1 else 'need'} you]" if number else ""
-    )
+    """How many things need a person, for the line of truth."""
+    number = sum(not need.mends for need in needs(seen))
+    return f"**{text.several(number, 'thing')}** below {'needs' if number == 1 else 'need'} you" if number else ""
 
 
 def needs(seen: Overview) -> list[Need]:
-    """Everything that needs somebody, the gravest first."""
+    """Everything to be known, what needs a person most first."""
     return [need for each in KINDS for need in each(seen)]
 
 
@@ -78,12 +100,19 @@ def _refused(seen: Overview) -> Iterator[Need]:
             yield Need("key_off", fact, text.told(connection.reason or ""), "Replace the key", Way.SETTINGS)
 
 
+def _doubled(seen: Overview) -> Iterator[Need]:
+    for label, reason in seen.doubled:
+        fact = f"The key of {text.quoted(label)} is set aside: nothing is read with it."
+        yield Need("content_copy", fact, text.told(reason or ""), *CHECK)
+
+
 def _unchecked(seen: Overview) -> Iterator[Need]:
     for connection in seen.connections:
         if connection.status is KeyStatus.UNCHECKED and not connection.paused:
             fact = f"The key of {text.quoted(connection.label)} is not checked yet, so nothing is read with it."
             why = f"{text.quoted(connection.reason or '')} {prospects.of_unchecked(connection, seen)}".strip()
-            yield Need("hourglass", fact, why, *CHECK)
+            mends = connection.prospect(seen.workers.alive) in THEIRS
+            yield Need("hourglass", fact, why, *CHECK, mends=mends)
 
 
 def _too_powerful(seen: Overview) -> Iterator[Need]:
@@ -103,7 +132,8 @@ def _failed(seen: Overview) -> Iterator[Need]:
     others = f" and {text.several(failure.days - 1, 'other day')}" if failure.days > 1 else ""
     fact = f"{text.day(failure.newest, today=today)}{others} could not be read: {what}."
     consequence = f"{text.quoted(failure.reason or '')} {prospects.of_failure(seen)}"
-    yield Need("event_busy", fact, consequence, "See the days", Way.COMPLETENESS)
+    mends = prospects.prospect_of_failure(seen) in THEIRS
+    yield Need("event_busy", fact, consequence, "See the days", Way.COMPLETENESS, mends=mends)
 
 
 def _set_aside(seen: Overview) -> Iterator[Need]:
@@ -116,7 +146,8 @@ def _set_aside(seen: Overview) -> Iterator[Need]:
     rows = text.several(len(seen.aside), "row")
     fact = f"{rows} that cannot be true {'is' if len(seen.aside) == 1 else 'are'} in no figure: {what}{others}."
     rest = f"The rest of the day counts. Completeness names every row. {prospects.AGAIN[seen.prospect]}"
-    yield Need("rule", fact, f"{text.quoted(newest.reason)} {rest}", "See the rows", Way.COMPLETENESS)
+    consequence, mends = f"{text.quoted(newest.reason)} {rest}", seen.prospect in THEIRS
+    yield Need("rule", fact, consequence, "See the rows", Way.COMPLETENESS, mends=mends)
 
 
 def _missing(seen: Overview) -> Iterator[Need]:
@@ -125,7 +156,8 @@ def _missing(seen: Overview) -> Iterator[Need]:
         return
     days = text.several(len(missing), "day")
     fact = f"{days} of the last {LEDGER_DAYS} are not read."
-    yield Need("event_busy", fact, prospects.of_days(seen), "See the days", Way.COMPLETENESS)
+    mends = all(each.prospect(seen.workers.alive) in THEIRS for each in seen.connections if each.lacking)
+    yield Need("event_busy", fact, prospects.of_days(seen), "See the days", Way.COMPLETENESS, mends=mends)
 
 
 def _unpriced(seen: Overview) -> Iterator[Need]:
@@ -172,15 +204,17 @@ def _budget(seen: Overview) -> Iterator[Need]:
         yield Need("savings", fact, spent, *CHANGE)
 
 
+HEADING = "Needs you"
 CHANGE, CHECK = ("Change the budget", Way.BUDGET), ("See the key", Way.SETTINGS)
 KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
     _refused,
+    _doubled,
     _unchecked,
     _failed,
-    _set_aside,
     _missing,
-    _budget,
-    _unpriced,
-    _unusual,
+    _set_aside,
     _too_powerful,
+    _budget,
+    _unusual,
+    _unpriced,
 )

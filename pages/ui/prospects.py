@@ -95,9 +95,13 @@ def of_failure(seen: Overview) -> str:
     """When the days that failed are tried again."""
     if seen.failure is None:
         return ""
-    key_id, alive = seen.failure.provider_key_id, seen.workers.alive
-    found = best(each.prospect(alive) for each in seen.connections if each.provider_key_id == key_id)
-    return tried(found, seen.failure.retry_at, now=seen.now, today=seen.cycle.today)
+    return tried(prospect_of_failure(seen), seen.failure.retry_at, now=seen.now, today=seen.cycle.today)
+
+
+def prospect_of_failure(seen: Overview) -> Prospect:
+    """What becomes of the days that failed: that is decided by their own connection."""
+    of = seen.failure.provider_key_id if seen.failure else None
+    return best(each.prospect(seen.workers.alive) for each in seen.connections if each.provider_key_id == of)
 
 
 def checked(found: Prospect, at: datetime | None, *, now: datetime, today: date) -> str:

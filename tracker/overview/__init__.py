@@ -124,6 +124,9 @@ class Overview:
     cycle: Cycle
     stage: Stage
     connections: tuple[Connection, ...]
+    doubled: tuple[tuple[str, str | None], ...]
+    """Labels and reasons of keys set aside, because another connection reads the same organisation."""
+
     workers: Workers
     progress: Progress
     failure: Failure | None
@@ -237,6 +240,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         cycle=cycle,
         stage=stage_of(connections, progress, used=used),
         connections=connections,
+        doubled=tuple((key.label, key.status_reason) for key in keys.doubled),
         workers=NOBODY,
         progress=progress,
         failure=failure,

@@ -87,10 +87,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Keys:
-    """The connections that ought to be read, and the ids of those that do not work now but were `read_before`."""
+    """The connections that ought to be read, and the ids of those that do not work now but were `read_before`.
+
+    `doubled` were set aside, because another one reads the same organisation.
+    """
 
     every: tuple[ProviderKey, ...]
     read_before: frozenset[int] = frozenset()
+    doubled: tuple[ProviderKey, ...] = ()
 
     @property
     def counted(self) -> list[ProviderKey]:
@@ -112,7 +116,6 @@ PRESENT = (
     .where(
         col(ProviderKey.workspace_id) == bindparam("of_workspace"),
         col(ProviderKey.deleted_at).is_(None),
-        col(ProviderKey.status) != KeyStatus.DUPLICATE,
     )
     .order_by(col(ProviderKey.id))
 )
@@ -129,12 +132,14 @@ READ_BEFORE = (
 
 def read_keys(session: Session, workspace_id: int) -> Keys:
     """The workspace's connections; a duplicate was set aside for another, a deleted one is history."""
-    every = tuple(session.execute(PRESENT, {"of_workspace": workspace_id}).scalars())
+    present = tuple(session.execute(PRESENT, {"of_workspace": workspace_id}).scalars())
+    every = tuple(key for key in present if key.status != KeyStatus.DUPLICATE)
+    doubled = tuple(key for key in present if key.status == KeyStatus.DUPLICATE)
     doubtful = [key.id for key in every if key.status != KeyStatus.VALID]
     if not doubtful:
-        return Keys(every)
+        return Keys(every, doubled=doubled)
     read = session.execute(READ_BEFORE, {"of_workspace": workspace_id, "of_keys": doubtful}).scalars()
-    return Keys(every, frozenset(read))
+    return Keys(every, frozenset(read), doubled)
 
 
 OF_DAYS = select(

@@ -112,6 +112,22 @@ def test_nothing_needs_nobody_while_days_are_incomplete(database: Database) -> N
     assert needs.nothing(whole).startswith("Nothing needs you. All of the last 30 days are complete")
 
 
+def test_what_mends_itself_stands_apart_and_is_counted_for_nobody(database: Database) -> None:
+    read_whole(database)
+    accept(database)
+    add(database, UNCHECKED, INVALID, KeyStatus.DUPLICATE)
+    idle = seen(database)
+    told = replace(idle, workers=Workers(1, NOW))
+
+    assert [(need.fact, need.mends) for need in needs.needs(told)] == [
+        ("The key of other 4 is not used.", False),
+        ("The key of other 5 is set aside: nothing is read with it.", False),
+        ("The key of other 3 is not checked yet, so nothing is read with it.", True),
+    ]
+    assert needs.count(told) == "**2 things** below need you"
+    assert [need.mends for need in needs.needs(idle)] == [False] * 3
+
+
 def read_whole(database: Database) -> None:
     """Everything of DAY was read with the first key, with a bill."""
     bill = BilledCost(DAY, Decimal(1), "usd", "gpt-5.4, input", "gpt-5.4", "p1")
