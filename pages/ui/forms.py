@@ -6,7 +6,8 @@ features are never built (they cannot end a session, and run on a password witho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from tracker.passwords import SHORTEST
 PASSWORD_RULE = f"At least {SHORTEST} characters. A sentence is fine; spaces count. No rules about symbols."
 
 SIGN_IN = {"Form name": "Sign in", "Username": "E-mail", "Password": "Password", "Login": "Sign in"}
+SIGN_UP_KEY = "sign-up"
 SIGN_UP = {
     "Form name": "Create your account",
     "First name": "First name (optional)",
@@ -27,6 +29,19 @@ SIGN_UP = {
     "Repeat password": "Repeat the password",
     "Register": "Create account",
 }
+
+PURPOSES = {
+    SIGN_IN["Username"]: "username",
+    SIGN_IN["Password"]: "current-password",
+}
+NEW_PURPOSES = {
+    SIGN_UP["First name"]: "given-name",
+    SIGN_UP["Last name"]: "family-name",
+    SIGN_UP["Email"]: "email",
+    SIGN_UP["Password"]: "new-password",
+    SIGN_UP["Repeat password"]: "new-password",
+}
+"""What each field is for, as a browser and a password manager know it (WCAG 2.2, 1.3.5)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,35 @@ class NoCookie:
         """Ours is set by a route."""
 
 
+class Purposeful:
+    """A place of Streamlit's that names the purpose of each field put into it, whatever it is asked to say."""
+
+    def __init__(self, place: Any, purposes: Mapping[str, str]) -> None:
+        self._place, self._purposes = place, purposes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._place, name)
+
+    def columns(self, *asked: Any, **options: Any) -> list[Purposeful]:
+        return [Purposeful(column, self._purposes) for column in self._place.columns(*asked, **options)]
+
+    def text_input(self, label: str, **options: Any) -> Any:
+        return self._place.text_input(label, **{**options, "autocomplete": self._purposes[label]})
+
+
+class Streamlit:
+    """What the package (0.4.2) draws with: by itself it writes autocomplete="off" into every field."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(st, name)
+
+    def form(self, key: str, **options: Any) -> Purposeful:
+        return Purposeful(st.form(key, **options), NEW_PURPOSES if key == SIGN_UP_KEY else PURPOSES)
+
+
+sys.modules[Authenticate.__module__].st = Streamlit()  # type: ignore[attr-defined]
+
+
 class Forms(Authenticate):  # type: ignore[misc]  # the package ships no types
     """The two forms. The package's own constructor is left out: it would mount its cookie's frame."""
 
@@ -82,11 +126,13 @@ class Forms(Authenticate):  # type: ignore[misc]  # the package ships no types
             return
         with st.form("sign-in-again"):
             st.subheader(SIGN_IN["Form name"], anchor=False)
-            typed = st.text_input(SIGN_IN["Username"], value=email, autocomplete="email", max_chars=300)
+            typed = st.text_input(SIGN_IN["Username"], value=email, autocomplete="username", max_chars=300)
             password = st.text_input(SIGN_IN["Password"], type="password", autocomplete="current-password")
             sent = st.form_submit_button(SIGN_IN["Login"])
         if sent:
             self.authentication_controller.login(typed, password)
 
     def draw_sign_up(self) -> None:
-        self.register_user(fields=SIGN_UP, key="sign-up", captcha=False, password_hint=False, merge_username_email=True)
+        self.register_user(
+            fields=SIGN_UP, key=SIGN_UP_KEY, captcha=False, password_hint=False, merge_username_email=True
+        )
