@@ -32,6 +32,7 @@ from tracker.explore.facets import NOUNS
 from tracker.explore.picked import Picked
 from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Chosen
+from tracker.overview.days import DayMark
 from tracker.overview.figures import Measure
 from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
@@ -74,7 +75,7 @@ def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> No
         st.info(nothing(seen, ctx.now.date()), icon=":material/search_off:")
         return
     lines = seen.lines()
-    _chart_block(seen, bars, lines, without, chosen)
+    _chart_block(seen, bars, lines, without, chosen, ctx.now.date())
     explore_lines.draw(seen, bars, lines)
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
     token_mix.draw(tokens.mix, tokens.caching)
@@ -135,7 +136,9 @@ def nothing(seen: Explored, today: date) -> str:
     )
 
 
-def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unpriced, chosen: Picked | None) -> None:
+def _chart_block(
+    seen: Explored, bars: Bars, lines: list[Line], without: Unpriced, chosen: Picked | None, today: date
+) -> None:
     unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
         st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
@@ -149,19 +152,26 @@ def _chart_block(seen: Explored, bars: Bars, lines: list[Line], without: Unprice
             alt=_alt(seen, bars),
         )
         _say_chosen(seen, bars, chosen)
-        st.caption(text.dollars(f"{_unpriced(seen, lines, without)} {_chart_caption(seen, unit)}".strip()))
+        st.caption(text.dollars(f"{_unpriced(seen, lines, without)} {chart_caption(seen, unit, today)}".strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _column_table(seen, bars, unit)
 
 
-def _chart_caption(seen: Explored, unit: str) -> str:
-    fine, untold = explore_charts.is_fine(seen), bool(seen.unread[0])
+def chart_caption(seen: Explored, unit: str, today: date) -> str:
+    """What can be done with the bars, and what those of a look of their own are: nothing of looks that none has."""
+    fine, looks = explore_charts.is_fine(seen), {seen.mark(column) for column in seen.columns}
     said = ["Choose a part of a bar for the rows behind it."]
-    said.append(f"{'Striped' if fine else 'Pale'}: provisional. Dashed: not read.")
-    if untold:
-        said.append(f"Grey ground: before the provider's history{_begins(seen)}, never to be read.")
-    if _is_cut(seen):
-        said.append(f"Pale without stripes: a {unit} of which not all days are in range{' or told' if untold else ''}.")
+    if looks & {DayMark.PROVISIONAL, DayMark.OPEN}:
+        said.append(f"{'Striped' if fine else 'Pale'}: provisional.")
+    if DayMark.MISSING in looks:
+        said.append("Dashed: not read.")
+    if seen.unread[0] and seen.history_from:
+        begins = text.day(seen.history_from, today=today)
+        ground = " (grey ground)" if DayMark.UNAVAILABLE in looks else ""
+        said.append(f"The provider's history begins on {begins}: what was before{ground} is never to be read.")
+    if any(seen.part(column) for column in seen.columns):
+        told = " or told" if seen.unread[0] else ""
+        said.append(f"Pale without stripes: a {unit} of which not all days are in range{told}.")
     if seen.before() and fine:
         said.append(f"Grey line: {_twins(seen, unit)} of the period before.")
     if seen.view.is_local:
@@ -169,16 +179,8 @@ def _chart_caption(seen: Explored, unit: str) -> str:
     return " ".join(said)
 
 
-def _begins(seen: Explored) -> str:
-    return f", which begins on {text.day(seen.history_from, today=seen.span.days[-1])}" if seen.history_from else ""
-
-
 def _twins(seen: Explored, unit: str) -> str:
     return f"as many days, at the {unit}'s place," if seen.view.bars in explore_charts.LONG else f"the same {unit}"
-
-
-def _is_cut(seen: Explored) -> bool:
-    return any(seen.part(column) for column in seen.columns)
 
 
 def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:

@@ -220,6 +220,10 @@ def test_days_before_the_providers_history_are_told_from_days_that_wait(database
     in_weeks = seen(database, View(Preset.CUSTOM, date(2025, 11, 3), date(2025, 11, 30), grain=Grain.WEEK))
     told = [(in_weeks.mark(bar), in_weeks.part(bar)) for bar in in_weeks.columns]
     assert told == [(DayMark.UNAVAILABLE, None)] * 2 + [(DayMark.MISSING, (4, 7)), (DayMark.MISSING, None)]
+    captions = [explore.chart_caption(each, "day", NOW.date()) for each in (in_weeks, around, lately)]
+    assert ["begins on 20 Nov 2025: what was before (grey ground) is" in each for each in captions] == [1, 1, 0]
+    assert ["Dashed: not read." in each for each in captions] == [1, 1, 1]
+    assert ["Striped" in each for each in captions] == [0, 0, 0]
     begins, other = (
         "before the provider's history, which begins on 20 Nov 2025: never to be read.",
         "Choose other days.",
