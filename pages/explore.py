@@ -173,14 +173,16 @@ def chart_caption(seen: Explored, unit: str, today: date) -> str:
         told = " or told" if seen.unread[0] else ""
         said.append(f"Pale without stripes: a {unit} of which not all days are in range{told}.")
     if seen.before() and fine:
-        said.append(f"Grey line: {_twins(seen, unit)} of the period before.")
+        said.append(f"Grey line: {_twins(seen, unit)}.")
     if seen.view.is_local:
         said.append("Each bucket stands in the local day in which it starts.")
     return " ".join(said)
 
 
 def _twins(seen: Explored, unit: str) -> str:
-    return f"as many days, at the {unit}'s place," if seen.view.bars in explore_charts.LONG else f"the same {unit}"
+    if seen.view.bars in explore_charts.LONG:
+        return "as many days of the period before, at the same place, where all of them were read"
+    return f"the same {unit} of the period before"
 
 
 def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:

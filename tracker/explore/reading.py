@@ -190,15 +190,19 @@ class Explored:
         return [replace(line, by_day=tuple(itertools.compress(line.by_day, map(not_, cut)))) for line in found]
 
     def before(self) -> dict[date, Twin]:
-        """For each bar of days, what the days of the period before came to that stand where its days do."""
+        """For each bar of days, what the days of the period before came to that stand where its days do.
+
+        Of a bar of many days only where all of those were read: a sum that lacks some would look low.
+        """
         if self.comparison is None or self.view.bars is Grain.HOUR:
             return {}
         twins, known = dict(pairs(self.span, self.comparison.span)), self.comparison.by_day
         found = {}
         for column in self.columns:
             days = tuple(twins[day] for day in self.days_in(column) if day in twins)
-            if told := [known[day] for day in days if day in known]:
-                lacking = sum(not self.marks[day].complete for day in days)
+            told = [known[day] for day in days if day in known]
+            lacking = sum(not self.marks[day].complete for day in days)
+            if told and (len(days) == 1 or not lacking):
                 found[column] = Twin(days, added(told).amount(self.view.measure), lacking)
         return found
 
