@@ -63,8 +63,12 @@ def billed_days(seen: Explored, today: date) -> str:
 
 
 def billed_label(seen: Explored) -> str:
-    """What is billed, of fewer days than the estimate beside it with those days."""
-    return f"Billed, {billed_days(seen, seen.span.days[-1])}" if seen.is_billed_in_part else BILLED
+    """What is billed, of fewer days than the estimate beside it with those days; a long range by its end."""
+    if not seen.is_billed_in_part or seen.billed_days is None:
+        return BILLED
+    (first, last), today = seen.billed_days, seen.span.days[-1]
+    is_long = first == seen.span.days[0] and (first.year, first.month) != (last.year, last.month)
+    return f"Billed to {text.day(last, today=today)}" if is_long else f"Billed, {billed_days(seen, today)}"
 
 
 def _why(seen: Explored) -> Callable[[Line], str] | None:
@@ -126,6 +130,6 @@ def line_columns(
         "Requests": number(format="localized", width=68),
         "$ per M tokens": number("$ per M", format="%.2f", width=62, help="US dollars a million tokens."),
         "Cached input": number(format="%.1f %%", width=84),
-        "Price source": st.column_config.TextColumn(width=90),
-        f"Each {unit}": st.column_config.LineChartColumn(width=62, y_min=0, color="gray"),
+        "Price source": st.column_config.TextColumn(width=97),
+        f"Each {unit}": st.column_config.LineChartColumn(width=55, y_min=0, color="gray"),
     }
