@@ -52,6 +52,7 @@ OF_NO_TENANT = {
     },
     "db": {
         "check_reachable": "tells only whether the database answers",
+        "expect_many": "tells the database how to plan, and no more",
         "upsert": "names the database's dialect",
     },
     "new_rows": {"insert_new": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)"},

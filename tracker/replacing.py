@@ -16,12 +16,16 @@ from sqlmodel import Session
 from tracker import changes, clock, colours, event_rows, rollup, workspace_prices
 from tracker.buckets import Buckets
 from tracker.changes import DayChange, Worth
+from tracker.db import expect_many
 from tracker.event_rows import EventKey, counts_of
 from tracker.ledger import Claim
 from tracker.points import reached
 from tracker.pricing import price
 from tracker.series import price_version_ids, series_ids
 from tracker.usage import UsageRecord
+
+MANY = 5_000
+"""Rows from which on the database is told to expect many."""
 
 Costs = Mapping[EventKey, Decimal | None]
 
@@ -86,6 +90,8 @@ def replace(
     """Let this be the usage of the days that changed, roll them up and record what that revises."""
     if not changed:
         return
+    if sum(change.most_rows for change in changed) > min(MANY, usage.most_held):
+        expect_many(session)
     sizes = colours.Sizes()
     worth = {change.day: (Worth(), Worth()) for change in changed if change.restates}
     for stretch in stretches(changed, width=width, at_once=usage.most_held):
