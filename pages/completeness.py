@@ -143,7 +143,7 @@ def _fate(gap: Gap, seen: Overview) -> str:
         again = prospects.tried(gap.prospect, gap.next_at, now=seen.now, today=today)
         return f"{named if gap.lack else text.quoted(gap.reason or '')} {again}"
     due = gap.next_at if gap.prospect is Prospect.READ else None
-    when = f"Next reading {text.instant(due, today=today)}." if due and due > seen.now else "They are due now."
+    when = f"These days next {text.instant(due, today=today)}." if due and due > seen.now else "They are due now."
     if gap.face is Face.MISSING:
         order = f" {text.IN_ORDER.capitalize()}. {when}" if due else ""
         return f"{prospects.DAYS[gap.prospect]}{order}"

@@ -58,7 +58,9 @@ def render(ctx: Context) -> None:
         if said := st.session_state.pop(SAID, None):
             words, stored = said
             follows = prospects.begins(stored, workers=standing.workers) if stored else ""
-            st.success(text.quoted(f"{words} {follows}".strip()), icon=":material/check_circle:")
+            doubtful = stored is KeyStatus.UNCHECKED
+            tell, icon = (st.warning, "hourglass") if doubtful else (st.success, "check_circle")
+            tell(text.quoted(f"{words} {follows}".strip()), icon=f":material/{icon}:")
     drawn = {
         Tab.KEYS: lambda: _keys(ctx, standing),
         Tab.BUDGET: lambda: budget.draw(ctx),
@@ -92,7 +94,7 @@ def _under_way(card: KeyCard) -> bool:
 
 def _worker(standing: Standing) -> None:
     """The worker in one line, and a clear word when there is none."""
-    st.markdown(" · ".join([_last_run(standing.last_run, standing), _life(standing)]))
+    st.markdown(" · ".join([last_run(standing.last_run, standing), _life(standing)]))
     st.caption(standing.next_reading)
     if not standing.workers:
         seen = f"The last sign of one was at {_instant(standing.seen_at, standing)}. " if standing.seen_at else ""
@@ -103,9 +105,10 @@ def _worker(standing: Standing) -> None:
         )
 
 
-def _last_run(run: LastRun | None, standing: Standing) -> str:
+def last_run(run: LastRun | None, standing: Standing) -> str:
+    """What the newest run came to that read anything, or that the first one has not ended yet."""
     if run is None:
-        return "No run yet"
+        return "First run under way" if standing.workers and any(map(_under_way, standing.keys)) else "No run yet"
     when = f"Last run **{_instant(run.finished_at, standing)}**"
     if run.units_failed:
         reason = text.quoted(run.reason or "no reason told")
@@ -127,8 +130,8 @@ def _card(ctx: Context, card: KeyCard, standing: Standing) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{text.quoted(card.label)}**  \n:gray[{card.provider} · ends] `{card.last4}`", width=210)
-            with st.container(width=170, gap="xsmall"):
-                _badge(card)
+            with st.container(width=190, gap="xsmall"):
+                _badge(card, standing)
             st.markdown(f":gray[Last read]  \n{_instant(card.read_at, standing)}", width=130)
             _progress(card)
             _menu(ctx, card)
@@ -136,13 +139,23 @@ def _card(ctx: Context, card: KeyCard, standing: Standing) -> None:
             st.markdown(words)
 
 
-def _badge(card: KeyCard) -> None:
-    label, icon, colour = STATES.get(card.status, ("Reading", "check_circle", "green"))
-    if card.paused:
-        label, icon, colour = "Paused", "pause_circle", "gray"
-    elif card.status is KeyStatus.VALID and not card.progress.pending:
-        label = "Up to date" if card.used else "Nothing used"
+def _badge(card: KeyCard, standing: Standing) -> None:
+    label, icon, colour = badge_of(card, standing)
     st.badge(label, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
+
+
+def badge_of(card: KeyCard, standing: Standing) -> tuple[str, str, str]:
+    """How a key stands: label, icon and colour. What waits says until when, while somebody is there to try again."""
+    if card.paused:
+        return "Paused", "pause_circle", "gray"
+    if card.retry_at and card.status in {KeyStatus.UNCHECKED, KeyStatus.VALID}:
+        when = f", next try {card.retry_at:%H:%M}" if standing.workers else ""
+        return f"Waiting{when}", "hourglass", "orange"
+    if card.status is KeyStatus.VALID and not card.progress.pending:
+        if card.progress.failed:
+            return f"{text.several(card.progress.failed, 'day')} not read", "event_busy", "orange"
+        return "Up to date" if card.used else "Nothing used", "check_circle", "green"
+    return STATES.get(card.status, ("Reading", "sync", "blue"))
 
 
 def _progress(card: KeyCard) -> None:

@@ -55,7 +55,8 @@ def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(
     steps.open_signed_in(page, quiet_site, "/settings", account)
     steps.add_key(page, quiet_site.server.world.keys["down_503"])
 
-    expect(page.get_by_text("hourglass")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("alert").filter(has_text="The key is sealed")).to_contain_text("hourglass", timeout=30_000)
+    expect(page.get_by_text("check_circle")).to_have_count(0)
     expect(page.get_by_text("Reading starts now")).to_have_count(0)
     page.get_by_role("link", name="Dashboard").click()
     expect(page.get_by_text("A key is not checked yet")).to_be_visible()

@@ -42,7 +42,7 @@ class KeyCard:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest finished run in the workspace."""
+    """The newest finished run in the workspace that had anything to read; if none had, the newest."""
 
     finished_at: datetime
     units_done: int
@@ -130,7 +130,7 @@ def _last_run(session: Session, workspace_id: int) -> LastRun | None:
     row = session.execute(
         select(RUNS.c.finished_at, RUNS.c.units_done, RUNS.c.units_failed, RUNS.c.reason)
         .where(RUNS.c.workspace_id == workspace_id, RUNS.c.finished_at.is_not(None))
-        .order_by(RUNS.c.finished_at.desc())
+        .order_by(RUNS.c.units_done + RUNS.c.units_failed == 0, RUNS.c.finished_at.desc())
         .limit(1)
     ).first()
     return LastRun(*row) if row else None
