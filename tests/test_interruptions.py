@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -25,8 +24,8 @@ from jobs.__main__ import once
 from jobs.worker import Worker
 from tests.installation import NOW, Installation, expected, held
 from tests.places import ended, killed_at, started
-from tests.small import Small, assert_true, small, true_rows
-from tracker import access, clock, connections, points, reconcile, storage
+from tests.small import Small, assert_true, small
+from tracker import access, clock, connections, points, reconcile
 from tracker.coverage import LEASE, LedgerDay
 from tracker.models import KeyStatus
 from tracker.overview import keys
@@ -280,54 +279,6 @@ def test_a_key_waits_a_day_at_most_whatever_a_wrong_clock_wrote(
     planned = reconcile.plan(new.product, Connection(1, 1), now=NOW)
 
     assert bool(planned.units) is asks
-
-
-Limit = Callable[[Installation, Path], AbstractContextManager[None]]
-
-
-@contextmanager
-def full(ready: Installation, file: Path) -> Iterator[None]:
-    """No page more than there is."""
-    pages, engine = file.stat().st_size // 4096, ready.product.database.engine
-
-    def no_more(connection: Any, _record: Any) -> None:
-        connection.execute(f"PRAGMA max_page_count={pages}")
-
-    event.listen(engine, "connect", no_more)
-    engine.dispose()
-    yield
-    event.remove(engine, "connect", no_more)
-    engine.dispose()
-
-
-@contextmanager
-def no_growth(_ready: Installation, file: Path) -> Iterator[None]:
-    """The system refuses to let any file grow beyond the size that the database has."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.parametrize("limit", [full, no_growth])
-@pytest.mark.parametrize("kept", ["sqlite"], indirect=True)
-def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
-    new: Installation, tmp_path: Path, limit: Limit
-) -> None:
-    file = tmp_path / "data" / "tracker.db"
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("vacuum")  # no page is free
-    with limit(new, file):
-        assert new.fetch() == 1
-        told = held(new.csv(START, clock.day_of(NOW)))  # but today, which goes on
-        assert told.items() <= true_rows(new.world, NOW).items()
-
-    assert storage.damage(file) is None
-    new.later(NOW + LEASE)
-    assert new.fetch() == 0
-    assert_true(new, NOW)
 
 
 def test_a_commit_whose_answer_is_lost_is_done_once(new: Installation) -> None:
