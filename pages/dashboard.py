@@ -28,6 +28,7 @@ ICON = ":material/space_dashboard:"
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
 NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key", Split.CLASS: "token class"}
 NAME_PX = 148
+SUMMED = {Measure.SPEND: "estimated", Measure.TOKENS: "tokens", Measure.REQUESTS: "requests"}
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
 
 CHART_CAPTION = (
@@ -68,11 +69,10 @@ def _days_of(ctx: Context, seen: Overview) -> None:
             heading = st.empty()
             period = Period(_switch("Days of the chart and of the table", [each.value for each in Period], "days"))
         heading.header(_heading(seen, period), anchor=False)
-        if own := _sum(seen, period):
-            st.markdown(text.dollars(own))
         with st.container(horizontal=True, gap="small"):
             measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
             split = _split(measure)
+        live.say(_sum(seen, period, measure, split))
         toolbars.room()
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)
@@ -86,12 +86,13 @@ def _days_of(ctx: Context, seen: Overview) -> None:
     _lines(seen, seen.lines(cells, period, measure), bars, split, found)
 
 
-def _sum(seen: Overview, period: Period) -> str:
-    """What other days than the cards' come to, so that nobody reads one period's number as the other's."""
+def _sum(seen: Overview, period: Period, measure: Measure, split: Split) -> str:
+    """What the chosen days come to; where they are not the days of the cards, that is said too."""
+    amount = charts.amount_text(seen.sums_of(period).amount(measure), measure)
+    parts = [f"**{amount}** {SUMMED[measure]} in {_span(seen, period)} by {NOUNS[split]}"]
     if period is Period.MONTH:
-        return ""
+        return parts[0]
     missing, bill = len(seen.missing(period)), seen.billed_before if period is Period.LAST_MONTH else None
-    parts = [f"**{text.money(seen.sums_of(period).spend)}** estimated in {_span(seen, period)}"]
     if bill:
         parts.append(f"**{text.money(bill.amount)}** billed through {text.day(bill.through, today=seen.cycle.today)}")
     if missing:

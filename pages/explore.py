@@ -17,6 +17,7 @@ from pages.ui import (
     explore_charts,
     explore_lines,
     facets,
+    live,
     notices,
     picks,
     saved,
@@ -70,7 +71,7 @@ def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> No
         return
     spends = seen.view.measure is Measure.SPEND
     without = lacking.read(ctx.product, ctx.workspace_id, seen) if spends else Unpriced()
-    st.markdown(text.dollars(_headline(seen, without, ctx.now.date())))
+    live.say(_headline(seen, without, ctx.now.date()))
     if not seen.cells:
         st.info(nothing(seen, ctx.now.date()), icon=":material/search_off:")
         return

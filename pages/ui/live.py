@@ -1,4 +1,4 @@
-"""Keeps a page fresh while work goes on behind it."""
+"""Keeps a page fresh while work goes on behind it, and has said aloud what a choice changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from datetime import timedelta
 
 import streamlit as st
 
+from pages.ui import text
+
 EVERY_S = 2
+
+
+def say(words: str) -> None:
+    """A sentence of ours, as Markdown, that a screen reader tells, politely, each time that it has changed.
+
+    Of all that Streamlit (1.67) draws only st.info and st.success are such regions (role "status") and stay.
+    """
+    st.info(text.dollars(words))
 
 
 def keep_fresh(page: str) -> None:

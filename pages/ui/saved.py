@@ -23,7 +23,8 @@ def draw(ctx: Context, view: View) -> None:
         kept = saved_views.every(session, ctx.workspace_id)
     with st.popover("Saved views", icon=":material/bookmark:"):
         if told := st.session_state.pop(TOLD, None):
-            st.error(text.quoted(told))
+            words, good = told
+            (st.success if good else st.error)(text.quoted(words))
         if kept:
             _choose(ctx, kept)
         st.text_input("Name for the view on screen", key=NEW, max_chars=MOST_NAME)
@@ -44,26 +45,35 @@ def _choose(ctx: Context, kept: list[Kept]) -> None:
 
 def _save(ctx: Context, view: View) -> None:
     name = str(st.session_state.get(NEW, ""))
-    _change(ctx, lambda session: saved_views.save(session, ctx.workspace_id, name, view, user_id=ctx.user_id), name)
+    said = f"“{name.strip()}” is saved."
+    _change(
+        ctx, lambda session: saved_views.save(session, ctx.workspace_id, name, view, user_id=ctx.user_id), name, said
+    )
 
 
 def _rename(ctx: Context, name: str) -> None:
     new = str(st.session_state.get(NEW, ""))
-    _change(ctx, lambda session: saved_views.rename(session, ctx.workspace_id, name, new), new)
+    _change(
+        ctx,
+        lambda session: saved_views.rename(session, ctx.workspace_id, name, new),
+        new,
+        f"“{name}” is now “{new.strip()}”.",
+    )
 
 
 def _delete(ctx: Context, name: str) -> None:
-    _change(ctx, lambda session: saved_views.remove(session, ctx.workspace_id, name), None)
+    _change(ctx, lambda session: saved_views.remove(session, ctx.workspace_id, name), None, f"“{name}” is deleted.")
 
 
-def _change(ctx: Context, work: Callable[[Any], None], chosen: str | None) -> None:
-    """Do it and show it as chosen, or say why not."""
+def _change(ctx: Context, work: Callable[[Any], None], chosen: str | None, said: str) -> None:
+    """Do it, say so and show it as chosen, or say why not."""
     try:
         with ctx.product.database.workspace(ctx.workspace_id, write=True) as session:
             work(session)
     except BadInput as error:
-        st.session_state[TOLD] = str(error)
+        st.session_state[TOLD] = str(error), False
         return
+    st.session_state[TOLD] = said, True
     st.session_state[NEW] = ""
     if chosen:
         st.session_state[CHOSEN] = " ".join(chosen.split())

@@ -113,8 +113,11 @@ def held(page: Page, address: str) -> Iterator[None]:
 
 def another_measure(page: Page, measure: str) -> None:
     """Only the chart's part of the page is drawn again, and the address tells it."""
+    page.get_by_role("status").filter(has_text="in 1–23 Nov by model").evaluate("e => e.dataset.one = 'and the same'")
     page.get_by_role("radio", name=measure).click()
     expect(page.get_by_label(re.compile(f"^{measure} per UTC day"))).to_be_visible()
+    # A screen reader tells what changed within an element of this role; one put in its place it need not tell.
+    expect(page.locator("[role=status][data-one]")).to_contain_text(f"{measure.lower()} in 1–23 Nov by model")
     expect(page).to_have_url(re.compile(f"m={measure}"))
 
 
@@ -127,9 +130,8 @@ def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> Non
     page.get_by_role("button", name="Filters").click()
     page.get_by_role("button", name="Clear the filters").click()
     page.keyboard.press("Escape")
-    expect(page.get_by_text(re.compile(r"\w+ estimated · 1–23 Nov, UTC billing days"))).to_contain_text(
-        cents(estimate(rows))
-    )
+    told = page.get_by_role("status").filter(has_text=re.compile(r"\w+ estimated · 1–23 Nov, UTC billing days"))
+    expect(told).to_contain_text(cents(estimate(rows)))
     expect(page).to_have_url(f"{site.base_url}/explore?range=custom&from=2026-11-01&to=2026-11-23&by=type")
     shared = page.url
 
