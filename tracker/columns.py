@@ -114,20 +114,6 @@ class NanoDollars(TypeDecorator[Decimal]):
         return money.known_from_nanos
 
 
-class WholeSum(TypeDecorator[int]):
-    """A sum of whole numbers. PostgreSQL tells it as a decimal, SQLite as it is."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], int | None] | None:
-        return None if dialect.name == "sqlite" else _whole
-
-
-def _whole(value: Decimal | None) -> int | None:
-    return None if value is None else int(value)
-
-
 def _nanos(value: Decimal | None) -> int | None:
     if value is not None and not isinstance(value, Decimal):
         raise TypeError(f"money must be a Decimal, not {type(value).__name__}")

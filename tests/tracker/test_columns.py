@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, func, insert, select, text, type_coerce
+from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, insert, select, text, type_coerce
 from sqlalchemy.exc import StatementError
 
-from tracker.columns import BasisCode, ExactDecimal, NanoDollars, UtcDateTime, UtcDay, UtcSecond, WholeSum
+from tracker.columns import BasisCode, ExactDecimal, NanoDollars, UtcDateTime, UtcDay, UtcSecond
 from tracker.db import open_database
 from tracker.usage import CostBasis
 
@@ -153,13 +153,3 @@ def test_sums_of_money_stay_exact(engine: Engine) -> None:
         total = connection.execute(text("select sum(usd) from values_of_each_kind")).scalar_one()
 
     assert total == 300_000_000
-
-
-def test_a_sum_of_whole_numbers_is_one_and_that_of_nothing_is_unknown(engine: Engine) -> None:
-    total = select(func.sum(type_coerce(VALUES.c.day, BigInteger), type_=WholeSum))
-    with engine.begin() as connection:
-        assert connection.execute(total).scalar_one() is None
-        connection.execute(insert(VALUES), [{"day": date(1970, 1, 3)}, {"day": date(1970, 1, 6)}])
-        found = connection.execute(total).scalar_one()
-
-    assert (found, type(found)) == (7, int)
