@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import calendars, notices, prospects, tables, text, toolbars
+from pages.ui import calendars, headings, notices, prospects, tables, text, toolbars
 from pages.ui.context import Context
 from tracker import overview
 from tracker.overview import Overview, Prospect, calendar
@@ -46,8 +46,7 @@ def render(ctx: Context) -> None:
     st.caption(found.next_reading)
     for of_key in found.keys:
         with st.container(border=True, gap="small"):
-            with st.container(horizontal=True, vertical_alignment="center"):
-                st.header(f"{text.quoted(of_key.label)}: what was read, by endpoint and day", anchor=False)
+            headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
             spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
             st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
             weeks = WEEKS if days > calendars.MOST_DAYS else ""
@@ -116,7 +115,7 @@ def _undivided(each: Undivided, seen: Overview) -> str:
 
 
 def _open(found: Calendar, seen: Overview) -> None:
-    st.header("Not final", anchor=False)
+    headings.draw("Not final")
     if not found.gaps:
         st.markdown("Nothing is open: every day shown is final.")
     for gap in found.gaps[:MOST]:
@@ -155,7 +154,7 @@ def _fate(gap: Gap, seen: Overview) -> str:
 
 
 def _restated(found: Calendar, seen: Overview) -> None:
-    st.header("Changed later by the provider", anchor=False)
+    headings.draw("Changed later by the provider")
     if not found.restated:
         st.markdown("No finished day of this range was told differently later.")
         return
@@ -165,7 +164,7 @@ def _restated(found: Calendar, seen: Overview) -> None:
 
 
 def _aside(found: Calendar, seen: Overview) -> None:
-    st.header("Rows set aside", anchor=False)
+    headings.draw("Rows set aside")
     st.caption(
         "The provider told these rows in a form that cannot be true. They are in no figure; the rest of their day is. "
         f"{prospects.AGAIN[seen.prospect]} If one stays for days, tell the provider's support what stands here."

@@ -9,7 +9,18 @@ from datetime import date
 
 import streamlit as st
 
-from pages.ui import explore_charts, facets, findings, notices, rate_charts, text, token_mix, toolbars, view_controls
+from pages.ui import (
+    explore_charts,
+    facets,
+    findings,
+    headings,
+    notices,
+    rate_charts,
+    text,
+    token_mix,
+    toolbars,
+    view_controls,
+)
 from pages.ui.context import Context
 from tracker.explore import reading, unit_costs
 from tracker.explore.reading import Explored
@@ -66,7 +77,7 @@ def _silent(costs: UnitCosts) -> str:
 
 def _findings(seen: Explored, costs: UnitCosts, today: date) -> None:
     with st.container(border=True, gap="small"):
-        st.header("What changed", anchor=False)
+        headings.draw("What changed")
         if seen.comparison is None:
             st.markdown("Choose “Compare” to see what changed against the period before.")
             return
@@ -88,7 +99,7 @@ def _rates(seen: Explored, costs: UnitCosts) -> None:
     dark = st.context.theme.type == "dark"
     with st.container(border=True, gap="small"):
         unit = explore_charts.day_unit(seen)
-        st.header(f"Each {unit}", anchor=False)
+        headings.draw(f"Each {unit}")
         grid = st.grid(2, min_column_width=320)
         for rate in rate_charts.RATES:
             with grid.cell():

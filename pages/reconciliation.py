@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, implied, notices, tables, text, toolbars, waterfall
+from pages.ui import arithmetic, headings, implied, notices, tables, text, toolbars, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
@@ -124,8 +124,7 @@ def _difference(told: Statement) -> str:
 
 def _causes(told: Statement) -> None:
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.header(text.dollars(f"What makes the {text.money_change(told.shown_difference)}"), anchor=False)
+        headings.draw(text.dollars(f"What makes the {text.money_change(told.shown_difference)}"))
         drawn = told.shown_causes
         spec = waterfall.waterfall(drawn, told.shown_difference, dark=st.context.theme.type == "dark")
         words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in drawn)

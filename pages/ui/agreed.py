@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from pages.ui import agreeing, anew, notices, rates, tables, text, toolbars
+from pages.ui import agreeing, anew, headings, notices, rates, tables, text, toolbars
 from pages.ui.agreeing import Asked
 from pages.ui.context import Context
 from tracker import clock, price_book, unpriced
@@ -49,7 +49,7 @@ def _headline(book: Book) -> str:
 
 
 def _lacking(ctx: Context, book: Book) -> None:
-    st.header("Without a price", anchor=False)
+    headings.draw("Without a price")
     st.caption(text.dollars(f"{unpriced.in_words(book.unpriced)} Set a price, and a repricing brings it in."))
     for number, each in enumerate(book.lacking[:MOST]):
         _lack(ctx, book, each, number)
@@ -138,7 +138,7 @@ def _over(each: Agreed, today: date) -> dict[str, str]:
 
 
 def _listed(book: Book, today: date) -> None:
-    st.header("List prices in use", anchor=False)
+    headings.draw("List prices in use")
     if not book.listed:
         st.caption(f"Nothing of the last {DAYS} days was priced by the list.")
         return

@@ -8,7 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import brand, gate, text, toolbars
+from pages.ui import brand, gate, headings, text, toolbars
 from pages.ui.agreeing import SAID
 from pages.ui.context import Context
 from pages.ui.tables import number
@@ -43,7 +43,7 @@ def draw(ctx: Context) -> None:
         done = repricing.every(session, ctx.workspace_id)
     if done:
         with st.container(border=True, gap="small"):
-            st.header("Repricings so far", anchor=False)
+            headings.draw("Repricings so far")
             for each in done[:MOST]:
                 _done(ctx, each, today)
             if len(done) > MOST:

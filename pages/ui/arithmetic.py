@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pages.ui import rates, text, toolbars
+from pages.ui import headings, rates, text, toolbars
 from pages.ui.context import Context
 from tracker import clock, explaining
 from tracker.explaining import DaySum, Group
@@ -82,7 +82,7 @@ def headline(model: str, days: str, found: Sequence[DaySum]) -> str:
 def _each_day(days: Sequence[DaySum], model: str | None, *, today: date) -> None:
     """The days of the sum, each leading to its own arithmetic."""
     with st.container(border=True, gap="small"):
-        st.header("Each day", anchor=False)
+        headings.draw("Each day")
         toolbars.room()
         st.dataframe(
             day_rows(days, model, today=today),
@@ -125,7 +125,7 @@ def day_rows(days: Sequence[DaySum], model: str | None, *, today: date) -> list[
 
 
 def _group(group: Group, number: int, *, today: date) -> None:
-    st.header(text.dollars(_title(group)), anchor=False)
+    headings.draw(text.dollars(_title(group)))
     if group.parts:
         toolbars.room()
         st.dataframe(

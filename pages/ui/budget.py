@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import brand, gate, text
+from pages.ui import brand, gate, headings, text
 from pages.ui.context import Context
 from tracker import budgets, clock
 from tracker.errors import BadInput
@@ -22,8 +22,7 @@ def draw(ctx: Context) -> None:
     if said := st.session_state.pop(SAID, None):
         st.success(text.dollars(said), icon=":material/check_circle:")
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.header("A budget for each month", anchor=False)
+        headings.draw("A budget for each month")
         st.markdown(text.dollars(_words(monthly, Cycle(clock.day_of(ctx.now)))))
         with st.form("budget", border=False):
             typed = st.text_input(

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import anew, brand, gate, rates, text, toolbars
+from pages.ui import anew, brand, gate, headings, rates, text, toolbars
 from pages.ui.agreeing import SAID
 from pages.ui.context import Context
 from pages.ui.tables import number
@@ -33,7 +33,7 @@ def draw(ctx: Context, end: date) -> None:
         return
     today = clock.day_of(ctx.now)
     with st.container(border=True, gap="small"):
-        st.header("Prices your bill implies", anchor=False)
+        headings.draw("Prices your bill implies")
         days = text.day_range(start, end - clock.DAY, today=today)
         st.caption(
             f"Billed ÷ quantity of each line, {days}, where it is not what the estimate is made with. A price is named "

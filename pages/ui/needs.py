@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import prospects, text, ways
+from pages.ui import headings, prospects, text, ways
 from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
@@ -43,13 +43,13 @@ def draw(seen: Overview) -> None:
     yours, theirs = [need for need in found if not need.mends], [need for need in found if need.mends]
     if yours or not theirs:
         with st.container(border=True, gap="small"):
-            st.header(HEADING, anchor=False)
+            headings.draw(HEADING)
             _rows(yours, "orange", "need")
             if not yours:
                 st.markdown(nothing(seen))
     if theirs:
         with st.container(border=True, gap="small"):
-            st.header("Mends itself", anchor=False)
+            headings.draw("Mends itself")
             st.caption(f"{'Nothing needs you. ' if not yours else ''}To be known; nothing to do.")
             _rows(theirs, "gray", "mends")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import cards, prospects, text, ways
+from pages.ui import cards, headings, prospects, text, ways
 from pages.ui.context import Context
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
@@ -127,7 +127,7 @@ def _reading(seen: Overview) -> None:
 
 def _nothing_used(seen: Overview) -> None:
     with st.container(border=True):
-        st.header("The provider reports no usage in the last 12 months", anchor=False)
+        headings.draw("The provider reports no usage in the last 12 months")
         st.markdown(
             f"The key works and all {text.several(seen.progress.total, 'day')} were read: **verified zero**, not "
             "missing. Is it the right organisation? The usual reason is that your traffic runs in another one."

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.ui import tables, text, toolbars
+from pages.ui import headings, tables, text, toolbars
 from tracker.explore.unit_costs import Caching
 
 
 def draw(mix: Mapping[str, int], caching: Caching) -> None:
     """One block; no token is in two kinds."""
     with st.container(border=True, gap="small"):
-        st.header("What the tokens were, and what caching saved", anchor=False)
+        headings.draw("What the tokens were, and what caching saved")
         st.markdown(text.dollars(_saved(caching)))
         if mix:
             toolbars.room()
