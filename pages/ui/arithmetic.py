@@ -140,7 +140,12 @@ def _group(group: Group, number: int, *, today: date) -> None:
             key=f"sum-{number}",
             alt="Each line of the sum: what was counted, how much of it, its rate and the amount.",
         )
-    st.caption("  \n".join(text.dollars(words) for words in (*_source(group, today=today), *group.notes)))
+    st.caption("  \n".join(text.dollars(words) for words in (*_source(group, today=today), *notes(group))))
+
+
+def notes(group: Group) -> list[str]:
+    """What is to be known of its price, in Markdown: a note may name a model, and names a family as the table does."""
+    return [text.quoted(note.replace(group.usage_type, rates.family(group.usage_type))) for note in group.notes]
 
 
 def _title(group: Group) -> str:

@@ -9,9 +9,10 @@ from decimal import Decimal
 import pytest
 
 from pages.ui import rates
-from pages.ui.arithmetic import address
-from tracker.explaining import Part
+from pages.ui.arithmetic import address, notes
+from tracker.explaining import Group, Part
 from tracker.own_prices import RATE_NAMES, OwnPrice
+from tracker.usage import CostBasis
 
 DAY = date(2026, 11, 1)
 PRICE = OwnPrice(1, "openai", "gpt-5.4", DAY)
@@ -87,3 +88,10 @@ def test_a_price_read_off_a_bill_tells_what_of_it_was_only_kept() -> None:
         "kept as agreed before: input $2.00 a million tokens"
     )
     assert rates.names(price.rates) == "output, an image, input"
+
+
+def test_a_note_of_the_arithmetic_is_words_whatever_it_names() -> None:
+    said = ("No rates for web_search_calls.", "No model [a](//b).")
+    group = Group("web_search_calls", CostBasis.UNPRICED, 1, None, None, None, 0, said)
+
+    assert notes(group) == [r"No rates for web search calls\.", r"No model \[a\]\(\/\/b\)\."]
