@@ -43,7 +43,7 @@ def _per_thousand(bill: Bill) -> Fraction | None:
     return (bill.usd - bill.usd_other) * 1_000 / tokens if tokens else None
 
 
-MONEY, PERCENT = "'$' + format(datum.value, '.3~f')", "format(datum.value, '.0%')"
+MONEY, PERCENT = "'$' + format(datum.value, '.3~f')", "format(100 * datum.value, '.0f') + ' %'"
 
 RATES = (
     Rate("Cost of a request", lambda bill: bill.per_request, findings.usd, MONEY, "$%.4f"),
