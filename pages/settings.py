@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import account, brand, budget, gate, live, passports, proof, prospects, text, trail
+from pages.ui import account, brand, budget, gate, guides, live, passports, proof, prospects, text, trail
 from pages.ui.context import Context
 from pages.ui.ways import Tab
 from tracker import clock, connections
@@ -26,19 +26,6 @@ ROUND, TRIES, SAID, ASKING = "settings.round", "settings.tries", "settings.said"
 MOST_KEY = 600
 REPLACE, CHECK, PAUSE, RESUME, DELETE = "Replace the key", "Check again", "Pause", "Resume", "Delete"
 PASSPORT = "Key passport"
-
-GUIDES = {
-    "openai": f"""\
-1. Open [platform.openai.com → Settings → Organization → Admin keys](https://{PROVIDERS["openai"].key_page}).
-   You must be an owner.
-2. Choose **Create new admin key**, permissions **Restricted**.
-3. Set **Usage** to **Read** and **Management** to **Read** (names of projects and keys). Leave the rest at None.
-4. Copy the key, starting with `sk-admin-`, and paste it here."""
-}
-SEALED = (
-    ":material/lock: Sealed with AES-256-GCM and shown as its last four characters. We only send GET requests on a "
-    "fixed list, each of them recorded. Prompts and answers are never read: these APIs do not hold them."
-)
 
 STATES: dict[KeyStatus, tuple[str, str, str]] = {
     KeyStatus.UNCHECKED: ("Not checked yet", "hourglass", "blue"),
@@ -283,9 +270,7 @@ def _add(ctx: Context) -> None:
             if proof.stands(ctx, "add"):
                 _form(ctx, provider)
         with grid.cell():
-            st.markdown("**Where to get it**")
-            st.markdown(GUIDES[provider])
-            st.caption(SEALED)
+            guides.draw(provider)
 
 
 def _provider() -> str:
