@@ -183,7 +183,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             return
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
         colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
-        prices = {line.name: _price(line, found.get(line.name), seen) for line in lines}
+        prices = {line.name: tables.price_source(line, found.get(line.name), today=seen.cycle.today) for line in lines}
         frame = tables.lines_frame(
             lines,
             colours,
@@ -211,15 +211,6 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
 def why(first: date, last: date) -> Callable[[Line], str]:
     """Where a model's days from first to last, both included, are explained."""
     return lambda line: arithmetic.address(first, last, line.name)
-
-
-def _price(line: Line, source: Source | None, seen: Overview) -> str:
-    """Where the price is from: "list, 2 Nov" or "yours, 1 Oct"; that some of it has none goes before."""
-    if line.unpriced_rows:
-        return "unpriced" if line.estimate is None else "partly unpriced"
-    whose = "yours" if source and source.own else "list"
-    since = f", {text.day(source.since, today=seen.cycle.today)}" if source and source.since else ""
-    return whose + since
 
 
 def line_columns(

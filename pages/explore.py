@@ -17,6 +17,7 @@ from pages.ui import (
     explore_charts,
     explore_lines,
     facets,
+    kept,
     live,
     notices,
     picks,
@@ -77,7 +78,7 @@ def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> No
         return
     lines = seen.lines()
     _chart_block(seen, bars, lines, without, chosen, ctx.now.date())
-    explore_lines.draw(seen, bars, lines)
+    explore_lines.draw(seen, bars, lines, kept.explored_sources(ctx, seen))
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
     token_mix.draw(tokens.mix, tokens.caching)
     _rows_block(ctx, seen, bars, chosen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import streamlit as st
@@ -15,6 +15,7 @@ from tracker.explore.reading import Explored
 from tracker.explore.view import By
 from tracker.overview.figures import Measure
 from tracker.overview.lines import Line
+from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
 
 BILLED = "Billed"
@@ -27,8 +28,8 @@ FILES = {
 }
 
 
-def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
-    """The lines as a table, with the ways to take them away."""
+def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Source]) -> None:
+    """The lines as a table, with the ways to take them away; `found` says where the price of each is from."""
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.header(f"The same days by {NOUNS[seen.view.by]}", anchor=False)
@@ -36,7 +37,9 @@ def draw(seen: Explored, bars: Bars, lines: list[Line]) -> None:
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
         colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         what, change = view_controls.noun(seen.view.by), "vs before, $"
-        prices = {line.name: _priced(line) for line in lines}
+        prices = {
+            line.name: tables.price_source(line, found.get(line.name), today=seen.span.days[-1]) for line in lines
+        }
         measure = seen.view.measure
         frame = tables.lines_frame(lines, colours, prices, what=what, change=change, measure=measure, why=_why(seen))
         billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
@@ -90,13 +93,6 @@ def _downloads(seen: Explored) -> None:
         )
 
 
-def _priced(line: Line) -> str:
-    """Whether the line's rows have a price."""
-    if not line.unpriced_rows:
-        return "priced"
-    return "unpriced" if line.estimate is None else "partly unpriced"
-
-
 def _lines_caption(seen: Explored) -> str:
     said = "Estimates at the prices in force; $ per M tokens is of those tokens that have a price."
     if seen.view.is_local:
@@ -122,9 +118,9 @@ def line_columns(
         "Estimate": number(format=tables.dollars(line.estimate for line in lines), width=76),
         tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
         BILLED: number(billed, format="dollar", width=112, help=f"{billed}: what the provider charged for these days."),
-        tables.SHARE: tables.share_column(measure, width=84),
+        tables.SHARE: tables.share_column(measure, width=80),
         change: number(
-            format=tables.changes(lines), width=80, help="Against the days before that are complete, as are these."
+            format=tables.changes(lines), width=78, help="Against the days before that are complete, as are these."
         ),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=68),

@@ -13,6 +13,8 @@ import streamlit as st
 
 from pages.ui.context import Context
 from tracker import clock, queries
+from tracker.explore.reading import Explored
+from tracker.explore.view import By
 from tracker.overview import Overview, Period, provenance
 from tracker.overview.provenance import Source
 from tracker.product import Product
@@ -48,6 +50,14 @@ def sources(ctx: Context, seen: Overview, period: Period) -> dict[str, Source]:
     """Where each model's price is from; empty where there is too much to look through in passing."""
     days = seen.cycle.days_of(period)
     return sources_of(ctx.product, ctx.workspace_id, days[0], days[-1] + clock.DAY, _version(seen))
+
+
+def explored_sources(ctx: Context, seen: Explored) -> dict[str, Source]:
+    """The same for a view by model: of other names a price is not told."""
+    if seen.view.by is not By.MODEL:
+        return {}
+    first, end = seen.span.utc_days
+    return sources_of(ctx.product, ctx.workspace_id, first, end, (None, seen.billed_total, seen.total.estimate))
 
 
 def _version(seen: Overview) -> Version:

@@ -21,6 +21,7 @@ from tracker.overview.days import DayMark
 from tracker.overview.events import Event
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.lines import Line
+from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
 from tracker.usage import CostBasis
 
@@ -242,6 +243,16 @@ def share_column(measure: Measure, *, width: int) -> ColumnConfig:
     return st.column_config.ProgressColumn(
         format="%.1f %%", min_value=0, max_value=100, width=width, color="gray", help=help_of
     )
+
+
+def price_source(line: Line, source: Source | None, *, today: date) -> str:
+    """Where the price is from: "list, 2 Nov" or "yours, 1 Oct"; that some of it has none goes before."""
+    if line.unpriced_rows:
+        return "unpriced" if line.estimate is None else "partly unpriced"
+    if source is None:
+        return "list or yours"
+    since = f", {text.day(source.since, today=today)}" if source.since else ""
+    return ("yours" if source.own else "list") + since
 
 
 def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:
