@@ -17,6 +17,8 @@ from tracker.unpriced import Unpriced
 ESTIMATE = "estimate"
 """In plain words: the label is also the name of the card's help, in which markup would be read out."""
 CARD_PX = 230
+MARK = "+ unpriced"
+"""Beside a figure that does not hold the cost of everything."""
 BILLED = "Billed minus estimate"
 
 
@@ -27,7 +29,10 @@ def draw(seen: Overview) -> DeltaGenerator:
         with grid.cell():
             card(seen)
     with grid.cell():
-        return _billed(seen)
+        place = _billed(seen)
+    if said := lacking(seen):
+        st.caption(text.dollars(said))
+    return place
 
 
 def explain(place: DeltaGenerator, seen: Overview, told: Explained | None) -> None:
@@ -42,8 +47,8 @@ def _causes(told: Explained | None) -> list[str]:
     if told.share is None:
         return ["Every line agrees"]
     left = f", {text.money(abs(told.left))} left" if told.left else ""
-    most = f"Mostly {told.cause}, {text.money_change(told.amount)}" if told.cause else ""
-    return [f"**{told.share} %** of it explained{left}", most]
+    most = f", mostly {told.cause}" if told.cause and not left else ""
+    return [f"**{told.share} %** explained{left}{most}"]
 
 
 def _card(label: str, value: str, lines: Sequence[str], *, explained: str) -> None:
@@ -72,10 +77,11 @@ def _spend(seen: Overview) -> None:
         text.money(seen.month.spend),
         [
             _as_of(seen),
-            f"Billed so far **{text.money(billed.amount)}**, through {_day(seen, billed.through)}" if billed else "",
-            f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests",
+            f"Billed **{text.money(billed.amount)}** through {_day(seen, billed.through)}" if billed else "",
+            _marked(
+                f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests", seen.unpriced
+            ),
             *unread(seen),
-            unpriced(seen.unpriced) or ("Every request has a price" if seen.month.spend is not None else ""),
         ],
         explained="Tokens × price of every event of the calendar month so far, in UTC days. Not an invoice."
         + unpriced_rule(seen.unpriced),
@@ -100,10 +106,10 @@ def _forecast(seen: Overview) -> None:
     if found is None:
         _not_yet(seen, label, _lines([_no_forecast(seen), _budget(seen)]), explained=explained)
         return
-    lines = [f"8 in 10 chance: **{text.whole_money(found.low)} – {text.whole_money(found.high)}**", _budget(seen)]
+    chance = f"8 in 10 chance: **{text.whole_money(found.low)} – {text.whole_money(found.high)}**"
+    lines = [_marked(chance, seen.unpriced), _budget(seen)]
     if found.usual_error is not None:
-        lines.append(f"On day {seen.cycle.today.day} usually off by {found.usual_error} %")
-    lines.append(_without(seen.unpriced))
+        explained += f" On day {seen.cycle.today.day} of a month it was usually off by {found.usual_error} %."
     _card(label, text.whole_money(found.middle), lines, explained=explained)
 
 
@@ -142,9 +148,9 @@ def _billed(seen: Overview) -> DeltaGenerator:
 def _of_bill(seen: Overview, billed: Billed) -> str:
     days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
     foreign = f"; {', '.join(map(text.quoted, seen.foreign)).upper()} lines are in no figure" if seen.foreign else ""
-    lacking = _without(seen.unpriced_of(clock.days(seen.cycle.start, billed.through + clock.DAY)))
-    fact = f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)} estimated, {days}{foreign}"
-    return _lines([fact, lacking])
+    lacking = seen.unpriced_of(clock.days(seen.cycle.start, billed.through + clock.DAY))
+    fact = f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)}, {days}{foreign}"
+    return _marked(fact, lacking)
 
 
 def _against(seen: Overview) -> None:
@@ -161,11 +167,11 @@ def _against(seen: Overview) -> None:
         return
     days = text.day_range(change.days[0], change.days[-1], today=seen.cycle.today)
     which = f"{text.several(change.left_out, 'day')} left out" if change.left_out else days
-    lines = [f"**{text.percent_change(change.percent[Measure.SPEND])}** on {text.money(change.before)}, {which}"]
-    for words, mover in zip(("Largest mover:", "then"), change.movers, strict=False):
-        lines.append(f"{words} **{text.quoted(mover.model)}**, {text.money_change(mover.difference)}")
-    now, then = (_without(seen.unpriced_of(days)) for days in (change.days, change.twins))
-    lines += [now, f"{before} {then.lower()}" if then else ""]
+    fact = f"**{text.percent_change(change.percent[Measure.SPEND])}** on {text.money(change.before)}, {which}"
+    lines = [_marked(fact, seen.unpriced_of({*change.days, *change.twins}))]
+    lines += [
+        f"Mostly **{text.quoted(each.model)}**, {text.money_change(each.difference)}" for each in change.movers[:1]
+    ]
     _card(label, text.money_change(change.difference), lines, explained=explained)
 
 
@@ -196,9 +202,29 @@ def unpriced(part: Unpriced) -> str:
     return f"{what or text.several(part.rows, 'unpriced event')}{tokens}{_bound(part)}"
 
 
-def _without(part: Unpriced) -> str:
-    """The same in a line of a card."""
-    return f"Without {part.requests or part.rows:,} unpriced{_bound(part)}" if part.rows else ""
+def _marked(line: str, part: Unpriced) -> str:
+    """A line of a card; that its figure lacks something is marked, and told once under the cards."""
+    return f"{line} **{MARK}**" if part.rows else line
+
+
+def lacking(seen: Overview) -> str:
+    """What the mark in the cards means, in a sentence; empty where every request has a price."""
+    now, then = seen.unpriced, seen.unpriced_of(seen.change.twins)
+    if not now.rows and not then.rows:
+        return ""
+    counted = [_counted(now, f"{seen.cycle.start:%B}")] if now.rows else []
+    counted += [_counted(then, f"the days of {seen.cycle.previous_start:%B} compared with")] if then.rows else []
+    fact = f"**{MARK}**: {' and '.join(counted)} have no price, so the estimates above do not hold what they cost."
+    if now.at_most is None:
+        return fact
+    rest = " What is not counted in tokens has no such bound." if now.tokenless_rows else ""
+    tokens = f"The {text.count(now.tokens)} tokens of {seen.cycle.start:%B}"
+    return f"{fact} {tokens} would cost at most {text.money(now.at_most)}.{rest}"
+
+
+def _counted(part: Unpriced, of: str) -> str:
+    what = text.several(part.requests, "request") if part.requests else text.several(part.rows, "event")
+    return f"{what} of {of}"
 
 
 def _bound(part: Unpriced) -> str:

@@ -182,7 +182,8 @@ def _unusual(seen: Overview) -> Iterator[Need]:
         day = f"{found.day:%a} {text.day(found.day, today=seen.cycle.today)}"
         fact = f"{day} was unusual: {text.money(found.spend)}, at most {text.money(found.dearest)} {_like(found)}."
         rise = f"{text.quoted(found.model)} made {found.part} % of the rise."
-        hours = View(Preset.CUSTOM, found.day, found.day, grain=Grain.HOUR)
+        # The day before is no such weekday, and would tell another story than the one it is compared with here.
+        hours = View(Preset.CUSTOM, found.day, found.day, compare=False, grain=Grain.HOUR)
         yield Need("trending_up", fact, rise, "See the day", Way.EXPLORE, hours)
 
 

@@ -98,7 +98,7 @@ def lines_frame(
                 "$ per M tokens": number(line.per_million),
                 "Cached input": number(line.cached),
                 "Price source": prices[line.name],
-                EACH: [float(amount) for amount in line.by_day],
+                EACH: None if line.amount(measure) is None else [float(amount) for amount in line.by_day],
             }
             for line in lines
         ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pages.ui import cards
 from tracker import unpriced
+from tracker.overview import Cycle
 from tracker.unpriced import Unpriced
 
 
@@ -30,6 +34,34 @@ from tracker.unpriced import Unpriced
 )
 def test_the_unpriced_part_is_told_with_its_tokens_and_its_bound(part: Unpriced, told: str) -> None:
     assert cards.unpriced(part) == told
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "told"),
+    [
+        (Unpriced(), Unpriced(), ""),
+        (
+            Unpriced(rows=3, requests=274, input_tokens=17_400, tokenless_rows=2, at_most=Decimal("3.48")),
+            Unpriced(rows=2, requests=269),
+            (
+                "**+ unpriced**: 274 requests of November and 269 requests of the days of October compared with "
+                "have no price, so the estimates above do not hold what they cost. The 17.4k tokens of November would cost "
+                "at most $3.48. What is not counted in tokens has no such bound."
+            ),
+        ),
+        (
+            Unpriced(rows=3, tokenless_rows=3),
+            Unpriced(),
+            "**+ unpriced**: 3 events of November have no price, so the estimates above do not hold what they cost.",
+        ),
+    ],
+)
+def test_the_mark_in_the_cards_is_told_once_under_them(now: Unpriced, then: Unpriced, told: str) -> None:
+    parts: Any = {"unpriced": now, "unpriced_of": lambda _: then, "change": SimpleNamespace(twins=())}
+    seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 23)), **parts)
+
+    assert cards.lacking(seen) == told
+    assert cards._marked("$7", now) == ("$7 **+ unpriced**" if now.rows else "$7")
 
 
 def test_the_bounds_rule_is_stated_and_so_is_what_has_no_bound() -> None:

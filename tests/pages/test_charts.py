@@ -276,6 +276,9 @@ def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
     found = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="", why=dashboard.why(day, day))
 
     assert found[tables.WHY][0] == "/prices?view=Why+this+number%3F&day=2026-11-02&day=2026-11-02&model=a%26b%3Dc"
+    (unknown,) = lines([Cell(day, "b", None, None, 1)], [day])
+    frame = tables.lines_frame([unknown], {}, {"b": "unpriced"}, what="Model", change="")
+    assert (frame[tables.EACH][0], list(found[tables.EACH][0])) == (None, [1.0])  # a flat line would be a zero
     by_tokens = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="vs", measure=Measure.TOKENS)
     assert list(by_tokens.columns)[:5] == ["", "Model", "Tokens (M)", "Share", "Estimate"]
     assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")

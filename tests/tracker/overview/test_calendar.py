@@ -160,7 +160,10 @@ def test_an_unusual_day_leads_to_its_hours(ready: Installation) -> None:
     told = replace(overview.read(ready.product, ready.workspace_id, now=NOW), unusual=(odd,))
     (need,) = [each for each in needs.needs(told) if each.step == "See the day"]
 
-    assert (need.way, need.view) == (Way.EXPLORE, View(Preset.CUSTOM, odd.day, odd.day, grain=Grain.HOUR))
+    assert (need.way, need.view) == (
+        Way.EXPLORE,
+        View(Preset.CUSTOM, odd.day, odd.day, compare=False, grain=Grain.HOUR),
+    )
     assert need.fact == "Tue 17 Nov was unusual: $30.00, at most $10.00 on the 4 Tuesdays before."
     assert need.consequence.endswith("made 88 % of the rise.")
     (fewer,) = [each for each in needs.needs(replace(told, unusual=(replace(odd, like=3),))) if each.view]
