@@ -45,8 +45,8 @@ def test_the_unpriced_part_is_told_with_its_tokens_and_its_bound(part: Unpriced,
             Unpriced(rows=2, requests=269),
             (
                 "**+ unpriced**: 274 requests of November and 269 requests of the days of October compared with "
-                "have no price, so the estimates above do not hold what they cost. The 17.4k tokens of November would cost "
-                "at most $3.48. What is not counted in tokens has no such bound."
+                "have no price, so the estimates above do not hold what they cost. The 17.4k tokens of November would "
+                "cost at most $3.48. What is not counted in tokens has no such bound."
             ),
         ),
         (
