@@ -143,7 +143,9 @@ class Question:
 def usage(session: Session, workspace_id: int, question: Question) -> list[UsageRow]:
     """The groups in order of their dimensions, with usage, billed cost, or both."""
     reading = _reading(question)
-    bounds = _of_instants(workspace_id, question) if reading is _events else _of_days(workspace_id, question)
+    bounds = _in_days(workspace_id, question.start, question.end)
+    if reading is _events:
+        bounds |= {"first": clock.day_start(question.start), "end": clock.day_start(question.end)}
     found = list(map(tuple, session.execute(reading(question.by, question.filters), bounds).all()))
     width = len(question.by)
     used = {row[:width]: row[width:BILL] for row in found if row[BILL - 1] is not None}
@@ -159,7 +161,7 @@ def billed_cost(session: Session, workspace_id: int, question: Question) -> dict
     """
     if not question.dimensions <= set(BILLED):
         return {}
-    told = session.execute(_bill(question.by, question.filters), _of_days(workspace_id, question))
+    told = session.execute(_bill(question.by, question.filters), _in_days(workspace_id, question.start, question.end))
     found = ((tuple(key), amount) for *key, amount in told)
     return {key: amount for key, amount in found if amount is not None}
 
@@ -183,8 +185,7 @@ def _bill(by: tuple[str, ...], only: Filters, *sums: ColumnElement[Any]) -> Sele
 
 def other_currencies(session: Session, workspace_id: int, start: date, end: date) -> list[str]:
     """The currencies beside US dollars on the bill of the UTC days [start, end): their lines are in no figure."""
-    of_days = {"of_workspace": workspace_id, "first": start, "end": end}
-    return list(session.execute(FOREIGN, of_days).scalars())
+    return list(session.execute(FOREIGN, _in_days(workspace_id, start, end)).scalars())
 
 
 def totals(session: Session, workspace_id: int, start: date, end: date) -> UsageRow:
@@ -210,12 +211,7 @@ def _in_order(keys: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return ordered
 
 
-def _of_days(workspace_id: int, question: Question) -> dict[str, object]:
-    return {"of_workspace": workspace_id, "first": question.start, "end": question.end}
-
-
-def _of_instants(workspace_id: int, question: Question) -> dict[str, object]:
-    start, end = clock.day_start(question.start), clock.day_start(question.end)
+def _in_days(workspace_id: int, start: date, end: date) -> dict[str, object]:
     return {"of_workspace": workspace_id, "first": start, "end": end}
 
 
@@ -335,6 +331,7 @@ FOREIGN = (
     .distinct()
     .order_by(BILLED_TABLE.c.currency)
 )
+COUNTED = select(func.coalesce(func.sum(DAILY.c.rows), 0)).where(*_days_of(DAILY))
 LABELS = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == bindparam("of_workspace"))
 
 
@@ -345,9 +342,4 @@ def key_labels(session: Session, workspace_id: int) -> dict[int, str]:
 
 def count_events(session: Session, workspace_id: int, start: date, end: date) -> int:
     """How many usage events the UTC days [start, end) hold."""
-    statement = select(func.coalesce(func.sum(DAILY.c.rows), 0)).where(
-        DAILY.c.workspace_id == workspace_id,
-        DAILY.c.day >= start,
-        DAILY.c.day < end,
-    )
-    return int(session.execute(statement).scalar_one())
+    return int(session.execute(COUNTED, _in_days(workspace_id, start, end)).scalar_one())
