@@ -250,7 +250,7 @@ def price_source(line: Line, source: Source | None, *, today: date) -> str:
     if line.unpriced_rows:
         return "unpriced" if line.estimate is None else "partly unpriced"
     if source is None:
-        return "list or yours"
+        return "free" if line.estimate == 0 else "list or yours"
     since = f", {text.day(source.since, today=today)}" if source.since else ""
     return ("yours" if source.own else "list") + since
 

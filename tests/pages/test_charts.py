@@ -29,7 +29,6 @@ from tracker.overview.days import DayMark
 from tracker.overview.events import Event
 from tracker.overview.figures import Cell, Measure
 from tracker.overview.lines import lines
-from tracker.overview.provenance import Source
 from tracker.usage import CostBasis
 
 TODAY = date(2026, 11, 23)
@@ -179,22 +178,6 @@ def test_small_changes_keep_their_digits_and_none_is_less_than_nothing() -> None
     assert tables.places([small, large]) == tables.places([]) == tables.places([None, Decimal()]) == 2
     assert f"{tables.rounded(small, 2):+.2f}" == "+0.00"
     assert (tables.dollars([large]), tables.dollars([small])) == ("dollar", "$%,.4f")
-
-
-@pytest.mark.parametrize(
-    ("source", "told"),
-    [
-        (Source(own=False, since=None), "list"),
-        (Source(own=False, since=date(2026, 10, 14)), "list, 14 Oct"),
-        (Source(own=True, since=date(2025, 10, 1)), "yours, 1 Oct 2025"),
-        (None, "list or yours"),
-    ],
-)
-def test_where_a_price_is_from_is_told_in_the_same_words_on_every_page(source: Source | None, told: str) -> None:
-    priced, partly = lines(CELLS[:1], WEEK)[0], lines([CELLS[0], CELLS[2]], WEEK)[0]
-
-    assert tables.price_source(priced, source, today=TODAY) == told
-    assert tables.price_source(partly, source, today=TODAY) == "partly unpriced"
 
 
 def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> None:
