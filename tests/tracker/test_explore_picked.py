@@ -34,6 +34,7 @@ def explored(by: By = By.MODEL, grain: Grain | None = None, values: tuple[Chosen
             Cell(at, value, Figures(estimate=Decimal(9 - n))) for at in places for n, value in enumerate(values)
         ),
         marks=dict.fromkeys(days, DayMark.FINAL),
+        utc_marks={},
         billed=None,
         billed_days=None,
         comparison=None,

@@ -237,3 +237,14 @@ def test_days_before_the_providers_history_are_told_from_days_that_wait(database
         f"No usage is stored in 19–21 Nov 2025. 1 day of them lies {begins} 2 days of them were not read yet. {other}",
         f"No usage is stored in 17–18 Nov. 2 days of them were not read yet. {other}",
     ]
+
+
+def test_an_hour_is_as_final_as_its_utc_day_in_any_zone(database: Database) -> None:
+    all_read(database, DAY, DAY + timedelta(days=2))
+
+    found = seen(database, View(Preset.CUSTOM, DAY, DAY, grain=Grain.HOUR, zone="America/Los_Angeles"))
+
+    assert not found.utc_marks[NEXT].complete
+    assert found.utc_marks[DAY].complete
+    hours = [hour for hour in found.columns if isinstance(hour, datetime) and clock.day_of(hour) == DAY]
+    assert {found.mark(hour) for hour in hours} == {found.utc_marks[DAY]}

@@ -64,6 +64,7 @@ class Twin:
 class Explored:
     """A view at an instant. `cells` are by day of the view's zone, or by hour; `marks` say what is known of each day.
 
+    `utc_marks` say it of each UTC day that the span touches, up to today's.
     `billed` is what the provider charged, by value: None where the bill does not know the view's dimensions or days;
     `billed_days` are the first and the last UTC day that it is of, both included, None without a line.
     """
@@ -73,6 +74,7 @@ class Explored:
     facets: Facets
     cells: tuple[Cell, ...]
     marks: Mapping[date, DayMark]
+    utc_marks: Mapping[date, DayMark]
     billed: Mapping[Chosen, Decimal] | None
     billed_days: tuple[date, date] | None
     comparison: Comparison | None
@@ -131,7 +133,9 @@ class Explored:
         return added(cell.figures for cell in self.cells if first <= _day(cell, self.span) <= last).estimate
 
     def mark(self, column: date) -> DayMark:
-        """What is known of a bar: what is of the weakest of its days; an hour is known as its day is."""
+        """What is known of a bar: what is of the weakest of its days; of an hour what is of its UTC day."""
+        if isinstance(column, datetime) and (known := self.utc_marks.get(clock.day_of(column))):
+            return known
         return ledger_days.weakest([self.marks[day] for day in self.days_in(column)])
 
     @property
@@ -221,7 +225,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
     with product.database.workspace(workspace_id) as session:
         cells = usage.cells(session, workspace_id, span, view.by, grain=view.read_by, only=view.only)
         keys = _keys(session, workspace_id, view)
-        marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], now)
+        marks, utc_marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], now)
         comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
         billed, billed_days = _billed(session, workspace_id, view, span)
         slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}
@@ -231,6 +235,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
             facets=facets,
             cells=tuple(cells),
             marks=marks,
+            utc_marks=utc_marks,
             billed=billed,
             billed_days=billed_days,
             comparison=comparison,
@@ -271,18 +276,20 @@ def chosen(value: queries.Value) -> Chosen:
 
 def _marks(
     session: Session, workspace_id: int, keys: Sequence[ProviderKey], spans: Sequence[Span], now: datetime
-) -> dict[date, DayMark]:
-    """The mark of every day of the spans: the weakest of the UTC days, up to today's, that it touches."""
+) -> tuple[dict[date, DayMark], dict[date, DayMark]]:
+    """The mark of every day of the spans: the weakest of the UTC days, up to today's, that it touches; and theirs."""
     found: dict[date, DayMark] = {}
+    every: dict[date, DayMark] = {}
     for span in spans:
         start, end = span.utc_days
         end = min(end, clock.day_of(now) + clock.DAY)
         ledgers = ledger_days.read_ledgers(session, workspace_id, start, end)
         of_utc = ledger_days.marks_with_history(ledgers, keys, clock.days(start, end), now=now)
+        every |= of_utc
         for day in span.days:
             first, last = Span(day, day + clock.DAY, span.zone).utc_days
             found[day] = ledger_days.weakest([of_utc[each] for each in clock.days(first, last) if each in of_utc])
-    return found
+    return found, every
 
 
 def _keys(session: Session, workspace_id: int, view: View) -> list[ProviderKey]:
