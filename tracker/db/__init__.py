@@ -197,9 +197,11 @@ def expect_many(session: Session) -> None:
     """Let PostgreSQL plan what is left of the transaction for tables that grew in it, whatever its figures tell.
 
     It would take them for small, and look through one whole table for each row of another: minutes for 80,000 rows.
+    A plan that the connection keeps from smaller days would not heed that, so none is used.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.connection().exec_driver_sql("SET LOCAL enable_nestloop = off")
+        for setting in ("enable_nestloop = off", "plan_cache_mode = force_custom_plan"):
+            session.connection().exec_driver_sql(f"SET LOCAL {setting}")
 
 
 def is_retryable(error: DBAPIError) -> bool:
