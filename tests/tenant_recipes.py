@@ -254,6 +254,7 @@ OVERVIEW = {
         lambda a: calendar.read(a.caller.product, a.caller.workspace_id, days=30, now=NOW)
     ),
     "unpriced.read": within(lambda s, w, _: unpriced.read(s, w, DAY, NEXT), "counts"),
+    "unpriced.kinds_by_day": within(lambda s, w, _: unpriced.kinds_by_day(s, w, DAY, NEXT)),
     "unpriced.by_day": within(lambda s, w, _: unpriced.by_day(s, w, DAY, NEXT), "counts"),
     "overview.truth.read": within(lambda s, w, _: truth.read(s, w, DAY, NEXT, now=NOW), "counts"),
     "overview.days.read_keys": within(lambda s, w, _: days.read_keys(s, w)),

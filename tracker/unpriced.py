@@ -18,9 +18,9 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from tracker import clock
-from tracker.models import DailyUsage, table_of
+from tracker.models import DailyUsage, SeriesDay, UsageSeries, table_of
 
-DAILY = table_of(DailyUsage)
+DAILY, SERIES_DAYS, SERIES = table_of(DailyUsage), table_of(SeriesDay), table_of(UsageSeries)
 MILLION = Decimal(1_000_000)
 
 COUNTS = (
@@ -70,6 +70,16 @@ class OfDay:
     counts: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class KindOfDay:
+    """A kind of usage that lacks a price on a UTC day: its type, its model (None: it names none), and so many rows."""
+
+    day: date
+    usage_type: str
+    model: str | None
+    rows: int
+
+
 def read(session: Session, workspace_id: int, start: date, end: date) -> Unpriced:
     """The unpriced part of the UTC days [start, end)."""
     return of_days(by_day(session, workspace_id, start, end), clock.days(start, end))
@@ -91,6 +101,36 @@ def by_day(session: Session, workspace_id: int, start: date, end: date) -> list[
     """The unpriced parts of the UTC days [start, end), for `of_days`; days that lack no price are left out."""
     found = session.execute(BY_DAY, {"of_workspace": workspace_id, "first": start, "end": end})
     return [OfDay(day, provider, tuple(map(int, sums))) for day, provider, *sums in found]
+
+
+KINDS = (
+    select(SERIES_DAYS.c.day, SERIES.c.usage_type, SERIES.c.model, func.sum(SERIES_DAYS.c.unpriced_rows))
+    .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
+    .where(
+        SERIES_DAYS.c.workspace_id == bindparam("of_workspace"),
+        SERIES.c.workspace_id == bindparam("of_workspace"),
+        SERIES_DAYS.c.day >= bindparam("first"),
+        SERIES_DAYS.c.day < bindparam("end"),
+        SERIES_DAYS.c.unpriced_rows > 0,
+    )
+    .group_by(SERIES_DAYS.c.day, SERIES.c.usage_type, SERIES.c.model)
+)
+
+
+def kinds_by_day(session: Session, workspace_id: int, start: date, end: date) -> list[KindOfDay]:
+    """The kinds of usage that lack a price in the UTC days [start, end), for `kinds_of`."""
+    found = session.execute(KINDS, {"of_workspace": workspace_id, "first": start, "end": end})
+    return [KindOfDay(day, usage_type, model, int(rows)) for day, usage_type, model, rows in found]
+
+
+def kinds_of(found: Iterable[KindOfDay], days: Collection[date]) -> list[tuple[str, str | None]]:
+    """The usage type and the model of each kind of these days, most rows first."""
+    rows: dict[tuple[str, str | None], int] = {}
+    for each in found:
+        if each.day in days:
+            kind = each.usage_type, each.model
+            rows[kind] = rows.get(kind, 0) + each.rows
+    return sorted(rows, key=lambda kind: (-rows[kind], kind[0], kind[1] or ""))
 
 
 def of_days(found: Iterable[OfDay], days: Collection[date]) -> Unpriced:

@@ -71,8 +71,7 @@ def _lack(ctx: Context, book: Book, each: Lacking, number: int) -> None:
 
 
 def _name(each: Lacking) -> str:
-    family = rates.family(each.usage_type)
-    return f"{text.quoted(each.model)}, {family}" if each.model else family
+    return rates.kind(each.usage_type, each.model)
 
 
 def _reason(each: Lacking) -> str:

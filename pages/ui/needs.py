@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import headings, prospects, text, ways
+from pages.ui import headings, prospects, rates, text, ways
 from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
@@ -170,11 +170,10 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
         bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
         if part.tokenless_rows:
             bound += " What is not counted in tokens has no such bound."
-    verb = "has" if len(month.unpriced_models) == 1 else "have"
+    kinds = seen.kinds_of(seen.cycle.days)
+    fact = f"{rates.kinds(kinds)} {'has' if len(kinds) == 1 else 'have'} no price."
     consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
-    yield Need(
-        "sell", f"{text.first_of(month.unpriced_models)} {verb} no price.", consequence, "Set a price", Way.PRICES
-    )
+    yield Need("sell", fact, consequence, "Set a price", Way.PRICES)
 
 
 def _unusual(seen: Overview) -> Iterator[Need]:

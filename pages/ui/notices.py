@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.ui import cards, headings, prospects, text, ways
+from pages.ui import cards, headings, prospects, rates, text, ways
 from pages.ui.context import Context
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
@@ -63,12 +63,10 @@ def line_of_truth(seen: Overview) -> str:
 def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
     """That unpriced usage of these days is in no bar of money."""
     days = set(seen.cycle.days_of(period))
-    models = {cell.model for cell in seen.cells if cell.day in days and cell.unpriced_rows}
-    if measure is not Measure.SPEND or not models:
+    kinds = seen.kinds_of(days)
+    if measure is not Measure.SPEND or not kinds:
         return ""
-    return (
-        f"Without a price, and so in no bar: {text.first_of(sorted(models))}; {cards.unpriced(seen.unpriced_of(days))}."
-    )
+    return f"Without a price, and so in no bar: {rates.kinds(kinds)}; {cards.unpriced(seen.unpriced_of(days))}."
 
 
 def _steps(seen: Overview) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -115,6 +115,18 @@ def days(price: OwnPrice, *, today: date) -> str:
 def family(usage_type: str) -> str:
     """completions, web search calls."""
     return usage_type.replace("_", " ")
+
+
+def kind(usage_type: str, model: str | None) -> str:
+    """A kind of usage, in the words of every page: "web search calls of gpt-5.4", "file search calls"."""
+    return f"{family(usage_type)} of {text.quoted(model)}" if model else family(usage_type)
+
+
+def kinds(found: Sequence[tuple[str, str | None]], most: int = 3) -> str:
+    """How many kinds there are, and the first of them."""
+    more = f" and {len(found) - most:,} more" if len(found) > most else ""
+    named = ", ".join(kind(*each) for each in found[:most])
+    return f"{text.several(len(found), 'kind')} of usage ({named}{more})"
 
 
 def each(part: Part) -> str:

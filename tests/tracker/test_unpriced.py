@@ -8,11 +8,13 @@ from pathlib import Path
 
 from alembic import command
 
+from pages.ui import rates
 from tests.installation import TOMORROW, Told, installed
-from tracker import migrations, unpriced
+from tests.tracker.builders import DAY, record, store, two_workspaces
+from tracker import clock, migrations, price_book, unpriced
 from tracker.db import Database
 from tracker.sandbox import World
-from tracker.unpriced import Rate, Unpriced
+from tracker.unpriced import KindOfDay, Rate, Unpriced
 
 START = date(2026, 11, 9)
 
@@ -76,3 +78,32 @@ def test_a_sum_is_bounded_only_if_each_part_is() -> None:
     assert unpriced.total([known, images]).at_most == Decimal(150)
     assert unpriced.total([known, images]).tokenless_rows == 1
     assert unpriced.total([]) == Unpriced()
+
+
+def test_a_kind_is_named_by_its_type_and_model_most_rows_first() -> None:
+    first, second = date(2026, 11, 1), date(2026, 11, 2)
+    found = [
+        KindOfDay(first, "web_search_calls", "gpt-5.4", 1),
+        KindOfDay(first, "file_search_calls", None, 2),
+        KindOfDay(second, "web_search_calls", "gpt-5.4", 4),
+        KindOfDay(second, "images", "dall-e-3", 3),
+    ]
+
+    assert unpriced.kinds_of(found, [first]) == [("file_search_calls", None), ("web_search_calls", "gpt-5.4")]
+    kinds = unpriced.kinds_of(found, [first, second])
+    assert rates.kinds(kinds, 2) == r"3 kinds of usage (web search calls of gpt\-5\.4, images of dall\-e\-3 and 1 more)"
+    assert rates.kinds(kinds[:1]) == r"1 kind of usage (web search calls of gpt\-5\.4)"
+
+
+def test_the_kinds_are_those_that_prices_names(migrated_url: str) -> None:
+    with two_workspaces(migrated_url, role="web") as database:
+        store(database, record(model="in-house"), record(1), record(model=None))
+        store(database, record(usage_type="web_search_calls"), endpoint="web_search_calls")
+        with database.workspace(1) as session:
+            kinds = unpriced.kinds_of(unpriced.kinds_by_day(session, 1, DAY, DAY + clock.DAY), [DAY])
+            book = price_book.read(session, 1, DAY, DAY + clock.DAY)
+        with database.workspace(2) as session:
+            assert unpriced.kinds_by_day(session, 2, DAY, DAY + clock.DAY) == []
+
+    assert set(kinds) == {(each.usage_type, each.model) for each in book.lacking}
+    assert set(kinds) == {("completions", "in-house"), ("completions", None), ("web_search_calls", "gpt-5.4")}

@@ -45,7 +45,7 @@ from tracker.overview.unusual import Unusual, unusual
 from tracker.product import Product
 from tracker.runs import living_workers
 from tracker.set_aside import Aside
-from tracker.unpriced import OfDay, Unpriced
+from tracker.unpriced import KindOfDay, OfDay, Unpriced
 
 __all__ = [
     "Billed",
@@ -136,6 +136,9 @@ class Overview:
     billed_through: date | None
     month: Sums
     without_price: tuple[OfDay, ...]
+    kinds: tuple[KindOfDay, ...]
+    """What lacks a price, by day, of this month and the last."""
+
     billed: Billed | None
     billed_before: Billed | None
     """The bill of the month before, as far as there is one."""
@@ -153,6 +156,10 @@ class Overview:
     def unpriced_of(self, days: Collection[date]) -> Unpriced:
         """What is in no estimate of these days, of this month and the last."""
         return unpriced_part.of_days(self.without_price, days)
+
+    def kinds_of(self, days: Collection[date]) -> list[tuple[str, str | None]]:
+        """The kinds of usage that lack a price in these days, of this month and the last: usage type and model."""
+        return unpriced_part.kinds_of(self.kinds, days)
 
     @property
     def unpriced(self) -> Unpriced:
@@ -250,6 +257,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         billed_through=through,
         month=month,
         without_price=tuple(without_price),
+        kinds=tuple(unpriced_part.kinds_by_day(session, workspace_id, cycle.previous_start, cycle.end)),
         billed=_billed(rows, cells, cycle.start, through),
         billed_before=_billed(rows, cells, cycle.previous_start, through and min(through, cycle.start - clock.DAY)),
         foreign=tuple(queries.other_currencies(session, workspace_id, cycle.start, cycle.end)),

@@ -54,14 +54,13 @@ class Cell(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Sums:
-    """The sums of a period; `unpriced_models` are those of which some part is in no estimate."""
+    """The sums of a period."""
 
     spend: Decimal | None
     tokens: int | None
     requests: int | None
     unpriced_requests: int = 0
     unpriced_rows: int = 0
-    unpriced_models: tuple[str, ...] = ()
 
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
@@ -140,7 +139,6 @@ def sums(cells: Iterable[Cell], days: Collection[date], *, all_read: bool = Fals
         requests=_whole(cell.requests for cell in of_days),
         unpriced_requests=sum(cell.unpriced_requests for cell in of_days),
         unpriced_rows=sum(cell.unpriced_rows for cell in of_days),
-        unpriced_models=tuple(sorted({cell.model for cell in of_days if cell.unpriced_rows})),
     )
 
 

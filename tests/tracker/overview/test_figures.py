@@ -62,7 +62,7 @@ def test_a_days_twin_is_the_same_day_of_the_month_before(day: date, twin: date |
 def test_a_sum_is_unknown_only_when_every_part_is() -> None:
     known, unpriced = cell(TODAY, "a", "1.50"), cell(TODAY, "b", None, requests=4)
 
-    assert figures.sums([known, unpriced], {TODAY}) == Sums(Decimal("1.50"), 20, 5, 4, 1, ("b",))
+    assert figures.sums([known, unpriced], {TODAY}) == Sums(Decimal("1.50"), 20, 5, 4, 1)
     assert figures.sums([unpriced], {TODAY}).spend is None
     assert figures.sums([], {TODAY}) == Sums(None, None, None)
     assert figures.sums([], {TODAY}, all_read=True) == Sums(Decimal(), 0, 0)
