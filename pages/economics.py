@@ -25,6 +25,7 @@ from pages.ui.context import Context
 from tracker.explore import reading, unit_costs
 from tracker.explore.reading import Explored
 from tracker.explore.unit_costs import UnitCosts
+from tracker.explore.view import Preset, View
 
 TITLE = "Unit economics"
 ICON = ":material/price_check:"
@@ -91,8 +92,16 @@ def _findings(seen: Explored, costs: UnitCosts, today: date) -> None:
             said = findings.sentence(finding, before=costs.before, after=costs.after, days=days)
             st.markdown(f"{icon} {text.dollars(said)}")
         if not costs.findings:
-            st.markdown(f"Nothing worth a sentence: no cost of a request moved much against {days}.")
+            st.markdown(
+                f"Nothing worth a sentence: no cost of a request moved much against {days}.{other_days(seen.view)}"
+            )
         st.caption(text.dollars(f"Compared: {now} with {days}{but}. {findings.RULE}"))
+
+
+def other_days(view: View) -> str:
+    """Where else to look, when these days tell nothing: what moves in a week is lost in a month."""
+    shortest = Preset.WEEK
+    return "" if view.preset is shortest else f" Fewer days may tell more: **{view_controls.PRESETS[shortest]}**."
 
 
 def _rates(seen: Explored, costs: UnitCosts) -> None:

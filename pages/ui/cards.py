@@ -65,7 +65,7 @@ def _not_yet(seen: Overview, label: str, why: str, *, explained: str) -> None:
     if seen.stage is not Stage.READING:
         _card(label, text.UNKNOWN, [why], explained=explained)
         return
-    st.markdown(label)
+    st.markdown(f":small[{label}]", help=explained)  # as large as it will be with its number, so that it stays in place
     st.skeleton(height=30)
     st.caption(why)
 

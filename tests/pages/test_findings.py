@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pages import economics
 from pages.ui import findings as words
 from tests.seeds import examples
 from tracker.explore.economics import Bill, Cause, causes, causes_of_all, findings, together
+from tracker.explore.view import Preset, View
 
 counts = st.integers(0, 10**9)
 prices = st.fractions(min_value=0, max_value=Fraction(1, 1_000), max_denominator=10**7)
@@ -129,3 +131,8 @@ def test_what_is_too_small_or_rests_on_too_little_is_not_said(before: Bill, afte
 def test_a_model_that_is_new_or_gone_is_compared_with_nothing() -> None:
     assert findings({"old": HIT}, {"new": HIT}) == []
     assert findings({}, {"new": HIT}) == []
+
+
+def test_where_nothing_changed_fewer_days_are_named_once() -> None:
+    assert economics.other_days(View()) == " Fewer days may tell more: **Last 7 days**."
+    assert economics.other_days(View(Preset.WEEK)) == ""
