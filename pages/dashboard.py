@@ -14,7 +14,22 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import arithmetic, cards, charts, demo, gate, kept, live, needs, notices, palette, tables, text, toolbars
+from pages.ui import (
+    arithmetic,
+    cards,
+    charts,
+    demo,
+    gate,
+    kept,
+    live,
+    needs,
+    notices,
+    palette,
+    plain,
+    tables,
+    text,
+    toolbars,
+)
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage
@@ -184,14 +199,9 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
         colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         prices = {line.name: tables.price_source(line, found.get(line.name), today=seen.cycle.today) for line in lines}
+        whys = why(min(bars.totals), max(bars.totals)) if split is Split.MODEL else None
         frame = tables.lines_frame(
-            lines,
-            colours,
-            prices,
-            what=split.value,
-            change=change,
-            measure=bars.measure,
-            why=why(min(bars.totals), max(bars.totals)) if split is Split.MODEL else None,
+            lines, colours, prices, what=split.value, change=change, measure=bars.measure, why=whys
         )
         cut = tables.cut((line.name for line in lines), width=NAME_PX)
         toolbars.room()
@@ -206,6 +216,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         )
         words = "List price where no price of yours applies. $ per M tokens is of those tokens that have a price."
         st.caption(text.dollars(f"{words} {tables.in_full(cut)}".strip()))
+        plain.draw(lines, prices, what=split.value, change=change, why=whys)
 
 
 def why(first: date, last: date) -> Callable[[Line], str]:

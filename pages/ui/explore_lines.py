@@ -8,7 +8,7 @@ from datetime import date
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import arithmetic, explore_charts, palette, tables, text, toolbars, view_controls
+from pages.ui import arithmetic, explore_charts, palette, plain, tables, text, toolbars, view_controls
 from tracker import clock
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
@@ -58,6 +58,8 @@ def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Sour
             alt=f"The same days, one row a {NOUNS[seen.view.by]}, {tables.order(measure)}.",
         )
         st.caption(text.dollars(_lines_caption(seen)))
+        told = (billed_label(seen), seen.billed_by_name()) if seen.billed else None
+        plain.draw(lines, prices, what=what, change=change, billed=told, why=_why(seen))
 
 
 def billed_days(seen: Explored, today: date) -> str:

@@ -74,6 +74,11 @@ def money_change(usd: Decimal | None) -> str:
     return f"+{money(usd)}" if usd is not None and usd > 0 else money(usd)
 
 
+def fine_change(usd: Decimal) -> str:
+    """As `fine_money`, always with a sign unless it is nothing."""
+    return f"+{fine_money(usd)}" if usd > 0 else fine_money(usd)
+
+
 def signed(usd: Decimal, places: int) -> str:
     """An amount already rounded to so many decimals, with its sign: +$0.4200."""
     return f"{MINUS if usd < 0 else '+'}${abs(usd):,.{places}f}"
