@@ -128,7 +128,7 @@ def test(options: argparse.Namespace, rest: list[str]) -> int:
     steps = {
         "format": ["ruff", "format", "--check", "--quiet", "."],
         "lint": ["ruff", "check", "--quiet", "."],
-        "tests": ["pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", *selection, *rest],
+        "tests": ["pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *selection, *rest],
     }
     env = clean_environment(os.environ)
     types = ThreadPoolExecutor().submit(passes, "types", ["mypy"], env)  # one core's half a minute; tests often wait
