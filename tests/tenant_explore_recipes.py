@@ -8,7 +8,7 @@ from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
 from tracker import clock, export, saved_views
-from tracker.explore import facets, files, lacking, reading, rows, unit_costs, usage
+from tracker.explore import facets, files, lacking, line_files, reading, rows, unit_costs, usage
 from tracker.explore.span import Span
 from tracker.explore.usage import within as within_days
 from tracker.explore.view import By, Grain, Preset, View
@@ -24,6 +24,11 @@ def _file(a: Attempt, name: str) -> object:
         chunk.encode() if isinstance(chunk, str) else chunk
         for chunk in files.file_of(a.caller.product, a.caller.workspace_id, name, told, now=NOW).chunks
     )
+
+
+def _table(a: Attempt) -> object:
+    _, lines = line_files.table(a.caller.product, a.caller.workspace_id, VIEW, NOW)
+    return list(lines)
 
 
 def _read(a: Attempt) -> object:
@@ -46,6 +51,7 @@ RECIPES: dict[str, Recipe] = {
     "explore.reading.read": Recipe(_read),
     "explore.files.file_of what is shown": Recipe(lambda a: _file(a, "view.csv")),
     "explore.files.file_of every row": Recipe(lambda a: _file(a, "rows.csv")),
+    "explore.line_files.table": Recipe(_table),
     "export.usage_rows": within(
         lambda s, w, _: export.usage_rows(s, w, within_days(w, clock.day_start(DAY), clock.day_start(NEXT)))
     ),

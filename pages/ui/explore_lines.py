@@ -21,8 +21,10 @@ from tracker.overview.stacks import Bars
 BILLED = "Billed"
 
 FILES = {
-    "What is shown, as CSV": ("view", "csv"),
-    "What is shown, as Parquet": ("view", "parquet"),
+    "The chart, as CSV": ("view", "csv"),
+    "The chart, as Parquet": ("view", "parquet"),
+    "The table, as CSV": ("table", "csv"),
+    "The table, as Parquet": ("table", "parquet"),
     "Every row in range, as CSV": ("rows", "csv"),
     "Every row in range, as Parquet": ("rows", "parquet"),
 }

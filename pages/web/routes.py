@@ -74,7 +74,7 @@ def download(request: Request) -> Response:
 
     Of the calls those of one connection, with `&key=NUMBER`.
 
-    /export/view.csv and /export/rows.csv, or .parquet (`files.NAMES`): with the address of a view of Explore.
+    /export/view.csv, table.csv and rows.csv, or .parquet (`files.NAMES`): with the address of a view of Explore.
     """
     signed = _signed_in(request)
     if signed is None:

@@ -159,5 +159,5 @@ def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> Non
     expect(page.get_by_role("heading", name="The rows behind a bar")).to_be_in_viewport()
     expect(page.get_by_text(re.compile(r"All \d+ rows, dearest first"))).to_be_visible()
     page.get_by_role("button", name="Download", exact=True).click()
-    assert estimate(downloaded(page, "What is shown, as CSV", to / "view.csv")) == estimate(rows)
+    assert estimate(downloaded(page, "The chart, as CSV", to / "view.csv")) == estimate(rows)
     page.keyboard.press("Escape")

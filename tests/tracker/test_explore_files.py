@@ -73,6 +73,30 @@ def test_both_forms_hold_the_same_and_what_is_shown_adds_up_to_the_rows(database
         assert sum(row[f"unpriced_{figure}"] or 0 for row in shown) == (whole or 0)
 
 
+@pytest.mark.parametrize("view", [VIEW, View(**{**vars(VIEW), "by": By.PROJECT})])
+def test_the_table_as_a_file_has_its_lines_in_their_order_with_its_sums(database: Database, view: View) -> None:
+    _, as_csv = told(database, "table.csv", view)
+    _, lines = told(database, "table.parquet", view)
+    _, shown = told(database, "view.parquet", view)
+
+    assert [list(row.values()) for row in as_csv] == [[export.cell(value) for value in row.values()] for row in lines]
+    costs = [row["estimated_cost_usd"] for row in lines]
+    assert costs == sorted(costs, key=lambda cost: (cost is None, -(cost or 0)))
+    for row in lines:
+        of_name = [each for each in shown if each["name"] == row["name"]]
+        assert row["requests"] == sum(each["requests"] or 0 for each in of_name) or not row["requests"]
+        assert (row["estimated_cost_usd"] or 0) == sum(each["estimated_cost_usd"] or 0 for each in of_name)
+        assert row["unpriced_rows"] == sum(each["unpriced_rows"] for each in of_name)
+
+
+def test_the_table_says_of_which_days_its_bill_is_and_where_its_prices_are_from(database: Database) -> None:
+    _, (priced, unknown) = told(database, "table.csv", VIEW)
+
+    assert (priced["name"], priced["billed_cost_usd"], priced["billed_from"]) == ("gpt-5.4", "1.5", "2026-11-10")
+    assert (priced["first_day"], priced["last_day"], priced["price_source"]) == ("2026-11-10", "2026-11-11", "list")
+    assert (unknown["name"], unknown["estimated_cost_usd"], unknown["price_source"]) == ("nobody-knows", "", "")
+
+
 def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> None:
     _, rows = told(database, "view.csv", VIEW)
 

@@ -1,4 +1,4 @@
-"""A view as a file: exactly what is on screen, or every row behind it; as CSV or Parquet, the zone said in both.
+"""A view as a file: the chart or the table on screen, or every row behind them; as CSV or Parquet, the zone said.
 
 A transaction lasts one day's rows, as in `tracker.downloads`; memory stays flat.
 """
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from tracker import export, parquet, queries, unpriced
 from tracker.errors import BadInput
-from tracker.explore import lacking, reading
+from tracker.explore import lacking, line_files, reading
 from tracker.explore.reading import Explored
 from tracker.explore.rows import bounds
 from tracker.explore.span import Span, span_of
@@ -183,7 +183,7 @@ def _billed(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[d
 
 Maker = Callable[[Product, int, View, datetime], tuple[parquet.Columns, Iterator[Row]]]
 
-KINDS: Mapping[str, Maker] = {"view": _shown, "rows": _rows}
+KINDS: Mapping[str, Maker] = {"view": _shown, "table": line_files.table, "rows": _rows}
 
 NAMES = tuple(f"{kind}.{form}" for kind in KINDS for form in ("csv", "parquet"))
 """The files there are."""
