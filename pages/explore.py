@@ -5,6 +5,7 @@ It draws what `tracker.explore` says and decides nothing about numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -275,21 +276,29 @@ def _choice(seen: Explored, bars: Bars, chosen: Picked | None) -> tuple[date, st
     columns: list[date | datetime] = list(seen.columns)
     names = [EVERYTHING, *(name for name, _ in bars.names)]
     shown = chosen or Picked(seen.bar_of(max((cell.at for cell in seen.cells), key=str)))
-    when, what = f"{WHEN}.{picks.turn()}", f"{WHAT}.{picks.turn()}"
-    wanted = {when: shown.at, what: shown.name or EVERYTHING}
-    for key, value in wanted.items():
-        if st.session_state.get(key) != value:
-            st.session_state[key] = value
+    (when, what), (first_at, first_name) = picks.controls(WHEN, WHAT, (shown.at, shown.name or EVERYTHING))
     place = st.selectbox(
         seen.view.bars.value.capitalize(),
         columns[::-1],
+        index=_index(columns[::-1], first_at),
         format_func=lambda column: explore_charts.when(column, seen),
         key=when,
         on_change=lambda: _choose(when, what),
         width=190,
     )
-    name = st.selectbox("Part of the bar", names, key=what, on_change=lambda: _choose(when, what), width=220)
+    name = st.selectbox(
+        "Part of the bar",
+        names,
+        index=_index(names, first_name),
+        key=what,
+        on_change=lambda: _choose(when, what),
+        width=220,
+    )
     return place, name
+
+
+def _index(among: Sequence[object], value: object) -> int:
+    return among.index(value) if value in among else 0
 
 
 def _choose(when: str, what: str) -> None:

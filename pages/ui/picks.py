@@ -7,6 +7,7 @@ Where a run is cut short by the next one, that would take back the choice that i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
 import streamlit as st
 
@@ -16,11 +17,28 @@ from tracker.explore.reading import Explored
 from tracker.overview.stacks import Bars
 
 CHOSEN, TURN, UNTOLD, TOLD, REFUSED = "picks.chosen", "picks.turn", "picks.untold", "picks.told", "picks.refused"
+FIRST = "picks.first"
 
 
 def turn() -> int:
     """How often something was chosen otherwise than by the controls of the rows, which are new ones each time."""
     return int(st.session_state.get(TURN, 0))
+
+
+def controls(when: str, what: str, shown: tuple[date, str]) -> tuple[tuple[str, str], tuple[date, str]]:
+    """The keys of two controls that show this bar and part, and what they begin with; new ones if the old show another.
+
+    They begin with it and are never told of it: what a run tells a control is lost where the next one cuts it short.
+    """
+    number, first = st.session_state.get(FIRST, (None, shown))
+    keys = f"{when}.{turn()}", f"{what}.{turn()}"
+    if number != turn():
+        first = shown
+    elif tuple(st.session_state.get(key, value) for key, value in zip(keys, first, strict=True)) != shown:
+        st.session_state[TURN], first = turn() + 1, shown
+        keys = f"{when}.{turn()}", f"{what}.{turn()}"
+    st.session_state[FIRST] = turn(), first
+    return keys, first
 
 
 def settle(seen: Explored, bars: Bars) -> Picked | None:
