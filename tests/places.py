@@ -10,6 +10,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from tracker import points
@@ -18,6 +19,7 @@ HOME = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60.0
 
 
+@cache  # a second, to read the whole source
 def labels() -> list[str]:
     """Every label, from the source itself; one that stands in two places is a mistake."""
     files = [file for area in ("tracker", "jobs") for file in sorted((HOME / area).rglob("*.py"))]
