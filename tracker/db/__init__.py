@@ -42,6 +42,12 @@ Crossing = Literal["membership", "claim", "operator"]
 BUSY_TIMEOUT_MS = LOCK_TIMEOUT_MS = 10_000
 """For so long a statement waits for another's lock, on SQLite and on PostgreSQL."""
 
+MOST_CACHE_KIB = 65_536
+CACHE_KIB: dict[ProcessRole, int] = {"worker": 4_096}
+"""How much of a SQLite file each connection may hold. A dashboard reads a year at once; a worker touches little of it
+at a time, and its memory would grow with all that it ever wrote.
+"""
+
 TRANSACTION_TRIES = 6
 POOL_WAIT_S = 10
 READ_ONLY, DISK_FULL = "25006", "53100"
@@ -244,12 +250,17 @@ def sentence_for(error: Exception) -> str | None:
 def open_database(url: str, *, role: ProcessRole, pool_size: int = 10, pool_wait_s: float = POOL_WAIT_S) -> Database:
     """The database at a SQLAlchemy address (sqlite or postgresql+psycopg), its connections set up by our rules."""
     sqlite_ = make_url(url).get_backend_name() == "sqlite"
-    return Database(_open_sqlite(url) if sqlite_ else _open_postgres(url, pool_size, pool_wait_s), role)
+    return Database(
+        _open_sqlite(url, CACHE_KIB.get(role, MOST_CACHE_KIB))
+        if sqlite_
+        else _open_postgres(url, pool_size, pool_wait_s),
+        role,
+    )
 
 
-def _open_sqlite(url: str) -> Engine:
+def _open_sqlite(url: str, cache_kib: int) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
-    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "connect", lambda connection, _record: _set_up_sqlite(connection, cache_kib))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -259,7 +270,7 @@ def _open_postgres(url: str, pool_size: int, pool_wait_s: float) -> Engine:
     return create_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=pool_wait_s, pool_pre_ping=True)
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
+def _set_up_sqlite(connection: Any, cache_kib: int) -> None:
     # None hands BEGIN to us: the driver's own would be deferred, and a reader that turns writer then
     # fails at once with "database is locked" whatever the time-out says.
     connection.isolation_level = None
@@ -269,7 +280,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
         f"journal_mode={journal_mode(sqlite3.sqlite_version_info)}",
         "synchronous=FULL",
         "secure_delete=ON",
-        "cache_size=-65536",
+        f"cache_size=-{cache_kib}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
