@@ -6,12 +6,12 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from pages.ui import text
 from tests import site
@@ -96,21 +96,6 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
     steps.sees_only_the_way_in(page)
 
 
-@contextmanager
-def held(page: Page, address: str) -> Iterator[None]:
-    """What the page asks of this address is answered only at the end."""
-    waiting: list[Route] = []
-
-    def hold(route: Route) -> None:  # Playwright writes on what it is given, which a list's own method does not bear
-        waiting.append(route)
-
-    page.route(address, hold)
-    with page.expect_request(address):
-        yield
-    waiting.pop().continue_()
-    page.unroute(address)
-
-
 def another_measure(page: Page, measure: str) -> None:
     """Only the chart's part of the page is drawn again, and the address tells it."""
     page.get_by_role("status").filter(has_text="in 1–23 Nov by model").evaluate("e => e.dataset.one = 'and the same'")
@@ -155,16 +140,15 @@ def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> Non
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_text("You are signed out, in every tab.")).to_be_visible()
     page.goto(f"{shared}&bar=2026-11-05&part=embeddings")
-    with held(page, "**/auth/session"):
+    with page.expect_response("**/auth/session"):  # its answer has the page drawn once more
         steps.sign_in(page, NEW, NEW_PASSWORD)
-        expect(page.get_by_role("heading", name="Estimated spend each day by usage type")).to_be_visible()
-        expect(page).to_have_url(f"{shared}&bar=2026-11-05&part=embeddings")
-        said = page.get_by_role("status").filter(has_text="Go to its rows")
-        expect(said).to_contain_text("Thu 5 Nov, embeddings: ")
-        rest(page)
-        parts = page.locator('[data-testid="stVegaLiteChart"] g.mark-rect path')
-        parts.nth(2).click()
-    # The answer that was held back has the page drawn once more, in the middle of what the click asked for.
+    expect(page.get_by_role("heading", name="Estimated spend each day by usage type")).to_be_visible()
+    expect(page).to_have_url(f"{shared}&bar=2026-11-05&part=embeddings")
+    said = page.get_by_role("status").filter(has_text="Go to its rows")
+    expect(said).to_contain_text("Thu 5 Nov, embeddings: ")
+    rest(page)
+    parts = page.locator('[data-testid="stVegaLiteChart"] g.mark-rect path')
+    parts.nth(2).click()
     until_told(page, said, "Nov, completions: ", [parts.nth(3), parts.nth(1)])
     expect(page).to_have_url(re.compile("&bar=2026-11-0.&part=completions$"))
     page.go_back()
