@@ -277,13 +277,14 @@ def _choice(seen: Explored, bars: Bars, chosen: Picked | None) -> tuple[date, st
     names = [EVERYTHING, *(name for name, _ in bars.names)]
     shown = chosen or Picked(seen.bar_of(max((cell.at for cell in seen.cells), key=str)))
     (when, what), (first_at, first_name) = picks.controls(WHEN, WHAT, (shown.at, shown.name or EVERYTHING))
+    turn = picks.turn()
     place = st.selectbox(
         seen.view.bars.value.capitalize(),
         columns[::-1],
         index=_index(columns[::-1], first_at),
         format_func=lambda column: explore_charts.when(column, seen),
         key=when,
-        on_change=lambda: _choose(when, what),
+        on_change=lambda: _choose(when, what, turn),
         width=190,
     )
     name = st.selectbox(
@@ -291,7 +292,7 @@ def _choice(seen: Explored, bars: Bars, chosen: Picked | None) -> tuple[date, st
         names,
         index=_index(names, first_name),
         key=what,
-        on_change=lambda: _choose(when, what),
+        on_change=lambda: _choose(when, what, turn),
         width=220,
     )
     return place, name
@@ -301,10 +302,10 @@ def _index(among: Sequence[object], value: object) -> int:
     return among.index(value) if value in among else 0
 
 
-def _choose(when: str, what: str) -> None:
-    """What the two controls say now."""
+def _choose(when: str, what: str, turn: int) -> None:
+    """What the two controls of that turn say now."""
     name = st.session_state[what]
-    picks.by_hand(Picked(st.session_state[when], None if name == EVERYTHING else name))
+    picks.by_control(Picked(st.session_state[when], None if name == EVERYTHING else name), turn)
 
 
 def how_many(shown: int, count: int) -> str:

@@ -72,6 +72,15 @@ def click(found: Sequence[Mapping[str, str]], seen: Explored) -> None:
         by_hand(Picked(places[found[0]["place"]], found[0].get("Name")), turn() + 1)
 
 
+def by_control(picked: Picked, number: int) -> None:
+    """The controls of that turn say so. Those that others took the place of are heard no more.
+
+    The browser still tells of them where a run is cut short, and Streamlit takes what it tells for a change.
+    """
+    if number == turn():
+        by_hand(picked)
+
+
 def by_hand(picked: Picked | None, number: int | None = None) -> None:
     """Choose it now, whatever the address still says."""
     _choose(picked, turn() if number is None else number)
