@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
 from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -17,16 +15,12 @@ from sqlalchemy import insert
 from bench import bulk
 from bench.measure import peak_mb, reset_peak_mb, stretch
 from bench.payload import COMPLETIONS, DAY
-from tests.flood import flood
+from tests.flood import flood, told_by
 from tracker import clock, ingest, ledger, migrations
-from tracker.calls import KeptCalls
 from tracker.coverage import Unit
 from tracker.db import Database, open_database
 from tracker.models import ProviderKey, Workspace, table_of
-from tracker.providers.base import Fetched
-from tracker.providers.http import ClientPool, Limits, ProviderClient
-from tracker.providers.openai import OpenAI
-from tracker.redact import SecretKey
+from tracker.providers.http import Limits
 
 ROWS = int(os.environ.get("BENCH_FLOOD_ROWS", "1000000"))
 FEW = {0: ROWS // 24, 1: ROWS // 24}
@@ -81,7 +75,8 @@ def _reading(database: Database, address: str, *, fence: int) -> dict[str, objec
     with database.workspace(1, write=True) as session:
         claimed = ledger.claim(session, 1, 1, unit, owner="bench", now=now)
     with stretch() as reading:
-        fetched = _fetched(address)
+        # The provider makes its rows while it is asked, on the same cores.
+        fetched = told_by(address, DAY, Limits(total_s=600), now=bulk.NOW)
     with stretch() as storing, database.workspace(1, write=True) as session:
         stored = ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=now)
     return {
@@ -93,21 +88,3 @@ def _reading(database: Database, address: str, *, fence: int) -> dict[str, objec
         "store_cpu_s": round(storing.cpu_s, 1),
         "load": round(os.getloadavg()[0], 1),
     }
-
-
-def _fetched(address: str) -> Fetched:
-    openai = OpenAI()
-    with closing(ClientPool(loopback_only=True, clients=1)) as pool:
-        client = ProviderClient(
-            base_url=address,
-            title=openai.title,
-            headers=openai.headers,
-            key=SecretKey("sk-admin-0123456789abcdefghijABCDEFGHIJ"),
-            allowed=openai.allowed,
-            explain=openai.explain,
-            calls=KeptCalls(),
-            connection=pool,
-            limits=Limits(total_s=600),  # the provider makes its rows while it is asked, on the same cores
-            wait=time.sleep,
-        )
-        return openai.fetch(client, COMPLETIONS, DAY, DAY + clock.DAY, now=bulk.NOW)

@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from tests.places import ended, started
+from tracker import clock
+from tracker.calls import KeptCalls
+from tracker.providers.base import Fetched
+from tracker.providers.http import ClientPool, Limits, ProviderClient
+from tracker.providers.openai import OpenAI
+from tracker.redact import SecretKey
 
 HOUR_S = 3_600
 ROW = (
@@ -81,3 +88,22 @@ def flood(*, rest: int, hours: Mapping[int, int] | None = None) -> Iterator[str]
     finally:
         os.kill(child, signal.SIGKILL)
         ended(child)
+
+
+def told_by(address: str, day: date, limits: Limits, *, now: datetime) -> Fetched:
+    """All that such a provider tells of the day."""
+    openai = OpenAI()
+    completions = next(each for each in openai.endpoints if each.name == "completions")
+    with closing(ClientPool(loopback_only=True, clients=1)) as pool:
+        client = ProviderClient(
+            base_url=address,
+            title=openai.title,
+            headers=openai.headers,
+            key=SecretKey("sk-admin-0123456789abcdefghijABCDEFGHIJ"),
+            allowed=openai.allowed,
+            explain=openai.explain,
+            calls=KeptCalls(),
+            connection=pool,
+            limits=limits,
+        )
+        return openai.fetch(client, completions, day, day + clock.DAY, now=now)

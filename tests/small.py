@@ -82,6 +82,14 @@ class Small:
             yield self.environ(f"sqlite:///{folder / 'tracker.db'}", folder)
 
     @contextmanager
+    def as_of(self, moment: str, folder: Path) -> Iterator[Installation]:
+        """A worker's product over a copy of what was kept then, at that time and without any trouble to come."""
+        clock.start_at(NOW)
+        self.world.troubles._waiting.clear()
+        with self.copy(moment, folder) as environ, self.installed(environ) as ready:
+            yield ready
+
+    @contextmanager
     def installed(self, environ: dict[str, str], *, role: ProcessRole = "worker") -> Iterator[Installation]:
         ready = product.start(environ, role=role)
         try:

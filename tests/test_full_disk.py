@@ -30,9 +30,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Itera
 @pytest.fixture
 def new(kept: Small, tmp_path: Path) -> Iterator[Installation]:
     """A key that was never used."""
-    clock.start_at(NOW)
-    kept.world.troubles._waiting.clear()
-    with kept.copy("new", tmp_path / "data") as environ, kept.installed(environ) as ready:
+    with kept.as_of("new", tmp_path / "data") as ready:
         yield ready
 
 

@@ -50,17 +50,14 @@ def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture
 def new(kept: Small, tmp_path: Path) -> Iterator[Installation]:
     """A key that was never used."""
-    clock.start_at(NOW)
-    kept.world.troubles._waiting.clear()
-    with kept.copy("new", tmp_path / "data") as environ, kept.installed(environ) as ready:
+    with kept.as_of("new", tmp_path / "data") as ready:
         yield ready
 
 
 @pytest.fixture
 def read(kept: Small, tmp_path: Path) -> Iterator[Installation]:
     """All of nine days was read once."""
-    clock.start_at(NOW)
-    with kept.copy("read", tmp_path / "data") as environ, kept.installed(environ) as ready:
+    with kept.as_of("read", tmp_path / "data") as ready:
         yield ready
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.flood import flood
+from tests.flood import flood, told_by
 from tests.places import killed_at
 from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, record, two_workspaces
 from tracker import clock, ingest
 from tracker.buckets import Buckets
-from tracker.calls import KeptCalls
 from tracker.db import Database, open_database
 from tracker.ingest import Stored
 from tracker.models import (
@@ -33,10 +31,8 @@ from tracker.models import (
 )
 from tracker.providers import openai_payload
 from tracker.providers.base import Fetched
-from tracker.providers.http import ClientPool, Limits, ProviderClient
-from tracker.providers.openai import OpenAI
+from tracker.providers.http import Limits
 from tracker.providers.openai_rows import Gathered
-from tracker.redact import SecretKey
 from tracker.usage import DIMENSIONS, RowSetAside, UsageRecord
 
 SERIES = table_of(UsageSeries)
@@ -205,23 +201,8 @@ def read_flood(database: Database, hours: Mapping[int, int]) -> None:
     clock.start_at(AFTER)
     claimed = claim(database)
     limits = Limits(max_bytes=ROWS_AN_HOUR * 600, held_rows=ROWS_AN_HOUR)
-    with flood(rest=5, hours=hours) as address, closing(ClientPool(loopback_only=True, clients=1)) as pool:
-        fetched = OpenAI().fetch(client_of(address, pool, limits), COMPLETIONS, DAY, NEXT, now=AFTER)
+    with flood(rest=5, hours=hours) as address:
+        fetched = told_by(address, DAY, limits, now=AFTER)
     with database.workspace(1, write=True) as session:
         stored = ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=AFTER)
     assert stored.rows == sum(hours.values()) + 5 * (24 - len(hours))
-
-
-def client_of(address: str, pool: ClientPool, limits: Limits) -> ProviderClient:
-    openai = OpenAI()
-    return ProviderClient(
-        base_url=address,
-        title=openai.title,
-        headers=openai.headers,
-        key=SecretKey("sk-admin-0123456789abcdefghijABCDEFGHIJ"),
-        allowed=openai.allowed,
-        explain=openai.explain,
-        calls=KeptCalls(),
-        connection=pool,
-        limits=limits,
-    )
