@@ -166,7 +166,7 @@ def _against(seen: Overview) -> None:
         _not_yet(seen, label, _no_comparison(seen, before), explained=explained)
         return
     days = text.day_range(change.days[0], change.days[-1], today=seen.cycle.today)
-    which = f"{text.several(change.left_out, 'day')} left out" if change.left_out else days
+    which = _left_out(seen) or days
     fact = f"**{text.percent_change(change.percent[Measure.SPEND])}** on {text.money(change.before)}, {which}"
     lines = [_marked(fact, seen.unpriced_of({*change.days, *change.twins}))]
     lines += [
@@ -175,7 +175,16 @@ def _against(seen: Overview) -> None:
     _card(label, text.money_change(change.difference), lines, explained=explained)
 
 
+def _left_out(seen: Overview) -> str:
+    """How many days are in neither sum, and of how many of them no provider ever told."""
+    change = seen.change
+    untold = f", {change.untold} of them before the provider's history" if change.untold else ""
+    return f"{text.several(change.left_out, 'day')} left out{untold}" if change.left_out else ""
+
+
 def _no_comparison(seen: Overview, before: str) -> str:
+    if seen.change.untold and seen.change.untold == seen.change.left_out:
+        return f"{before} lies before the provider's history"
     if seen.cycle.today == seen.cycle.start:
         return f"{seen.cycle.start:%B} began today"
     return f"After {before} is read" if seen.stage is Stage.READING else "No day is complete in both months"

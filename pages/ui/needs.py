@@ -12,7 +12,6 @@ from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
 from tracker.overview import DayMark, Overview, Stage
-from tracker.overview.cycle import LEDGER_DAYS
 from tracker.overview.prospects import Prospect
 from tracker.overview.unusual import WEEKS, Unusual
 
@@ -75,10 +74,10 @@ def _row(need: Need, colour: str, key: str) -> None:
 
 def nothing(seen: Overview) -> str:
     """That all is well, in words that hold; while days are incomplete, who reads them."""
-    if seen.complete_days < LEDGER_DAYS:
-        return f"{seen.complete_days} of the last {LEDGER_DAYS} days are complete. {prospects.of_days(seen)}"
+    if seen.complete_days < seen.told_days:
+        return f"{seen.complete_days} of the last {seen.told_days} days are complete. {prospects.of_days(seen)}"
     price = "every request has a price" if seen.month.spend is not None else "nothing was used yet"
-    return f"Nothing needs you. All of the last {LEDGER_DAYS} days are complete and {price}."
+    return f"Nothing needs you. All of the last {seen.told_days} days are complete and {price}."
 
 
 def count(seen: Overview) -> str:
@@ -155,7 +154,7 @@ def _missing(seen: Overview) -> Iterator[Need]:
     if not missing or seen.failure or seen.stage is Stage.READING:
         return
     days = text.several(len(missing), "day")
-    fact = f"{days} of the last {LEDGER_DAYS} are not read."
+    fact = f"{days} of the last {seen.told_days} are not read."
     mends = all(each.prospect(seen.workers.alive) in THEIRS for each in seen.connections if each.lacking)
     yield Need("event_busy", fact, prospects.of_days(seen), "See the days", Way.COMPLETENESS, mends=mends)
 

@@ -14,7 +14,6 @@ from pages.ui.context import Context
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
 from tracker.overview import Connection, Measure, Overview, Period, Prospect, Stage, keys
-from tracker.overview.cycle import LEDGER_DAYS
 from tracker.overview.onboarding import Step
 
 WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
@@ -51,7 +50,7 @@ def draw(seen: Overview) -> None:
 def line_of_truth(seen: Overview) -> str:
     """How far the figures can be trusted, in one line of Markdown."""
     today = seen.cycle.today
-    complete = f"**{seen.complete_days} of the last {LEDGER_DAYS}** days complete"
+    complete = f"**{seen.complete_days} of the last {seen.told_days}** days complete"
     billed = (
         f"Billed through **{text.day(seen.billed_through, today=today)} UTC**" if seen.billed_through else "No bill yet"
     )

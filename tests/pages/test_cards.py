@@ -11,7 +11,7 @@ import pytest
 
 from pages.ui import cards
 from tracker import unpriced
-from tracker.overview import Cycle
+from tracker.overview import Cycle, Stage
 from tracker.unpriced import Unpriced
 
 
@@ -70,3 +70,28 @@ def test_the_bounds_rule_is_stated_and_so_is_what_has_no_bound() -> None:
         " Unpriced tokens are bounded by the dearest rates on the list: $150.00 a million read (o1-pro) and $600.00 a "
         "million written (o1-pro). 2 events of images, audio and tools have no such bound."
     )
+
+
+@pytest.mark.parametrize(
+    ("left_out", "untold", "told", "nothing"),
+    [
+        (0, 0, "", "No day is complete in both months"),
+        (3, 0, "3 days left out", "No day is complete in both months"),
+        (3, 2, "3 days left out, 2 of them before the provider's history", "No day is complete in both months"),
+        (
+            3,
+            3,
+            "3 days left out, 3 of them before the provider's history",
+            "October lies before the provider's history",
+        ),
+    ],
+)
+def test_days_that_no_provider_ever_told_are_never_called_complete(
+    left_out: int, untold: int, told: str, nothing: str
+) -> None:
+    seen: Any = SimpleNamespace(
+        cycle=Cycle(date(2026, 11, 23)), stage=Stage.READY, change=SimpleNamespace(left_out=left_out, untold=untold)
+    )
+
+    assert cards._left_out(seen) == told
+    assert cards._no_comparison(seen, "October") == nothing

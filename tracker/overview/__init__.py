@@ -176,14 +176,20 @@ class Overview:
         return [day for day in self.cycle.days_of(period) if self.marks[day] is DayMark.MISSING]
 
     @property
+    def told_days(self) -> int:
+        """How many of the last thirty finished days a provider can tell of: those that its history holds."""
+        return sum(self.marks[day] is not DayMark.UNAVAILABLE for day in self.cycle.finished)
+
+    @property
     def complete_days(self) -> int:
-        """How many of the last thirty finished days are complete."""
+        """How many of these days are complete."""
         return sum(self.marks[day].complete for day in self.cycle.finished)
 
     @property
     def unread_days(self) -> int:
-        """Finished days of the cycle that were not read, or not after they had ended."""
-        return sum(not self.marks[day].complete for day in self.cycle.days[:-1])
+        """Finished days of the cycle that were not read, or not after they had ended, and can be."""
+        marks = [self.marks[day] for day in self.cycle.days[:-1]]
+        return sum(not (mark.complete or mark is DayMark.UNAVAILABLE) for mark in marks)
 
     @property
     def steps_done(self) -> tuple[onboarding.Step, ...]:
@@ -236,7 +242,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     used, read_at = _is_used(session, workspace_id), days.last_read(session, workspace_id)
     failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
     without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
-    marks = days.marks(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end))
+    marks = days.marks_with_history(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end), now=now)
     past = history.read(session, workspace_id, keys.counted, cycle, marks)
     cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
     through = days.billed_through(ledgers, keys.counted)

@@ -76,7 +76,8 @@ class Mover:
 class Change:
     """The cycle against the same days of the month before (`twins`), over the days that are complete in both.
 
-    `percent` maps a measure to its change, one decimal, None where there is nothing to compare with.
+    `percent` maps a measure to its change, one decimal, None where there is nothing to compare with. Of the days
+    `left_out`, the provider's history never held those `untold`, or their twins.
     """
 
     days: tuple[date, ...]
@@ -86,6 +87,7 @@ class Change:
     difference: Decimal | None
     percent: Mapping[Measure, Decimal | None]
     movers: tuple[Mover, ...]
+    untold: int = 0
 
 
 def cells_of(rows: Iterable[UsageRow], by: str = "model", slots: Mapping[str, int] | None = None) -> list[Cell]:
@@ -155,17 +157,18 @@ def _day(row: UsageRow) -> date:
 
 def change(cells: Sequence[Cell], cycle: Cycle, marks: Mapping[date, DayMark]) -> Change:
     """The change over those days of the cycle that are complete, as are their twins a month ago."""
-    pairs = comparable(cycle, marks)
+    pairs, over = comparable(cycle, marks), cycle.days[:-1]
     now = sums(cells, {day for day, _ in pairs}, all_read=True)
     before = sums(cells, {twin for _, twin in pairs}, all_read=True)
     return Change(
         days=tuple(day for day, _ in pairs),
         twins=tuple(twin for _, twin in pairs),
-        left_out=len(cycle.days) - 1 - len(pairs),
+        left_out=len(over) - len(pairs),
         before=before.spend if pairs else None,
         difference=_difference(now.spend, before.spend) if pairs else None,
         percent={measure: percent(now.amount(measure), before.amount(measure)) for measure in Measure},
         movers=_movers(cells, pairs),
+        untold=sum(DayMark.UNAVAILABLE in {marks[each] for each in (day, cycle.twin(day)) if each} for day in over),
     )
 
 

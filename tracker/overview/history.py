@@ -18,7 +18,8 @@ from tracker.providers import provider as provider_named
 
 DAILY, LEDGER = table_of(DailyUsage), table_of(Coverage)
 
-SETTLED = (DayState.FINAL, DayState.VERIFIED_ZERO, DayState.UNAVAILABLE)
+SETTLED = (DayState.FINAL, DayState.VERIFIED_ZERO)
+"""Of a day that a provider never told nothing is known: neither that it cost something nor that it did not."""
 REACH = timedelta(days=TRIALS + 31) + LOOK_BACK
 
 

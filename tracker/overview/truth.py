@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from tracker import clock
 from tracker.overview import days
+from tracker.overview.days import DayMark
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,17 @@ class Truth:
     billed_through: date | None
     read_at: datetime | None
     now: datetime
+    untold: int = 0
+    """Days that are over, lie before the provider's history, and so can never be complete."""
 
     @property
     def sentence(self) -> str:
         """As plain text: 29 of 30 days complete, billed through 21 Nov UTC, read 3 h ago."""
         read = f"read {clock.age(self.now - self.read_at)}" if self.read_at else "not read yet"
         whole = f"{self.complete} of {self.finished} {'day' if self.finished == 1 else 'days'} complete"
-        return f"{whole if self.finished else 'no day over yet'}, {self._billed()}, {read}"
+        whole = whole if self.finished or self.untold else "no day over yet"
+        before = f" ({self.untold} more before the provider's history)" if self.untold else ""
+        return f"{whole}{before}, {self._billed()}, {read}"
 
     def _billed(self) -> str:
         through = self.billed_through
@@ -42,11 +47,13 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
     over = min(end, clock.day_of(now))
     finished = clock.days(start, over) if start < over else []
     ledgers = days.read_ledgers(session, workspace_id, start, end)
-    marks = days.marks(ledgers, keys, finished)
+    marks = days.marks_with_history(ledgers, keys, finished, now=now)
+    untold = sum(mark is DayMark.UNAVAILABLE for mark in marks.values())
     return Truth(
-        finished=len(finished),
+        finished=len(finished) - untold,
         complete=sum(mark.complete for mark in marks.values()),
         billed_through=days.billed_through(ledgers, keys),
         read_at=days.last_read(session, workspace_id),
         now=now,
+        untold=untold,
     )

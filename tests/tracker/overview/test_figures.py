@@ -156,3 +156,16 @@ def test_the_weakest_part_decides_a_day() -> None:
     assert days.weakest([DayMark.FINAL, DayMark.PROVISIONAL]) is DayMark.PROVISIONAL
     assert days.weakest([DayMark.OPEN, DayMark.MISSING]) is DayMark.MISSING
     assert days.weakest([]) is DayMark.MISSING
+
+
+def test_days_before_the_history_are_compared_with_nothing_and_told_of() -> None:
+    begins = date(2026, 10, 20)
+    marks = marked(DayMark.FINAL) | dict.fromkeys(clock.days(CYCLE.horizon, begins), DayMark.UNAVAILABLE)
+    told = [cell(date(2026, 11, day), "a", "1") for day in range(1, 23)] + [cell(date(2026, 10, 21), "a", "4")]
+
+    change = figures.change(told, CYCLE, marks)
+
+    assert change.twins == tuple(clock.days(begins, begins + 3 * clock.DAY))
+    assert (change.left_out, change.untold) == (19, 19)
+    assert (change.before, change.difference) == (Decimal(4), Decimal(-1))
+    assert figures.change(told, CYCLE, marked(DayMark.FINAL)).untold == 0

@@ -29,6 +29,10 @@ WHOLE = Truth(30, 29, date(2026, 11, 21), NOW - timedelta(hours=3), NOW)
             replace(WHOLE, billed_through=date(2025, 12, 31)),
             "29 of 30 days complete, billed through 31 Dec 2025 UTC, read 3 h ago",
         ),
+        (
+            replace(WHOLE, untold=2),
+            "29 of 30 days complete (2 more before the provider's history), billed through 21 Nov UTC, read 3 h ago",
+        ),
         (Truth(0, 0, None, None, NOW), "no day over yet, not billed yet, not read yet"),
     ],
 )
