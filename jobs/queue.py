@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.queued import CHECK, NAMES, DatabaseRetry, Item, Jobs, items_of
 from jobs.worker import THREADS, UNWELL_AFTER_S, Stopping
-from tracker import checking, fetching, health, passports, reconcile, runs
+from tracker import checking, describing, fetching, health, reconcile, runs
 from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
 from tracker.db import is_retryable
@@ -125,7 +125,7 @@ class QueueWorker:
             checking.read_names(self.product, item.connection, wait=self._wait)
         else:
             of = item.connection
-            passports.read(self.product, of.workspace_id, of.provider_key_id, wait=self._wait)
+            describing.read(self.product, of.workspace_id, of.provider_key_id, wait=self._wait)
         return Done(Outcome.TAKEN)
 
     def _set_aside(self, connection: Connection, unit: Unit | None, error: Exception) -> Done:

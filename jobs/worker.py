@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.schedule import Turns
-from tracker import checking, fetching, health, metrics, passports, reconcile, runs
+from tracker import checking, describing, fetching, health, metrics, reconcile, runs
 from tracker.clock import utc_now
 from tracker.coverage import Unit, next_daily
 from tracker.db import is_unable
@@ -236,7 +236,7 @@ class Worker:
         return Done(Outcome.TAKEN)
 
     def _passport(self, connection: Connection) -> Done:
-        passports.read(self.product, connection.workspace_id, connection.provider_key_id, wait=self._wait)
+        describing.read(self.product, connection.workspace_id, connection.provider_key_id, wait=self._wait)
         return Done(Outcome.TAKEN)
 
     def _wait(self, seconds: float) -> None:

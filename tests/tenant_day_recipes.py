@@ -5,22 +5,27 @@ from __future__ import annotations
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Recipe, within
 from tests.tracker.builders import AFTER, DAY
-from tracker import calls, clock, passports, restatements, set_aside
+from tracker import calls, clock, describing, passports, restatements, set_aside
+from tracker.providers.base import KeyFacts
 
 RECIPES: dict[str, Recipe] = {
     "calls.made": within(lambda s, w, a: calls.made(s, w, provider_key_id=a.victim.key_id), aimed=True),
     "calls.made_csv": within(lambda s, w, _: calls.made_csv(s, w, NOW.date(), NOW.date() + clock.DAY)),
     "calls.newest": within(lambda s, w, a: calls.newest(s, w, a.victim.key_id, count=9), aimed=True),
     "calls.tally": within(lambda s, w, a: calls.tally(s, w, a.victim.key_id), "counts"),
-    "passports.every": within(lambda s, w, _: passports.every(s, w)),
-    "passports.of_key": within(lambda s, w, a: passports.of_key(s, w, a.victim.key_id), aimed=True),
-    "passports.is_due": within(lambda s, w, a: passports.is_due(s, w, a.victim.key_id, now=NOW), "nothing"),
-    "passports.read": Recipe(
-        lambda a: passports.read(a.caller.product, a.caller.workspace_id, a.victim.key_id, wait=lambda _: None),
+    "describing.read": Recipe(
+        lambda a: describing.read(a.caller.product, a.caller.workspace_id, a.victim.key_id, wait=lambda _: None),
         "changes",
         aimed=True,
         role="worker",
     ),
+    "passports.every": within(lambda s, w, _: passports.every(s, w)),
+    "passports.of_key": within(lambda s, w, a: passports.of_key(s, w, a.victim.key_id), aimed=True),
+    "passports.is_due": within(lambda s, w, a: passports.is_due(s, w, a.victim.key_id, now=NOW), "nothing"),
+    "passports.keep": within(
+        lambda s, _, a: passports.keep(s, a.row, KeyFacts({"Usage": True})), "changes", aimed=True
+    ),
+    "passports.note_try": within(lambda s, _, a: passports.note_try(s, a.row), "changes", aimed=True),
     "restatements.lateness": within(lambda s, w, _: restatements.lateness(s, w, since=AFTER), "counts"),
     "restatements.read": within(lambda s, w, _: restatements.read(s, w, DAY, NEXT)),
     "set_aside.days_lacking": within(lambda s, w, _: set_aside.days_lacking(s, w)),

@@ -43,7 +43,7 @@ OF_NO_TENANT = {
     "bill_rows": {"replace": "works under a claim, which names its tenant"},
     "changes": {"note": "works under a claim, as above"},
     "colours": {"allot": "works under a claim, which names its tenant"},
-    "connections": {"client": "makes a client from a key that the caller holds; reads nothing"},
+    "asking": dict.fromkeys(("client", "pasted"), "asks with a key that the caller holds; reads nothing stored"),
     "db.plain": {
         "insert_columns": "refuses any row but those of its session's workspace (tests/tracker/test_tenancy.py)",
         "rows": "refuses, as the session does, a statement on another workspace (tests/tracker/test_tenancy.py)",

@@ -6,8 +6,6 @@ for the worker. One organisation is connected once: a second key for it would do
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,24 +13,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
-from tracker import access, ledger, notices, vault
+from tracker import access, asking, ledger, notices, vault
+from tracker.asking import Pasted
 from tracker.audit import OPERATOR, Action, Actor
-from tracker.calls import KeptCalls
 from tracker.clock import utc_now
 from tracker.db import upsert
 from tracker.errors import BadInput, Conflict, NotFound, VaultError
 from tracker.models import SEALED, KeyStatus, Name, ProviderKey, UsageSeries, table_of
 from tracker.product import Product
-from tracker.providers import provider as provider_named
 from tracker.providers.base import KnownName, Verdict
-from tracker.providers.http import CallLog, Limits, ProviderClient
-from tracker.redact import SecretKey, clean_key
+from tracker.redact import SecretKey
 from tracker.vault import Binding, Sealed
 
 MAX_LABEL = 80
-CHECK_LIMITS = Limits(total_s=15, tries=2, retry_budget_s=5)
-"""A person waits for the answer."""
-
 USABLE = (KeyStatus.UNCHECKED, KeyStatus.VALID)
 
 KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
@@ -54,41 +47,41 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
     """
     by.check_proven()
     label = clean_label(label)
-    key, verdict, calls = _checked(product, provider, text)
+    pasted = asking.pasted(product, provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
-        _refuse_known(session, product, workspace_id, key)
-        row = _deleted_one(session, workspace_id, provider, verdict)
+        _refuse_known(session, product, workspace_id, pasted.key)
+        row = _deleted_one(session, workspace_id, provider, pasted.verdict)
         if row is None:
-            _refuse_same_organisation(session, workspace_id, provider, verdict)
+            _refuse_same_organisation(session, workspace_id, provider, pasted.verdict)
             row = _new_row(workspace_id, provider=provider, label=label)
             session.add(row)
             session.flush()
         else:  # its history goes on; beside it, every total of the past would double
             row.label, row.deleted_at, row.paused_at, row.replaced_at = label, None, None, utc_now()
             ledger.reopen(session, workspace_id, id_of(row))
-        _put(session, product, row, key, verdict)
-        calls.store(session, workspace_id, id_of(row))
+        _put(session, product, row, pasted)
+        pasted.calls.store(session, workspace_id, id_of(row))
         notices.of_key(session, row, Action.KEY_ADDED, by)
-    return Added(id_of(row), KeyStatus(row.status), verdict.sentence)
+    return Added(id_of(row), KeyStatus(row.status), pasted.verdict.sentence)
 
 
 def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: str, by: Actor = OPERATOR) -> Added:
     """Put another key of the same organisation in a connection's place; its id and history stay."""
     by.check_proven()
     row = find(product, workspace_id, provider_key_id)
-    key, verdict, calls = _checked(product, row.provider, text)
+    pasted = asking.pasted(product, row.provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id, lock=True)  # not between two parts of a rotation
-        _refuse_known(session, product, workspace_id, key, but=provider_key_id)
-        _refuse_same_organisation(session, workspace_id, row.provider, verdict, but=provider_key_id)
-        if foreign := _foreign_sentence(session, row, verdict):
+        _refuse_known(session, product, workspace_id, pasted.key, but=provider_key_id)
+        _refuse_same_organisation(session, workspace_id, row.provider, pasted.verdict, but=provider_key_id)
+        if foreign := _foreign_sentence(session, row, pasted.verdict):
             raise Conflict(foreign)
         row.replaced_at = utc_now()
-        _put(session, product, row, key, verdict)
-        calls.store(session, workspace_id, provider_key_id)
+        _put(session, product, row, pasted)
+        pasted.calls.store(session, workspace_id, provider_key_id)
         ledger.reopen(session, workspace_id, provider_key_id)
         notices.of_key(session, row, Action.KEY_REPLACED, by)
-    return Added(provider_key_id, KeyStatus(row.status), verdict.sentence)
+    return Added(provider_key_id, KeyStatus(row.status), pasted.verdict.sentence)
 
 
 def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: bool, by: Actor = OPERATOR) -> None:
@@ -132,33 +125,6 @@ def clean_label(text: str) -> str:
     if not 0 < len(label) <= MAX_LABEL or not label.isprintable():
         raise BadInput(f"A label of 1 to {MAX_LABEL} printable characters is expected.")
     return label
-
-
-def client(
-    product: Product,
-    provider: str,
-    key: SecretKey,
-    *,
-    calls: CallLog,
-    limits: Limits,
-    wait: Callable[[float], None] = time.sleep,
-    limited: Callable[[datetime], None] = lambda _: None,
-) -> ProviderClient:
-    """The hardened client for one provider and key."""
-    known = provider_named(provider)
-    return ProviderClient(
-        base_url=product.base_url(provider),
-        title=known.title,
-        headers=known.headers,
-        key=key,
-        allowed=known.allowed,
-        explain=known.explain,
-        calls=calls,
-        connection=product.clients,
-        limits=limits,
-        wait=wait,
-        limited=limited,
-    )
 
 
 def opened(product: Product, session: Session, row: ProviderKey) -> SecretKey:
@@ -227,15 +193,6 @@ def id_of(row: ProviderKey) -> int:
     return row.id
 
 
-def _checked(product: Product, provider: str, text: str) -> tuple[SecretKey, Verdict, KeptCalls]:
-    known, key, calls = provider_named(provider), clean_key(text), KeptCalls()
-    talk = client(product, provider, key, calls=calls, limits=CHECK_LIMITS)
-    verdict = known.check(talk, key, now=utc_now())
-    if verdict.status in {"invalid", "insufficient"}:
-        raise BadInput(verdict.sentence)
-    return key, verdict, calls
-
-
 def _new_row(workspace_id: int, *, provider: str, label: str) -> ProviderKey:
     return ProviderKey(
         workspace_id=workspace_id,
@@ -247,15 +204,16 @@ def _new_row(workspace_id: int, *, provider: str, label: str) -> ProviderKey:
     )
 
 
-def _put(session: Session, product: Product, row: ProviderKey, key: SecretKey, verdict: Verdict) -> None:
+def _put(session: Session, product: Product, row: ProviderKey, pasted: Pasted) -> None:
     """Seal the key into its row and make its work due."""
+    key = pasted.key
     row.origin = product.origin(row.provider)
     sealed = vault.seal(product.ring, binding(row), key)
     row.fmt, row.kek_id = sealed.fmt, sealed.kek_id
     row.wrapped_dek, row.ciphertext = sealed.wrapped_dek, sealed.ciphertext
     row.last4, row.fingerprint = key.last4, vault.fingerprint(product.ring, row.workspace_id, key)
     row.failures, row.retry_at, row.next_due_at = 0, None, utc_now()
-    settle(session, row, verdict, now=utc_now())
+    settle(session, row, pasted.verdict, now=utc_now())
 
 
 def binding(row: ProviderKey) -> Binding:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlmodel import Session
 
-from tracker import connections, pauses
+from tracker import asking, connections, pauses
 from tracker.calls import RecordedCalls
 from tracker.db import plain
 from tracker.errors import LeaseLost, NotFound
@@ -62,7 +62,7 @@ class Opened:
         return provider_named(self.row.provider)
 
     def client(self) -> ProviderClient:
-        return connections.client(
+        return asking.client(
             self.product,
             self.row.provider,
             self.key,

@@ -1,4 +1,4 @@
-"""What a stored key is found to be allowed, read with it once a day by GETs alone, and what was last found.
+"""What was last found of what a key may do, and when it is to be asked for anew.
 
 A passport is of the key that was in place when it was read: another key in its place has none yet.
 """
@@ -6,7 +6,7 @@ A passport is of the key that was in place when it was read: another key in its 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,21 +14,14 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session
 
-from tracker import clock, connections
-from tracker.calls import RecordedCalls
-from tracker.errors import NotFound, ProviderError, VaultError
+from tracker import clock
 from tracker.models import KeyPassport, ProviderKey, table_of
-from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import KeyFacts, Permission
-from tracker.providers.http import Limits
 
 PASSPORTS, KEYS = table_of(KeyPassport), table_of(ProviderKey)
 
 REFRESH = clock.DAY
-LIMITS = Limits(total_s=30, tries=1, retry_budget_s=0)
-"""Nothing waits for a passport: what is not told today is asked again tomorrow."""
-
 TOLD = ("name", "created_at", "expires_at", "last_used_at")
 
 
@@ -89,40 +82,10 @@ def is_due(session: Session, workspace_id: int, provider_key_id: int, *, now: da
     return known is None or known.tried_at + REFRESH <= now
 
 
-def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Callable[[float], None]) -> bool:
-    """Ask by GETs what the connection's key may do and keep what was found; whether anything was.
-
-    The try is noted first, so that neither a provider that does not answer nor a key that cannot be opened is tried
-    more than once a day.
-    """
-    try:
-        with product.database.workspace(workspace_id, write=True) as session:
-            row = connections.present(session, workspace_id, provider_key_id, sealed=True)
-            if not is_due(session, workspace_id, provider_key_id, now=clock.utc_now()):
-                return False
-            _note_try(session, row)
-        with product.database.workspace(workspace_id) as session:
-            key = connections.opened(product, session, row)
-    except (NotFound, VaultError):  # what follows from it for the key, the next reading of a day finds out
-        return False
-    provider = provider_named(row.provider)
-    calls = RecordedCalls(product.database, workspace_id, provider_key_id)
-    client = connections.client(product, row.provider, key, calls=calls, limits=LIMITS, wait=wait)
-    try:
-        facts = provider.describe(client, key, now=clock.utc_now())
-    except ProviderError:
-        facts = None
-    with product.database.workspace(workspace_id, write=True) as session:
-        calls.flush(session)
-        if facts is not None:
-            _keep(session, row, facts)
-    return facts is not None
-
-
-def _note_try(session: Session, row: ProviderKey) -> None:
+def note_try(session: Session, row: ProviderKey) -> None:
     """What was found of this very key before stays; what was found of another one goes."""
     now = clock.utc_now()
-    if of_key(session, row.workspace_id, connections.id_of(row)):
+    if of_key(session, row.workspace_id, row.id or 0):
         session.execute(update(PASSPORTS).where(*_of(row)).values(tried_at=now))
         return
     session.execute(delete(PASSPORTS).where(*_of(row)))
@@ -130,7 +93,7 @@ def _note_try(session: Session, row: ProviderKey) -> None:
     session.execute(insert(PASSPORTS).values(**of, tried_at=now, permissions="{}"))
 
 
-def _keep(session: Session, row: ProviderKey, facts: KeyFacts) -> None:
+def keep(session: Session, row: ProviderKey, facts: KeyFacts) -> None:
     """Unless another key was put in place meanwhile."""
     told = {f"told_{name}": getattr(facts, name) for name in TOLD}
     this_key = (*_of(row), PASSPORTS.c.fingerprint == row.fingerprint)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.installation import NOW, Installation, expected, held, installed
-from tracker import clock, connections, fetching, ingest, ledger, opened, points, reconcile
+from tracker import asking, clock, connections, fetching, ingest, ledger, opened, points, reconcile
 from tracker.calls import KeptCalls
 from tracker.coverage import OURS_AFTER, Unit
 from tracker.errors import AnswerTooLarge, NoRoom
@@ -100,7 +100,7 @@ def read(installation: Installation, unit: Unit, limits: Limits) -> Fetched:
         key = opened.open_key(ready, session, connection, wait=lambda _: None)
         claimed = ledger.claim(session, installation.workspace_id, 1, unit, owner="test", now=NOW)
     endpoint = fetching.endpoint_of(key.row, unit)
-    client = connections.client(ready, "openai", key.key, calls=KeptCalls(), limits=limits)
+    client = asking.client(ready, "openai", key.key, calls=KeptCalls(), limits=limits)
     fetched = key.provider.fetch(client, endpoint, unit.start, unit.end, now=NOW)
     with ready.database.workspace(installation.workspace_id, write=True) as session:
         ingest.store(session, claimed, fetched, endpoint=endpoint, provider="openai", now=NOW)

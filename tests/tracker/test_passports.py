@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from pages.ui import needs
 from pages.ui.ways import Way
 from tests.installation import NOW, Installation, installed
-from tracker import calls, clock, connections, overview, passports
+from tracker import calls, clock, connections, describing, overview, passports
 from tracker.models import KeyPassport, ProviderKey, table_of
 from tracker.overview import keys
 from tracker.overview import passport as key_views
@@ -35,7 +35,7 @@ def found(ready: Installation) -> Passport | None:
 
 
 def asks(ready: Installation) -> bool:
-    return passports.read(ready.product, ready.workspace_id, KEY, wait=lambda _: None)
+    return describing.read(ready.product, ready.workspace_id, KEY, wait=lambda _: None)
 
 
 def test_a_key_that_holds_what_is_needed_holds_nothing_too_much(ready: Installation) -> None:

@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import Namespace
 
-from tracker import access, connections, product, report, rotation
+from tracker import access, asking, connections, product, report, rotation
 from tracker.calls import RecordedCalls
 from tracker.clock import DAY, utc_now
 from tracker.commands.base import Command, Environ, as_json, connection, nothing, print_fields, print_rows, started
@@ -28,7 +28,7 @@ def unknown_fields(options: Namespace, environ: Environ) -> int:
             key = connections.opened(ready, session, row)
         calls = RecordedCalls(ready.database, workspace_id, options.key)
         provider = provider_named(row.provider)
-        client = connections.client(ready, row.provider, key, calls=calls, limits=connections.CHECK_LIMITS)
+        client = asking.client(ready, row.provider, key, calls=calls, limits=asking.CHECK_LIMITS)
         now, found = utc_now(), 0
         try:
             for endpoint in provider.endpoints:

@@ -1,0 +1,66 @@
+"""How a provider is asked with a key: the hardened client, and what is found of a pasted key before it is stored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tracker.calls import KeptCalls
+from tracker.clock import utc_now
+from tracker.errors import BadInput
+from tracker.product import Product
+from tracker.providers import provider as provider_named
+from tracker.providers.base import Verdict
+from tracker.providers.http import CallLog, Limits, ProviderClient
+from tracker.redact import SecretKey, clean_key
+
+CHECK_LIMITS = Limits(total_s=15, tries=2, retry_budget_s=5)
+"""A person waits for the answer."""
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """A key that is not refused, what its check said, and the calls that took."""
+
+    key: SecretKey
+    verdict: Verdict
+    calls: KeptCalls
+
+
+def pasted(product: Product, provider: str, text: str) -> Pasted:
+    """Check a key that somebody pasted. BadInput, with the provider's reason for its owner, when it is refused."""
+    key, calls = clean_key(text), KeptCalls()
+    asked = client(product, provider, key, calls=calls, limits=CHECK_LIMITS)
+    verdict = provider_named(provider).check(asked, key, now=utc_now())
+    if verdict.status in {"invalid", "insufficient"}:
+        raise BadInput(verdict.sentence)
+    return Pasted(key, verdict, calls)
+
+
+def client(
+    product: Product,
+    provider: str,
+    key: SecretKey,
+    *,
+    calls: CallLog,
+    limits: Limits,
+    wait: Callable[[float], None] = time.sleep,
+    limited: Callable[[datetime], None] = lambda _: None,
+) -> ProviderClient:
+    """The hardened client for one provider and key."""
+    known = provider_named(provider)
+    return ProviderClient(
+        base_url=product.base_url(provider),
+        title=known.title,
+        headers=known.headers,
+        key=key,
+        allowed=known.allowed,
+        explain=known.explain,
+        calls=calls,
+        connection=product.clients,
+        limits=limits,
+        wait=wait,
+        limited=limited,
+    )
