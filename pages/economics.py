@@ -33,6 +33,11 @@ ICON = ":material/price_check:"
 
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
+    _draw(ctx)
+    view_controls.told()
+
+
+def _draw(ctx: Context) -> None:
     st.title(TITLE, anchor=False)
     known = facets.kept(ctx.product, ctx.workspace_id)
     view = view_controls.draw(known, now=ctx.now, whole=False)

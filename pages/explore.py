@@ -65,6 +65,7 @@ def render(ctx: Context) -> None:
     view_controls.write(view, picked.parameters(chosen, seen))
     _draw(ctx, seen, bars, chosen)
     picks.told()
+    view_controls.told()
 
 
 def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> None:

@@ -35,6 +35,7 @@ BARS = {Grain.DAY: "Days", Grain.HOUR: "Hours", Grain.WEEK: "Weeks", Grain.MONTH
 OURS = (*NAMES, *choice.NAMES)
 ADDRESS, COMPLAINTS, SEEDED, WHOLE = "view.address", "view.complaints", "view.seeded", "view.whole"
 SUITS = "view.suits"
+UNTOLD = "view.untold"
 
 
 def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
@@ -44,16 +45,17 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
     """
     _follow_address(facets, now, whole=whole)
     _leave_out_days_to_come(now)
-    for sentence in st.session_state.get(COMPLAINTS, ()):
-        st.warning(text.quoted(sentence), icon=":material/link_off:")
+    complaints = st.container()
     with _row():
         # Two groups side by side, or one below the other where they find no room: no control is left alone in a row.
         with _row("content"):
-            preset = st.selectbox("Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", width=170)
+            preset = st.selectbox(
+                "Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", on_change=_by_hand, width=170
+            )
             first, last = _range(preset)
             grain = _grain(View(preset=preset, first=first, last=last)) if whole else None
             zone = _one_of("Days of", _zones(), "view.tz")
-            compare = st.checkbox("Compare", key="view.vs")
+            compare = st.checkbox("Compare", key="view.vs", on_change=_by_hand)
         with _row("content"):
             by, measure = (_grouping(), _one_of("Measure", MEASURES, "view.m")) if whole else (By.MODEL, Measure.SPEND)
             chosen = sum(bool(st.session_state.get(f"view.only.{by}")) for by in By)
@@ -61,29 +63,57 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
                 only = _filters(facets)
     if (first is None) is (preset is Preset.CUSTOM):
         preset = Preset.MONTH
-    return View(preset, first, last, compare, by, measure, grain, only, zone)
+    view = View(preset, first, last, compare, by, measure, grain, only, zone)
+    with complaints:
+        _complain(view)
+    return view
+
+
+def _complain(view: View) -> None:
+    """What was not understood, while the view that came of it is on screen; the first that does is remembered."""
+    shown, sentences = st.session_state.get(COMPLAINTS, (None, ()))
+    if shown is None:
+        st.session_state[COMPLAINTS] = view.parameters(), sentences
+    elif shown != view.parameters():
+        return
+    for sentence in sentences:
+        st.warning(text.quoted(sentence), icon=":material/link_off:")
 
 
 def _row(width: Literal["stretch", "content"] = "stretch") -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="bottom", gap="small", width=width)
 
 
+def _by_hand() -> None:
+    """Somebody chose: that stands, whatever the address still says, until a run came to its end with it.
+
+    The browser may send its next choice before it has heard of the address that belongs to the last one.
+    """
+    st.session_state[UNTOLD] = True
+
+
+def told() -> None:
+    """To be called at the end of a run: the browser has all of it now."""
+    st.session_state[UNTOLD] = False
+
+
 def go(view: View) -> None:
     """Let the next run show this view; to be called before the controls are drawn, or in a callback."""
     _put(view.parameters())
     st.session_state.pop(ADDRESS, None)
+    told()
 
 
 def _follow_address(facets: Facets, now: datetime, *, whole: bool) -> None:
     here = {name: st.query_params.get_all(name) for name in NAMES if name in st.query_params}
     # Controls are forgotten where another page was drawn meanwhile, and are another page's where it has the same.
     same_page = st.session_state.get(WHOLE) is whole and "view.range" in st.session_state
-    if same_page and st.session_state.get(ADDRESS) == here:
+    if same_page and (st.session_state.get(UNTOLD) or st.session_state.get(ADDRESS) == here):
         return
     st.session_state[WHOLE] = whole
     read = parse(here)
     view = up_to_today(read.view, now=now)
-    st.session_state[COMPLAINTS] = (*read.complaints, *([_cut(read.view, view)] if view != read.view else []))
+    st.session_state[COMPLAINTS] = None, (*read.complaints, *([_cut(read.view, view)] if view != read.view else []))
     st.session_state[ADDRESS] = view.parameters()
     _seed(view, facets, now)
 
@@ -97,7 +127,7 @@ def _leave_out_days_to_come(now: datetime) -> None:
         view = up_to_today(chosen, now=now)
         if view != chosen:
             state["view.days"] = (view.first, view.last)
-            state[COMPLAINTS] = (_cut(chosen, view),)
+            state[COMPLAINTS] = None, (_cut(chosen, view),)
 
 
 def _cut(asked: View, shown: View) -> str:
@@ -141,7 +171,7 @@ def _grain(view: View) -> Grain | None:
 
 
 def _grouping() -> By:
-    chosen: Any = st.selectbox("Grouped by", list(By), format_func=noun, key="view.by", width=150)
+    chosen: Any = st.selectbox("Grouped by", list(By), format_func=noun, key="view.by", on_change=_by_hand, width=150)
     return chosen if isinstance(chosen, By) else By.MODEL
 
 
@@ -152,7 +182,7 @@ def _range(preset: Preset) -> tuple[date | None, date | None]:
     if "view.days" not in st.session_state:
         st.session_state["view.days"] = st.session_state[SEEDED]
     chosen: Sequence[date] | date | None = st.date_input(
-        "From and to, both included", key="view.days", format="YYYY-MM-DD", width=230
+        "From and to, both included", key="view.days", on_change=_by_hand, format="YYYY-MM-DD", width=230
     )
     if isinstance(chosen, Sequence) and len(chosen) == 2 and (chosen[1] - chosen[0]).days < MOST_DAYS:
         return chosen[0], chosen[1]
@@ -177,6 +207,7 @@ def _filters(facets: Facets) -> dict[By, tuple[Chosen, ...]]:
             known,
             format_func=partial(facets.name, by),
             key=f"view.only.{by}",
+            on_change=_by_hand,
             placeholder="All",
         )
         if chosen:
@@ -186,6 +217,7 @@ def _filters(facets: Facets) -> dict[By, tuple[Chosen, ...]]:
 
 
 def _clear() -> None:
+    _by_hand()
     for by in By:
         st.session_state[f"view.only.{by}"] = []
 
@@ -198,14 +230,14 @@ def noun(by: By) -> str:
 def _one_of(label: str, options: Mapping[Any, str], key: str) -> Any:
     if st.session_state.get(key) not in options:
         st.session_state[key] = next(iter(options))
-    chosen = st.segmented_control(label, list(options), format_func=options.__getitem__, key=key, required=True)
+    chosen = st.segmented_control(
+        label, list(options), format_func=options.__getitem__, key=key, required=True, on_change=_by_hand
+    )
     return chosen if chosen in options else next(iter(options))
 
 
 def write(view: View, picked: dict[str, list[str]] | None = None) -> None:
     """Let the address be that of this view, and of the part of a bar that is picked (`picked.parameters`)."""
-    if st.session_state[ADDRESS] != view.parameters():
-        st.session_state[COMPLAINTS] = ()  # of an address that was left behind
     _put(view.parameters() | (picked or {}))
     st.session_state[ADDRESS] = view.parameters()
 

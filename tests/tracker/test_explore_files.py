@@ -136,7 +136,7 @@ def test_a_local_view_says_its_zone_in_name_and_rows(database: Database, zone: s
 def test_a_wrong_address_gives_no_file_of_another_view(database: Database) -> None:
     product: Any = SimpleNamespace(database=database)
 
-    with pytest.raises(BadInput, match="“nonsense” is nothing that “by” can be"):
+    with pytest.raises(BadInput, match="“nonsense” is not a value of “by”"):
         files.file_of(product, 1, "view.csv", {"by": ["nonsense"]}, now=NOW)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from enum import StrEnum
+from enum import EnumType, StrEnum
 from functools import partial
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -191,7 +191,8 @@ class _Reader:
         try:
             return read(text)
         except ValueError:
-            self.complaints.append(f"“{short(text)}” is nothing that “{name}” can be, so it is left out.")
+            what = f"“{short(text)}” is not a value of “{name}”, so it was left out of the address."
+            self.complaints.append(what + _possible(read))
             return default
 
     def only(self) -> dict[By, tuple[Chosen, ...]]:
@@ -254,6 +255,14 @@ def _range_complaint(first: date | None, last: date | None) -> str | None:
     if not 0 <= (last - first).days < MOST_DAYS:
         return f"The last day must not lie before the first, nor {MOST_DAYS} days after; this is the month to date."
     return None
+
+
+def _possible(read: Callable[[str], object]) -> str:
+    """What it could have been, where that is one of a few words."""
+    if not isinstance(read, EnumType):
+        return ""
+    *words, last = map(str, read.__members__.values())
+    return f" It can be {', '.join(words)} or {last}."
 
 
 def _yes_or_no(text: str) -> bool:
