@@ -23,10 +23,13 @@ from tests.simulation import oracle
 from tests.simulation.oracle import KEYS
 from tests.simulation.provider import ByDay, InProcess
 from tests.simulation.stage import Stage
-from tests.simulation.story import CALM, HALF_DAY, Story, moved_by, told
-from tracker import access, clock, connections, points, product, reconcile
+from tests.simulation.story import CALM, HOUR, Story, moved_by, told
+from tracker import access, clock, connections, coverage, points, product, reconcile
 from tracker.product import Product
 from tracker.providers import PROVIDERS
+
+FAILED_WAITS = coverage.LONGEST_RETRY + HOUR
+"""What failed waits for half a day at most, and for a day where a clock that ran ahead said until when."""
 
 QUIET = tuple(timedelta(hours=hours) for hours in (0, 13, 8 * 24))
 """Before the looks of the quiet time that ends a story: what failed is tried again, what settled is read once more.
@@ -59,7 +62,7 @@ class Simulation:
                 story.change_weather()
                 self._look()
                 if story.weather.is_calm and not was_calm:  # what failed before is tried again within a calm time
-                    story.pass_time(HALF_DAY)
+                    story.pass_time(FAILED_WAITS)
                     self._look()
                 for _ in range(story.chance.randrange(3)):
                     story.restate()
