@@ -16,8 +16,9 @@ from typing import Any
 import altair as alt
 import pyarrow as pa
 
-from pages.ui import axis_words, marks, text
+from pages.ui import axis_words, marks, stripes, text
 from pages.ui.palette import Palette, palette
+from pages.ui.stripes import EDGE
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.forecast import Day
@@ -27,12 +28,6 @@ Spec = dict[str, Any]
 Row = dict[str, object]
 
 HEIGHT = 330
-EDGE = 0.14
-"""A bar covers a day from here to the same distance from its end."""
-
-STRIPE_RISE, STRIPE_GAP = 0.09, 0.05
-"""Of a provisional bar's stripes: rise across the bar and distance, as parts of the highest day."""
-
 STATES = {
     DayMark.FINAL: "final",
     DayMark.PROVISIONAL: "provisional",
@@ -63,7 +58,7 @@ def day_chart(
     noted = {day: heights[day] for day in unusual or () if day in heights}
     top = top_of(bars, outlook, pace, noted)
     rows = (
-        *(_bar_rows(bars, states), stripe_rows(bars, states, top), gap_rows(bars, states, top)),
+        *(_bar_rows(bars, states), stripes.rows(bars, states, top, len(days)), gap_rows(bars, states, top)),
         *(_outlook_rows(outlook, days), marks.pace_rows(pace, len(days))),
         marks.unusual_rows(unusual or {}, noted, days),
     )
@@ -132,22 +127,6 @@ def state_row(mark: DayMark) -> Row:
     return {"State": STATES[mark], "solid": mark is DayMark.FINAL}
 
 
-def stripe_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
-    """The stripes of provisional days, each cut off at the edges of its bar."""
-    rise, gap = top * STRIPE_RISE, top * STRIPE_GAP
-    for n, day in enumerate(sorted(bars.totals)):
-        height = float(bars.totals[day] or 0)
-        if states[day] not in {DayMark.PROVISIONAL, DayMark.OPEN} or not height:
-            continue
-        left, width = n + EDGE, 1 - 2 * EDGE
-        for step in range(int((height + rise) / gap) + 1):
-            start = step * gap - rise
-            low, high = max(start, 0.0), min(start + rise, height)
-            if low < high:
-                x, x2 = (left + width * (y - start) / rise for y in (low, high))
-                yield {"part": "stripe", "x": x, "x2": x2, "y": low, "y2": high}
-
-
 def gap_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
     """A dashed outline over what is missing of a day."""
     for n, day in enumerate(sorted(bars.totals)):
@@ -189,7 +168,7 @@ def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
     bars = (_bars("bar", colours), _bars("top", colours))
     beside = (*_outlook(colours), *marks.pace(colours), *marks.unusual(colours))
-    return spec_of(axes(colours), *bars, stripes(colours), *gaps(colours), *beside)
+    return spec_of(axes(colours), *bars, stripes.layer(colours), *gaps(colours), *beside)
 
 
 def spec_of(*layers: alt.Chart) -> Spec:
@@ -279,14 +258,6 @@ def legend(columns: int, colours: Palette) -> alt.Legend:
         labelLimit=alt.ExprRef("width<520?width/2-30:180"),
         columns=alt.ExprRef(f"width<520?2:{columns}"),
     )
-
-
-def stripes(colours: Palette) -> alt.Chart:
-    """The layer of `stripe_rows`."""
-    thin = alt.ExprRef("width<520?0.7:1.6")
-    mark = layer_of("stripe").mark_rule(color=colours.background, strokeWidth=thin, tooltip=None)
-    chart: alt.Chart = mark.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q")
-    return chart
 
 
 def gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import altair as alt
 
-from pages.ui import axis_words, charts, text
+from pages.ui import axis_words, charts, stripes, text
 from pages.ui.charts import Row, Spec
 from pages.ui.palette import Palette, palette
 from tracker.explore.facets import NOUNS
@@ -53,7 +53,7 @@ def bar_chart(
     parts = [row | {"turn": turn} for row in _bars(seen, bars, columns)]
     rows = [*parts, _outline(parts, chosen), *charts.gap_rows(bars, marks, top), *_untold(seen, top)]
     if is_fine(seen):
-        rows += [*charts.stripe_rows(bars, marks, top), *_before(seen, bars, before)]
+        rows += [*stripes.rows(bars, marks, top, len(columns)), *_before(seen, bars, before)]
     spec["data"] = {"values": rows}
     dressed = charts.dressed(spec, bars, labels(seen, columns), len(columns), top, highest, palette(dark=dark))
     if seen.view.bars in LONG:
@@ -193,7 +193,7 @@ def labels(seen: Explored, columns: Sequence[date]) -> str:
 def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
     beside = (
-        charts.stripes(colours),
+        stripes.layer(colours),
         *charts.gaps(colours),
         *_untold_layers(colours),
         _outline_layer(colours),
