@@ -194,6 +194,7 @@ def axes(colours: Palette) -> alt.Chart:
         grid=False,
         ticks=False,
         domainColor=colours.grid,
+        zindex=1,  # over the edges of bars that are next to nothing
         title=None,
         labelColor=colours.grey,
         labelFontSize=12,
@@ -208,6 +209,7 @@ def axes(colours: Palette) -> alt.Chart:
         gridColor=colours.grid,
         labelColor=colours.grey,
         labelFontSize=12,
+        labelFlush=False,  # the lowest beside its line, as the others
         titleColor=colours.grey,
         titleFontSize=12,
     )
@@ -253,6 +255,7 @@ def legend(columns: int, colours: Palette) -> alt.Legend:
         orient="top",
         title=None,
         symbolType="square",
+        offset=8,
         labelColor=colours.text,
         labelFontSize=13,
         labelLimit=alt.ExprRef("width<520?width/2-30:180"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import altair as alt
 
@@ -56,15 +57,18 @@ def pace(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
     )
 
 
-def unusual(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
+def unusual(colours: Palette) -> tuple[alt.Chart, ...]:
     """A small triangle, and what it says, as far as it fits over its own bar: beside it would stand in the next one."""
     room = "width/datum.columns"
     fitting = f"{room}>={WORDS_PX}?datum.Words:{room}>={SHORT_PX}?datum.Short:''"
     point = _part("unusual").mark_point(shape="triangle-down", filled=True, size=55, color=colours.note, yOffset=-7)
     words = _part("unusual").transform_calculate(fitting=fitting)
-    label = words.mark_text(dy=-17, color=colours.note, fontSize=11, fontWeight=600)
+    font: dict[str, Any] = {"dy": -17, "fontSize": 11, "fontWeight": 600, "tooltip": None}
+    ground = words.mark_text(fill=colours.background, stroke=colours.background, strokeWidth=4, **font)
+    label = words.mark_text(color=colours.note, **font)
     return (
         point.encode(x="x:Q", y="y:Q", tooltip=["Words:N"], opacity=alt.value(1)),
+        ground.encode(x="x:Q", y="y:Q", text="fitting:N"),  # no line strikes the words through
         label.encode(x="x:Q", y="y:Q", text="fitting:N"),
     )
 

@@ -139,6 +139,31 @@ def test_the_pace_of_the_budget_and_unusual_days_are_drawn_within_the_chart() ->
     assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"][1] > 200
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_words_over_a_bar_stand_on_ground_of_their_own_before_the_line_of_the_budget(dark: bool) -> None:
+    bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
+    layers = charts.day_chart(bars, MARKS, dark=dark)["layer"]
+    of = [(n, layer["mark"]) for n, layer in enumerate(layers) if "'unusual'" in str(layer.get("transform"))]
+    (ground, on), (words, said) = [each for each in of if each[1]["type"] == "text"]
+    line = max(n for n, layer in enumerate(layers) if "'pace'" in str(layer.get("transform")))
+
+    assert line < ground < words
+    assert on["stroke"] == palette(dark=dark).background and said["color"] == palette(dark=dark).note
+    assert {name: on[name] for name in ("dy", "fontSize", "fontWeight")} == {
+        "dy": -17,
+        "fontSize": 11,
+        "fontWeight": 600,
+    }
+
+
+def test_each_amount_of_an_axis_stands_beside_its_line() -> None:
+    spec = charts.day_chart(stacks.bars(CELLS, WEEK, Measure.SPEND), MARKS, dark=False)
+    axes = spec["layer"][0]["encoding"]
+
+    assert axes["y"]["axis"]["labelFlush"] is False
+    assert axes["x"]["axis"]["zindex"] == 1
+
+
 @pytest.mark.parametrize(
     "columns",
     [tables.event_columns(), dashboard.line_columns(Split.MODEL, "vs"), explore_lines.line_columns("Model", "vs")],
