@@ -163,7 +163,7 @@ def _cells(*, dark: bool) -> alt.Chart:
     colours = palette(dark=dark)
     words: Spec = {"title": None, "ticks": False, "domain": False, "labelColor": colours.grey, "labelFontSize": 12}
     x = alt.Axis(orient="top", values=[0.5], labelExpr="''", labelOverlap="greedy", labelFlush=24, grid=False, **words)
-    y = alt.Axis(labelLimit=150, labelPadding=8, labelOverlap=False, **words)
+    y = alt.Axis(labelLimit=150, labelPadding=8, labelOverlap=False, labelFlush=False, **words)
     told = [alt.Tooltip("endpoint:N", title="Endpoint"), alt.Tooltip("face:N", title="State")]
     outline = alt.Chart().mark_rect(cornerRadius=RADIUS, fill=colours.background, stroke=colours.grey, height=CELL_PX)
     chart: alt.Chart = outline.encode(

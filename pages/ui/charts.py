@@ -63,7 +63,7 @@ def day_chart(
         marks.unusual_rows(unusual or {}, noted, days),
     )
     spec["data"] = {"values": list(chain(*rows))}
-    return dressed(spec, bars, axis_words.days(days), len(days), top, float(bars.highest), palette(dark=dark))
+    return dressed(spec, bars, axis_words.days(days), len(days), top, palette(dark=dark))
 
 
 def rows_of(spec: Spec) -> pa.Table:
@@ -73,12 +73,12 @@ def rows_of(spec: Spec) -> pa.Table:
     return pa.table({name: [row.get(name) for row in rows] for name in names})
 
 
-def dressed(spec: Spec, bars: Bars, labels: str, columns: int, top: float, highest: float, colours: Palette) -> Spec:
+def dressed(spec: Spec, bars: Bars, labels: str, columns: int, top: float, colours: Palette) -> Spec:
     """The spec with its scales, the labels of so many columns, and the colours of its names."""
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
     first["x"]["axis"] |= {"labelExpr": labels, "values": [n + 0.5 for n in range(columns)]}
     first["x"]["scale"]["domain"] = [0, columns]
-    first["y"]["axis"]["labelExpr"] = axis_words.amounts(bars.measure, highest)
+    first["y"]["axis"] |= axis_words.amounts(bars.measure, top)
     first["y"]["scale"]["domain"] = [0, top]
     for layer in parts:
         if "color" in layer["encoding"]:
@@ -201,8 +201,9 @@ def axes(colours: Palette) -> alt.Chart:
         labelPadding=8,
     )
     y = alt.Axis(
-        tickCount=4,
+        values=[0],
         labelExpr="''",
+        labelOverlap=False,
         title=None,
         domain=False,
         ticks=False,

@@ -55,7 +55,7 @@ def bar_chart(
     if is_fine(seen):
         rows += [*stripes.rows(bars, marks, top, len(columns)), *_before(seen, bars, before)]
     spec["data"] = {"values": rows}
-    dressed = charts.dressed(spec, bars, labels(seen, columns), len(columns), top, highest, palette(dark=dark))
+    dressed = charts.dressed(spec, bars, labels(seen, columns), len(columns), top, palette(dark=dark))
     if seen.view.bars in LONG:
         dressed["layer"][0]["encoding"]["y"]["axis"] |= {"title": f"per {seen.view.bars.value}"}
     return dressed

@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import charts, explore_charts, findings
+from pages.ui import axis_words, charts, explore_charts, findings
 from pages.ui.charts import Row, Spec
 from pages.ui.palette import palette
 from tracker.explore.economics import Bill
@@ -29,12 +29,12 @@ Bills = Mapping[date, Bill | None]
 
 @dataclass(frozen=True)
 class Rate:
-    """A figure of a day; `write` says it as text, `axis` is a Vega expression for the axis."""
+    """A figure of a day; `write` says it as text, `axis` draws the lines of the axis up to a height."""
 
     title: str
     of: Callable[[Bill], Fraction | None]
     write: Callable[[Fraction], str]
-    axis: str
+    axis: Callable[[float], axis_words.Axis]
     form: str
 
 
@@ -43,13 +43,11 @@ def _per_thousand(bill: Bill) -> Fraction | None:
     return (bill.usd - bill.usd_other) * 1_000 / tokens if tokens else None
 
 
-MONEY, PERCENT = "'$' + format(datum.value, '.3~f')", "format(100 * datum.value, '.0f') + ' %'"
-
 RATES = (
-    Rate("Cost of a request", lambda bill: bill.per_request, findings.usd, MONEY, "$%.4f"),
-    Rate("Cost of a thousand text tokens", _per_thousand, findings.usd, MONEY, "$%.4f"),
-    Rate("Input from the cache", lambda bill: bill.cached_share, findings.share, PERCENT, "percent"),
-    Rate("Requests in batches", lambda bill: bill.batch_share, findings.share, PERCENT, "percent"),
+    Rate("Cost of a request", lambda bill: bill.per_request, findings.usd, axis_words.money, "$%.4f"),
+    Rate("Cost of a thousand text tokens", _per_thousand, findings.usd, axis_words.money, "$%.4f"),
+    Rate("Input from the cache", lambda bill: bill.cached_share, findings.share, axis_words.percent, "percent"),
+    Rate("Requests in batches", lambda bill: bill.batch_share, findings.share, axis_words.percent, "percent"),
 )
 
 
@@ -61,8 +59,9 @@ def line_chart(rate: Rate, bars: Bills, seen: Explored, *, dark: bool) -> Spec:
     labels = explore_charts.labels(seen, columns)
     first["x"]["axis"] |= {"labelExpr": labels, "values": [n + 0.5 for n in range(len(columns))]}
     first["x"]["scale"]["domain"] = [0, len(columns)]
-    first["y"]["axis"]["labelExpr"] = rate.axis
-    first["y"]["scale"]["domain"] = [0, max((float(value) for value in points.values()), default=0.0) * 1.08 or 1.0]
+    top = max((float(value) for value in points.values()), default=0.0) * 1.08 or 1.0
+    first["y"]["axis"] |= rate.axis(top)
+    first["y"]["scale"]["domain"] = [0, top]
     spec["data"] = {"values": list(_rows(rate, columns, points, seen))}
     return spec
 

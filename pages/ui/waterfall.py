@@ -14,7 +14,7 @@ from typing import Any
 
 import altair as alt
 
-from pages.ui import charts, text
+from pages.ui import axis_words, charts, text
 from pages.ui.palette import palette
 from tracker.reconciliation.causes import Cause
 
@@ -23,6 +23,7 @@ Spec = dict[str, Any]
 STEP_PX, HEAD_PX = 34, 112
 ROOM_PX = 68
 """What is kept free at the right for the amounts beside the bars, however narrow the page."""
+MOST_LINES = 3
 MORE, LESS, OPEN, TOTAL = "billed more", "billed less", "unexplained", "difference"
 KINDS = (MORE, LESS, OPEN, TOTAL)
 
@@ -33,7 +34,10 @@ def waterfall(causes: Sequence[tuple[Cause, Decimal]], difference: Decimal, *, d
     rows = list(_rows(causes, difference))
     spec["data"] = {"values": rows}
     low, high = min(row["x"] for row in rows), max(row["x2"] for row in rows)
-    spec["layer"][0]["encoding"]["x"]["scale"]["domain"] = [low, high if high > low else low + 1]
+    high = high if high > low else low + 1
+    across = spec["layer"][0]["encoding"]["x"]
+    across["scale"]["domain"] = [low, high]
+    across["axis"] |= axis_words.money(high, low, most=MOST_LINES)
     for layer in spec["layer"]:
         layer["encoding"]["y"]["sort"] = [row["Cause"] for row in rows]
     return spec
@@ -74,9 +78,16 @@ def _template(*, dark: bool) -> Spec:
 
 def _bars(*, dark: bool) -> alt.Chart:
     colours = palette(dark=dark)
-    words: Spec = {"title": None, "ticks": False, "domain": False, "labelFontSize": 12}
-    x = alt.Axis(tickCount=4, format="$,.2~f", gridColor=colours.grid, labelColor=colours.grey, **words)
-    y = alt.Axis(labelColor=colours.text, labelLimit=150, labelPadding=8, **words)
+    words: Spec = {
+        "title": None,
+        "ticks": False,
+        "domain": False,
+        "labelFontSize": 12,
+        "labelFlush": False,
+        "labelPadding": 8,
+    }
+    x = alt.Axis(values=[0], labelExpr="''", gridColor=colours.grid, labelColor=colours.grey, **words)
+    y = alt.Axis(labelColor=colours.text, labelLimit=150, **words)
     scale = alt.Scale(domain=[0, 1], nice=False, rangeMax=alt.ExprRef(f"width-{ROOM_PX}"))
     fills = [colours.slots[0], colours.slots[1], colours.slots[-1], colours.text]
     chart: alt.Chart = (

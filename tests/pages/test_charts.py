@@ -16,7 +16,7 @@ import pytest
 
 from pages import dashboard, explore
 from pages.registry import PAGES
-from pages.ui import axis_words, charts, explore_charts, explore_lines, rate_charts, tables
+from pages.ui import axis_words, charts, explore_charts, explore_lines, rate_charts, tables, text
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
@@ -188,12 +188,38 @@ def test_what_is_billed_of_fewer_days_than_are_estimated_says_of_which() -> None
 
 
 @pytest.mark.parametrize(
-    ("highest", "places"), [(3.9, 2), (0.05, 2), (0.03, 3), (0.0008, 4), (0.000_000_004, 9), (0.0, 2), (12_000.0, None)]
+    ("axis", "told"),
+    [
+        (axis_words.amounts(Measure.SPEND, 23.4), "$0 $5 $10 $15 $20"),
+        (axis_words.amounts(Measure.TOKENS, 4.6e6), "0 1M 2M 3M 4M"),
+        (axis_words.money(4.2), "$0 $2 $4"),
+        (axis_words.money(1.0), "$0 $0.50 $1.00"),
+        (axis_words.money(0.106), "$0 $0.05 $0.10"),
+        (axis_words.money(0.0045), "$0 $0.002 $0.004"),
+        (axis_words.money(0.000_000_004_5), "$0 $0.000000002 $0.000000004"),
+        (axis_words.money(12_800), "$0 $5k $10k"),
+        (axis_words.money(3_200_000), "$0 $1M $2M $3M"),
+        (axis_words.money(1_300_000), "$0 $0.5M $1.0M"),
+        (axis_words.money(21.5, -3.0, most=3), "$0 $10 $20"),
+        (axis_words.money(0.0, -0.9, most=3), "-$0.50 $0"),
+        (axis_words.counts(1.0), "0 1"),
+        (axis_words.counts(1_700), "0 500 1,000 1,500"),
+        (axis_words.counts(18_500), "0 5k 10k 15k"),
+        (axis_words.counts(7.2e9), "0 2B 4B 6B"),
+        (axis_words.percent(0.199), "0% 5% 10% 15%"),
+        (axis_words.percent(0.009), "0% 0.5%"),
+    ],
 )
-def test_no_two_lines_of_an_axis_are_labelled_alike(highest: float, places: int | None) -> None:
-    labels = axis_words.amounts(Measure.SPEND, highest)
+def test_the_lines_of_an_axis_are_labelled_with_as_many_digits_each(axis: axis_words.Axis, told: str) -> None:
+    said = [label(axis, value) for value in axis["values"]]
 
-    assert (f",.{places}f" in labels) is (places is not None)
+    assert axis["tickCount"] == len(said)
+    assert " ".join(each.replace(" %", "%").replace(text.MINUS, "-") for each in said) == told
+
+
+def label(axis: axis_words.Axis, value: float) -> Any:
+    """What the browser makes of a label's expression, which is Python as well."""
+    return eval(axis["labelExpr"], {"datum": SimpleNamespace(value=value), "round": round})  # noqa: S307 - our own
 
 
 def test_small_changes_keep_their_digits_and_none_is_less_than_nothing() -> None:

@@ -139,7 +139,8 @@ def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column(
     alt.LayerChart.from_dict(spec)
     assert len(spec["data"]["values"]) == columns * len(of_key.endpoints)
     assert {row["face"] for row in spec["data"]["values"]} == {Face.MISSING}
-    assert spec["layer"][0]["encoding"]["y"]["axis"]["labelOverlap"] is False  # every row is named
+    names = spec["layer"][0]["encoding"]["y"]["axis"]
+    assert (names["labelOverlap"], names["labelFlush"]) == (False, False)  # every row is named, at its height
 
 
 def test_each_face_has_a_shape_of_its_own_however_narrow_its_cell() -> None:

@@ -96,6 +96,9 @@ def test_the_waterfall_ends_at_the_difference(dark: bool) -> None:
     alt.LayerChart.from_dict(spec)
     assert [row["kind"] for row in rows] == ["billed more", "billed less", "unexplained", "difference"]
     assert [(row["x"], row["x2"]) for row in rows] == [(0, 3), (2, 3), (2, 4), (0, 4)]
+    across, down = (spec["layer"][0]["encoding"][channel]["axis"] for channel in ("x", "y"))
+    assert across["values"] == [0, 2, 4]
+    assert not across["labelFlush"] and not down["labelFlush"]  # each at its line, or at its bar
 
 
 def test_a_month_of_the_sandbox_adds_up(migrated_url: str, tmp_path: Path) -> None:
