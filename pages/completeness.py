@@ -20,12 +20,13 @@ ICON = ":material/calendar_view_month:"
 RANGES = {"32 days": 32, "90 days": 90, "A year": 365}
 
 CAPTION = (
-    "Full: final · full, **•** or a dot: restated, the provider changed it later and both values are kept · half full, "
-    "**~**: provisional, read again until it stops changing · a line at the bottom, **0**: verified zero, the provider "
-    "says nothing was used · full, **!** or a stroke: failed · empty, **–**: not read yet · no "
-    "cell: before the provider's history"
+    "Full: final · **•**, a dot: restated, changed later by the provider, both values kept · half full, **~**: "
+    "provisional, read again until it stops changing · a line, **0**: verified zero, the provider says none was used "
+    "· **!**, a stroke: failed · empty, **–**: not read yet · no cell: before the provider's history"
 )
-WEEKS = " · A week stands as the gravest of its days"
+GRAVEST = "and stands as the gravest of its days"
+DAYS = f" · On a narrow screen a cell is a week, {GRAVEST}"
+WEEKS = f" · A cell is a week, on a narrow screen a month, {GRAVEST}"
 ICONS = {Face.FAILED: ":red[:material/error:]", Face.MISSING: ":orange[:material/hourglass_empty:]"}
 NOUNS = {"api_key_id": "API key", "project_id": "project"}
 MOST, REASON_PX = 8, 400
@@ -49,7 +50,7 @@ def render(ctx: Context) -> None:
             headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
             spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
             st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
-            weeks = WEEKS if days > calendars.MOST_DAYS else ""
+            weeks = WEEKS if days > calendars.MOST_DAYS else DAYS
             st.caption(f"{CAPTION}{weeks}{_learned(of_key)}")
             with st.expander("The same days as a table", icon=":material/table:"):
                 toolbars.room()

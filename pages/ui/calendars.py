@@ -1,7 +1,7 @@
 """The completeness calendar as a Vega-Lite dict. Pure: values in, spec out.
 
-Final cells are pale on purpose: the eye should find what is not final. Every state has a shape beside its colour: how
-full a cell is, and what stands in it. Where there is room, the sign of the caption is written over that.
+Every state has a shape beside its colour: how full a cell is, and what stands in it. Where there is room, the sign of
+the caption is written over that. Where days have no room at all, as on a phone, a column is a week, and so with months.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ ROW_PX, HEAD_PX = 25, 40
 MOST_PLAIN, MOST_DAYS = 40, 100
 """Columns up to which a month is named only where it begins, and days up to which each has one; more become weeks."""
 
+WEEK = 7
+LEAST_PX = 8
+"""The width of a column below which the next longer ones are drawn."""
+FITS = f"datum.finer ? width/datum.finer < {LEAST_PX} : width/datum.columns >= {LEAST_PX}"
+
 SIGNS = {Face.ZERO: "0", Face.RESTATED: "•", Face.PROVISIONAL: "~", Face.FAILED: "!", Face.MISSING: "–"}
 
 FULL = {Face.PROVISIONAL: 0.45, Face.ZERO: 0.12, Face.MISSING: 0.0}
@@ -33,15 +38,15 @@ FULL = {Face.PROVISIONAL: 0.45, Face.ZERO: 0.12, Face.MISSING: 0.0}
 MARKS = {Face.FAILED: "stroke", Face.RESTATED: "dot", Face.MISSING: "dash"}
 """What is drawn in cells too narrow for a sign, so that it can be told from others of the same fill."""
 
-RADIUS = alt.ExprRef("width<520?1:3")
-CELL_PX, SIGN_PX = 20, 15
+RADIUS = 3
+CELL_PX, SIGN_PX = 20, 13
 """How high a cell is, and the width of a column from which on it has room for a sign."""
 
 LIGHT = {
     Face.FINAL: ("#C9CEEB", "#1B1F2A"),
     Face.ZERO: ("#5B6272", "#5B6272"),
     Face.RESTATED: ("#8E98D6", "#1B1F2A"),
-    Face.PROVISIONAL: ("#737FD3", "#3B48B8"),
+    Face.PROVISIONAL: ("#C9CEEB", "#3B48B8"),
     Face.FAILED: ("#C0392B", "#FFFFFF"),
     Face.MISSING: ("#FFFFFF", "#5B6272"),
     Face.UNAVAILABLE: ("#FFFFFF", "#5B6272"),
@@ -50,7 +55,7 @@ DARK = {
     Face.FINAL: ("#3A4276", "#FFFFFF"),
     Face.ZERO: ("#8C93A4", "#8C93A4"),
     Face.RESTATED: ("#5763B3", "#FFFFFF"),
-    Face.PROVISIONAL: ("#6F7DC8", "#B9C1FF"),
+    Face.PROVISIONAL: ("#3A4276", "#B9C1FF"),
     Face.FAILED: ("#D9626B", "#14161B"),
     Face.MISSING: ("#14161B", "#A1A8B8"),
     Face.UNAVAILABLE: ("#14161B", "#A1A8B8"),
@@ -58,17 +63,15 @@ DARK = {
 
 
 def calendar_chart(calendar: KeyCalendar, *, dark: bool) -> Spec:
-    """Rows are endpoints, columns days (weeks when there are very many)."""
+    """Rows are endpoints, columns days (weeks when there are very many), or what is longer where they have no room."""
     spec = copy.deepcopy(_template(dark=dark))
     days = sorted({cell.day for cell in calendar.cells})
-    columns = _columns(days)
-    first = spec["layer"][0]["encoding"]
-    first["x"]["axis"] |= {"values": [n + 0.5 for n in range(len(columns))], "labelExpr": _labels(columns)}
-    first["x"]["scale"]["domain"] = [0, len(columns)]
+    fine, coarse = _columns(days)
+    spec["layer"][0]["encoding"]["x"]["axis"] |= _axis(fine, coarse)
     names = [_named(name) for name in calendar.endpoints]
     for layer in spec["layer"]:
         layer["encoding"]["y"]["sort"] = names
-    spec["data"] = {"values": list(_rows(calendar, columns))}
+    spec["data"] = {"values": [*_rows(calendar, fine), *_rows(calendar, coarse, finer=len(fine))]}
     return spec
 
 
@@ -92,13 +95,17 @@ def day_frame(calendar: KeyCalendar) -> pd.DataFrame:
     )
 
 
-def _columns(days: Sequence[date]) -> list[list[date]]:
+def _columns(days: Sequence[date]) -> tuple[list[list[date]], list[list[date]]]:
+    """The days of each column: where there is room, and where there is none for so many."""
+    weeks = [list(week) for _, week in groupby(days, key=lambda day: day.isocalendar()[:2])]
     if len(days) <= MOST_DAYS:
-        return [[day] for day in days]
-    return [list(week) for _, week in groupby(days, key=lambda day: day.isocalendar()[:2])]
+        return [[day] for day in days], weeks
+    return weeks, [list(month) for _, month in groupby(days, key=lambda day: (day.year, day.month))]
 
 
-def _rows(calendar: KeyCalendar, columns: Sequence[Sequence[date]]) -> Iterator[dict[str, object]]:
+def _rows(calendar: KeyCalendar, columns: Sequence[Sequence[date]], *, finer: int = 0) -> Iterator[dict[str, object]]:
+    """The cells of these columns, which take the place of so many `finer` ones; x runs from 0 to 1."""
+    count = len(columns)
     cells = {(cell.endpoint, cell.day): cell for cell in calendar.cells}
     for endpoint in calendar.endpoints:
         for n, days in enumerate(columns):
@@ -107,13 +114,14 @@ def _rows(calendar: KeyCalendar, columns: Sequence[Sequence[date]]) -> Iterator[
             if face is Face.UNAVAILABLE:
                 continue  # there is no cell of what the provider cannot tell
             yield {
-                "x": n + 0.06,
-                "x2": n + 0.94,
-                "middle": n + 0.5,
-                "left": n + 0.28,
-                "right": n + 0.72,
+                "x": (n + 0.06) / count,
+                "x2": (n + 0.94) / count,
+                "middle": (n + 0.5) / count,
+                "left": (n + 0.28) / count,
+                "right": (n + 0.72) / count,
                 "full": FULL.get(face, 1.0),
-                "columns": len(columns),
+                "columns": count,
+                "finer": finer,
                 "endpoint": _named(endpoint),
                 "face": face.value,
                 "sign": SIGNS.get(face, ""),
@@ -137,14 +145,28 @@ def _read(cells: Sequence[DayCell]) -> str:
     return f"{max(times):%-d %b %H:%M} UTC" if times else "not yet"
 
 
-def _labels(columns: Sequence[Sequence[date]]) -> str:
-    """A Vega expression: day numbers, with the month where one begins; of many, with each. Letters of ours only."""
-    many = len(columns) > MOST_PLAIN
-    labels = [
+def _axis(fine: Sequence[Sequence[date]], coarse: Sequence[Sequence[date]]) -> Spec:
+    """Where the labels stand, and what they say, for as many columns as there is room for."""
+    fits = f"width/{len(fine)} >= {LEAST_PX}"
+    middles = [[(n + 0.5) / len(columns) for n in range(len(columns))] for columns in (fine, coarse)]
+    labels, count = (
+        f"({fits} ? {one!r} : {other!r})" for one, other in ((_labels(fine), _labels(coarse)), (len(fine), len(coarse)))
+    )
+    return {
+        "values": {"expr": f"{fits} ? {middles[0]!r} : {middles[1]!r}"},
+        "labelExpr": f"{labels}[floor(datum.value * {count})]",
+    }
+
+
+def _labels(columns: Sequence[Sequence[date]]) -> list[str]:
+    """Day numbers, with the month where one begins; of many, with each; of months their names. Letters of ours only."""
+    if max(map(len, columns)) > WEEK:
+        return [f"{days[0]:%b}" for days in columns]
+    many = len(columns) > MOST_PLAIN or max(map(len, columns)) > 1
+    return [
         f"{days[0].day}" + (f" {days[0]:%b}" if many or not n or columns[n - 1][0].month != days[0].month else "")
         for n, days in enumerate(columns)
     ]
-    return f"{labels!r}[floor(datum.value)]"
 
 
 @lru_cache(maxsize=2)
@@ -154,6 +176,7 @@ def _template(*, dark: bool) -> Spec:
     layers = alt.layer(_cells(dark=dark), *filled, *_marks(dark=dark), *_signs(dark=dark))
     # The whole chart has a text in its place and a list below: its marks one by one would drown who listens.
     chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)
+    chart = chart.transform_filter(FITS)
     spec: Spec = chart.resolve_scale(color="independent").to_dict()
     return {part: value for part, value in spec.items() if part not in {"data", "datasets"}}
 

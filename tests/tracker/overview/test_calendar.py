@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -129,18 +130,29 @@ def test_the_days_of_a_paused_key_wait_and_another_workspace_sees_nothing(ready:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize(("days", "columns"), [(32, 32), (90, 90), (365, 53)])
-def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column(
-    ready: Installation, days: int, columns: int, dark: bool
+@pytest.mark.parametrize(("days", "fine", "coarse"), [(32, 32, 6), (90, 90, 14), (365, 53, 13)])
+def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column_wide_and_narrow(
+    ready: Installation, days: int, fine: int, coarse: int, dark: bool
 ) -> None:
     (of_key,) = seen(ready, days=days).keys
     spec = calendars.calendar_chart(of_key, dark=dark)
 
     alt.LayerChart.from_dict(spec)
-    assert len(spec["data"]["values"]) == columns * len(of_key.endpoints)
+    counts = Counter((row["columns"], row["finer"]) for row in spec["data"]["values"])
+    assert counts == {(fine, 0): fine * len(of_key.endpoints), (coarse, fine): coarse * len(of_key.endpoints)}
     assert {row["face"] for row in spec["data"]["values"]} == {Face.MISSING}
     names = spec["layer"][0]["encoding"]["y"]["axis"]
     assert (names["labelOverlap"], names["labelFlush"]) == (False, False)  # every row is named, at its height
+
+
+def test_a_column_of_several_days_stands_as_the_gravest_of_them() -> None:
+    faces = [Face.FINAL] * 9 + [Face.FAILED] + [Face.FINAL] * 4
+    cells = tuple(DayCell("costs", date(2026, 11, 2) + timedelta(days=n), face) for n, face in enumerate(faces))
+    spec = calendars.calendar_chart(KeyCalendar(1, "main", "OpenAI", Prospect.READ, ("costs",), cells), dark=False)
+
+    weeks = [(row["Days"], row["face"]) for row in spec["data"]["values"] if row["finer"]]
+    assert weeks == [("2 Nov to 8 Nov", Face.FINAL), ("9 Nov to 15 Nov", Face.FAILED)]
+    assert "'2 Nov', '9 Nov'" in spec["layer"][0]["encoding"]["x"]["axis"]["labelExpr"]
 
 
 def test_each_face_has_a_shape_of_its_own_however_narrow_its_cell() -> None:
@@ -149,7 +161,7 @@ def test_each_face_has_a_shape_of_its_own_however_narrow_its_cell() -> None:
     spec = calendars.calendar_chart(
         KeyCalendar(1, "main", "OpenAI", Prospect.READ, ("costs",), tuple(cells)), dark=False
     )
-    shapes = {row["face"]: (row["full"], row["mark"]) for row in spec["data"]["values"]}
+    shapes = {row["face"]: (row["full"], row["mark"]) for row in spec["data"]["values"] if not row["finer"]}
 
     assert Face.UNAVAILABLE not in shapes and len(shapes) == len(Face) - 1
     assert len(set(shapes.values())) == len(shapes)
