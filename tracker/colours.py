@@ -1,15 +1,18 @@
 """A colour slot for every model, project and API key of a workspace: the same on every page, whatever is shown.
 
-The worker gives it when it first stores a name, in order of spend, and nothing ever changes it. Names beyond the
-number of colours share one, those that were smallest at first sight first.
+The worker gives it when it first stores a name, and nothing ever changes it. What costs something takes slots from the
+first on, the dearest first; what costs nothing, or has no price, from the last. It holds none of them against what
+costs something: only names with spend stand in a chart of money. Names beyond the number of colours share one, those
+that were smallest at first sight first.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
@@ -32,19 +35,26 @@ NO_SIZE: Size = (Decimal(), 0)
 """US dollars, then tokens: what has no price still has an order."""
 
 
+class Given(NamedTuple):
+    """A name's slot, and whether it had cost something when it was given."""
+
+    slot: int
+    spends: bool
+
+
 def kept(session: Session, workspace_id: int, dimension: str) -> dict[str, int]:
     """The slot of every name of a dimension that was ever stored."""
-    return _kept(session, workspace_id)[dimension]
+    return {name: given.slot for name, given in _kept(session, workspace_id)[dimension].items()}
 
 
-def _kept(session: Session, workspace_id: int) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {dimension: {} for dimension in DIMENSIONS}
-    for dimension, name, slot in plain.rows(session, KEPT, {"of_workspace": workspace_id}):
-        found[dimension][name] = slot
+def _kept(session: Session, workspace_id: int) -> dict[str, dict[str, Given]]:
+    found: dict[str, dict[str, Given]] = {dimension: {} for dimension in DIMENSIONS}
+    for dimension, name, slot, spends in plain.rows(session, KEPT, {"of_workspace": workspace_id}):
+        found[dimension][name] = Given(slot, bool(spends))
     return found
 
 
-KEPT = select(COLOURS.c.dimension, COLOURS.c.name, COLOURS.c.slot).where(
+KEPT = select(COLOURS.c.dimension, COLOURS.c.name, COLOURS.c.slot, COLOURS.c.spends).where(
     COLOURS.c.workspace_id == bindparam("of_workspace")
 )
 
@@ -73,33 +83,36 @@ def allot(session: Session, claimed: Claim, sizes: Sizes) -> None:
     """Give a slot to each name that is seen for the first time, in the transaction that stores its rows."""
     known = _kept(session, claimed.workspace_id)
     rows = [
-        (dimension, name, slot)
+        (dimension, name, *given)
         for dimension, of_names in sizes.of.items()
-        for name, slot in chosen(known[dimension], _ranked(of_names, known[dimension])).items()
+        for name, given in chosen(known[dimension], _ranked(of_names, known[dimension])).items()
     ]
     if rows:
         # Always in the same order: two workers that meet the same names wait for each other and never crosswise.
         values = [
-            {"workspace_id": claimed.workspace_id, "dimension": dimension, "name": name, "slot": slot}
-            for dimension, name, slot in sorted(rows)
+            {"workspace_id": claimed.workspace_id, "dimension": dimension, "name": name, "slot": slot, "spends": spends}
+            for dimension, name, slot, spends in sorted(rows)
         ]
         insert_new(session, COLOURS, values)
 
 
-def chosen(known: Mapping[str, int], new: Sequence[str]) -> dict[str, int]:
-    """A slot for each new name, free ones from the first on, then shared ones from the last."""
-    owners = Counter(known.values())
+def chosen(known: Mapping[str, Given], new: Mapping[str, bool]) -> dict[str, Given]:
+    """A slot for each new name, given in their order with whether it costs something."""
+    owners = Counter(given.slot for given in known.values())
+    spending = Counter(given.slot for given in known.values() if given.spends)
     found = {}
-    for name in new:
-        fewest = min(owners[slot] for slot in range(SLOTS))
-        order = range(SLOTS) if fewest == 0 else range(SLOTS - 1, -1, -1)
-        slot = next(slot for slot in order if owners[slot] == fewest)
+    for name, spends in new.items():
+        crowds = [(spending[slot] if spends else 0, owners[slot]) for slot in range(SLOTS)]
+        fewest = min(crowds)
+        of_its_own = spends and not fewest[0]
+        slot = crowds.index(fewest) if of_its_own else SLOTS - 1 - crowds[::-1].index(fewest)
         owners[slot] += 1
-        found[name] = slot
+        spending[slot] += spends
+        found[name] = Given(slot, spends)
     return found
 
 
-def _ranked(sizes: Mapping[str, Size], known: Container[str]) -> list[str]:
-    """The names that are not known, the largest first."""
+def _ranked(sizes: Mapping[str, Size], known: Container[str]) -> dict[str, bool]:
+    """The names that are not known, the largest first, and whether they cost something."""
     new = [name for name in sizes if name not in known]
-    return sorted(new, key=lambda name: (-sizes[name][0], -sizes[name][1], name))
+    return {name: sizes[name][0] > 0 for name in sorted(new, key=lambda name: (-sizes[name][0], -sizes[name][1], name))}

@@ -17,8 +17,10 @@ from tracker.models import Colour, table_of
 from tracker.pricing import PriceVersion
 
 COLOURS = table_of(Colour)
-NEW = insert(COLOURS).values({name: bindparam(name) for name in ("workspace_id", "dimension", "name", "slot")})
-RED = {"workspace_id": 1, "dimension": "model", "name": "red", "slot": 3}
+NEW = insert(COLOURS).values(
+    {name: bindparam(name) for name in ("workspace_id", "dimension", "name", "slot", "spends")}
+)
+RED = {"workspace_id": 1, "dimension": "model", "name": "red", "slot": 3, "spends": True}
 OF_KEY = {"of_workspace": 1, "of_key": 1, "of_endpoint": "completions"}
 OF_DAYS = {"of_start": DAY, "of_end": DAY + clock.DAY, "of_owner": "w"}
 EVENTS = {**OF_KEY, "first": clock.day_start(DAY), "end": clock.day_end(DAY)}

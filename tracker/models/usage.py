@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, Index, LargeBinary, UniqueConstraint, true
 from sqlmodel import Field, SQLModel
 
 from tracker.columns import ROW_ID, BasisCode, ExactDecimal, NanoDollars, UtcDateTime, UtcDay, UtcSecond
@@ -188,7 +188,10 @@ class Name(SQLModel, table=True):
 
 
 class Colour(SQLModel, table=True):
-    """The slot of the palette in which a model, project or API key is drawn; given once, never changed."""
+    """The slot of the palette in which a model, project or API key is drawn; given once, never changed.
+
+    `spends` is whether it had cost anything by then.
+    """
 
     __tablename__ = "colours"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -197,3 +200,4 @@ class Colour(SQLModel, table=True):
     dimension: str = Field(primary_key=True)
     name: str = Field(primary_key=True)
     slot: int
+    spends: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
