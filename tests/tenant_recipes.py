@@ -220,6 +220,9 @@ WORK = {
     "reconcile.row_of": within(
         lambda s, w, a: reconcile.row_of(s, Connection(w, a.victim.key_id)), aimed=True, role="worker"
     ),
+    "reconcile.standing_of": within(
+        lambda s, w, a: reconcile.standing_of(s, Connection(w, a.victim.key_id)), aimed=True, role="worker"
+    ),
     "reconcile.plan": Recipe(
         lambda a: reconcile.plan(a.caller.product, Connection(a.caller.workspace_id, a.victim.key_id), now=NOW),
         "nothing",

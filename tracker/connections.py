@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
@@ -88,8 +90,7 @@ def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: 
     """Stop or resume reading with this key; what was read stays."""
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
-        row.paused_at = utc_now() if paused else None
-        row.next_due_at = None if paused else utc_now()
+        row.paused_at, row.next_due_at = (utc_now(), None) if paused else (None, utc_now())
         notices.of_key(session, row, Action.KEY_PAUSED if paused else Action.KEY_RESUMED, by)
 
 
@@ -99,8 +100,7 @@ def delete(product: Product, workspace_id: int, provider_key_id: int, *, by: Act
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
         row.wrapped_dek = row.ciphertext = row.fingerprint = row.kek_id = row.fmt = None
-        row.deleted_at = utc_now()
-        row.next_due_at = None
+        row.deleted_at, row.next_due_at = utc_now(), None
         notices.of_key(session, row, Action.KEY_DELETED, by)
 
 
@@ -233,17 +233,22 @@ def present(
 
     Its sealed parts are with it only when asked for, which on PostgreSQL the web's role may not.
     """
-    statement = select(ProviderKey).where(
-        col(ProviderKey.workspace_id) == workspace_id,
-        col(ProviderKey.id) == provider_key_id,
-        col(ProviderKey.deleted_at).is_(None),
-    )
-    statement = statement.options(undefer_group(SEALED)) if sealed else statement
-    found = session.execute(statement.with_for_update() if lock else statement)
-    row: ProviderKey | None = found.scalar_one_or_none()
+    of = {"of_workspace": workspace_id, "of_key": provider_key_id}
+    row: ProviderKey | None = session.execute(_present(lock=lock, sealed=sealed), of).scalar_one_or_none()
     if row is None:
         raise NotFound(f"There is no provider key {provider_key_id} in this workspace.")
     return row
+
+
+@lru_cache(maxsize=4)
+def _present(*, lock: bool, sealed: bool) -> Select[Any]:
+    statement = select(ProviderKey).where(
+        col(ProviderKey.workspace_id) == bindparam("of_workspace"),
+        col(ProviderKey.id) == bindparam("of_key"),
+        col(ProviderKey.deleted_at).is_(None),
+    )
+    statement = statement.options(undefer_group(SEALED)) if sealed else statement
+    return statement.with_for_update() if lock else statement
 
 
 def _refuse_known(

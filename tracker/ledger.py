@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Insert, Update, and_, bindparam, func, or_, select, update
+from sqlalchemy import Insert, and_, bindparam, func, or_, select, update
 from sqlmodel import Session
 
 from tracker.columns import UtcDateTime
@@ -178,37 +178,34 @@ RELEASED: Mapping[str, Any] = {
 }
 
 
-def _finishing() -> Update:
-    given = ("state", "rows", "content_sha256", "fetched_at", *RELEASED)
-    return (
-        update(COVERAGE)
-        .where(
-            COVERAGE.c.workspace_id == bindparam("of_workspace"),
-            COVERAGE.c.provider_key_id == bindparam("of_key"),
-            COVERAGE.c.endpoint == bindparam("of_endpoint"),
-            COVERAGE.c.day == bindparam("of_day"),
-        )
-        .values(
-            **{name: bindparam(name) for name in given},
-            restated_at=func.coalesce(bindparam("restated_now", type_=UtcDateTime), COVERAGE.c.restated_at),
-        )
+OF_DAY = (
+    COVERAGE.c.workspace_id == bindparam("of_workspace"),
+    COVERAGE.c.provider_key_id == bindparam("of_key"),
+    COVERAGE.c.endpoint == bindparam("of_endpoint"),
+    COVERAGE.c.day == bindparam("of_day"),
+)
+FAIL = update(COVERAGE).where(*OF_DAY).values({name: bindparam(name) for name in ("state", *RELEASED)})
+FINISH = (
+    update(COVERAGE)
+    .where(*OF_DAY)
+    .values(
+        **{name: bindparam(name) for name in ("state", "rows", "content_sha256", "fetched_at", *RELEASED)},
+        restated_at=func.coalesce(bindparam("restated_now", type_=UtcDateTime), COVERAGE.c.restated_at),
     )
-
-
-FINISH = _finishing()
+)
 
 
 def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_at: datetime | None = None) -> None:
     """Record why the unit was not read and when it will be tried again; days that were read keep their state."""
-    for day, row in hold(session, claimed).items():
-        fail_day(session, claimed, day, row, reason, now=now, retry_at=retry_at)
+    held = hold(session, claimed)
+    _fail(session, claimed, [_failed(day, row, reason, now=now, retry_at=retry_at) for day, row in held.items()])
 
 
 def put_off(session: Session, claimed: Claim, reason: str, *, now: datetime) -> None:
     """The same for what was our own fault: tried again soon, and counted once however often it happens."""
-    for day, row in hold(session, claimed).items():
-        tried = replace(row, attempts=max(row.attempts - 1, 0))
-        fail_day(session, claimed, day, tried, reason, now=now, retry_at=now + OURS_AFTER)
+    tried = {day: replace(row, attempts=max(row.attempts - 1, 0)) for day, row in hold(session, claimed).items()}
+    retry_at = now + OURS_AFTER
+    _fail(session, claimed, [_failed(day, row, reason, now=now, retry_at=retry_at) for day, row in tried.items()])
 
 
 def fail_day(
@@ -222,15 +219,28 @@ def fail_day(
     retry_at: datetime | None = None,
 ) -> None:
     """The same of one held day, whose row is given."""
+    _fail(session, claimed, [_failed(day, row, reason, now=now, retry_at=retry_at)])
+
+
+def _fail(session: Session, claimed: Claim, failed: list[dict[str, Any]]) -> None:
+    of = {
+        "of_workspace": claimed.workspace_id,
+        "of_key": claimed.provider_key_id,
+        "of_endpoint": claimed.unit.endpoint,
+    }
+    plain.run(session, FAIL, [{**of, **values} for values in failed])
+
+
+def _failed(day: date, row: LedgerDay, reason: str, *, now: datetime, retry_at: datetime | None) -> dict[str, Any]:
     attempts = row.attempts + 1
-    values = {
+    return {
         **RELEASED,
+        "of_day": day,
         "state": row.state if row.fetched_at else DayState.FAILED,
         "attempts": attempts,
         "retry_at": retry_at or now + retry_in(attempts),
         "reason": reason,
     }
-    session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
 
 
 def renew(session: Session, claimed: Claim, *, now: datetime) -> None:

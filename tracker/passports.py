@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlmodel import Session
 
 from tracker import clock
+from tracker.db import plain
 from tracker.models import KeyPassport, ProviderKey, table_of
 from tracker.providers import provider as provider_named
 from tracker.providers.base import KeyFacts, Permission
@@ -65,7 +66,7 @@ def every(session: Session, workspace_id: int) -> dict[int, Passport]:
 
 def of_key(session: Session, workspace_id: int, provider_key_id: int) -> Passport | None:
     """The passport of the key that stands in place; None when it has none yet."""
-    found = session.execute(OF_KEY, {"of_workspace": workspace_id, "of_key": provider_key_id})
+    found = plain.rows(session, OF_KEY, {"of_workspace": workspace_id, "of_key": provider_key_id})
     return _passports(found).get(provider_key_id)
 
 
@@ -86,9 +87,9 @@ def note_try(session: Session, row: ProviderKey) -> None:
     """What was found of this very key before stays; what was found of another one goes."""
     now = clock.utc_now()
     if of_key(session, row.workspace_id, row.id or 0):
-        session.execute(update(PASSPORTS).where(*_of(row)).values(tried_at=now))
+        plain.run(session, TRIED, {**_named(row), "tried_at": now})
         return
-    session.execute(delete(PASSPORTS).where(*_of(row)))
+    session.execute(delete(PASSPORTS).where(*OF_ROW), _named(row))
     of = {"workspace_id": row.workspace_id, "provider_key_id": row.id, "fingerprint": row.fingerprint}
     session.execute(insert(PASSPORTS).values(**of, tried_at=now, permissions="{}"))
 
@@ -96,10 +97,22 @@ def note_try(session: Session, row: ProviderKey) -> None:
 def keep(session: Session, row: ProviderKey, facts: KeyFacts) -> None:
     """Unless another key was put in place meanwhile."""
     told = {f"told_{name}": getattr(facts, name) for name in TOLD}
-    this_key = (*_of(row), PASSPORTS.c.fingerprint == row.fingerprint)
     found = {"read_at": clock.utc_now(), "permissions": json.dumps(dict(facts.permissions))}
-    session.execute(update(PASSPORTS).where(*this_key).values(**found, **told))
+    plain.run(session, FOUND, {**_named(row), "of_fingerprint": row.fingerprint, **found, **told})
 
 
-def _of(row: ProviderKey) -> tuple[Any, Any]:
-    return PASSPORTS.c.workspace_id == row.workspace_id, PASSPORTS.c.provider_key_id == row.id
+OF_ROW = (
+    PASSPORTS.c.workspace_id == bindparam("of_workspace"),
+    PASSPORTS.c.provider_key_id == bindparam("of_key"),
+)
+TRIED = update(PASSPORTS).where(*OF_ROW).values(tried_at=bindparam("tried_at"))
+FOUND = (
+    update(PASSPORTS)
+    .where(*OF_ROW, PASSPORTS.c.fingerprint == bindparam("of_fingerprint"))
+    .values({name: bindparam(name) for name in ("read_at", "permissions", *(f"told_{name}" for name in TOLD))})
+)
+
+
+def _named(row: ProviderKey) -> dict[str, Any]:
+    """What OF_ROW asks for."""
+    return {"of_workspace": row.workspace_id, "of_key": row.id}

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import bindparam, case, func, or_, select
 from sqlmodel import Session
 
 from tracker.db import Database, plain, upsert
-from tracker.models import Name, Pause, ProviderKey, table_of
+from tracker.models import Name, Pause, table_of
 from tracker.points import reached
 
 PAUSES, NAMES = table_of(Pause), table_of(Name)
@@ -31,7 +32,22 @@ PROJECT = select(func.min(NAMES.c.ref)).where(
 UNTIL = select(PAUSES.c.until).where(PAUSES.c.scope == bindparam("of_scope"))
 
 
-def scope_of(session: Session, row: ProviderKey) -> bytes:
+class Whose(Protocol):
+    """As much of a connection's row as tells whose key it is."""
+
+    @property
+    def workspace_id(self) -> int: ...
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def provider(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
+    @property
+    def fingerprint(self) -> bytes | None: ...
+
+
+def scope_of(session: Session, row: Whose) -> bytes:
     """The hash by which a connection's organisation is known; that of the key alone where none of its ids is."""
     ((project,),) = plain.rows(session, PROJECT, {"of_workspace": row.workspace_id, "of_key": row.id})
     whose = f"organisation {project}" if project else f"key {(row.fingerprint or b'').hex()}"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import Update, bindparam, func, or_, select, update
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
 from tracker import access, clock, coverage, passports, pauses, unsettled
+from tracker.columns import UtcDateTime
 from tracker.coverage import Unit
+from tracker.db import plain
 from tracker.models import SEALED, KeyStatus, ProviderKey, table_of
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -39,6 +42,24 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """A connection's row as far as its planning asks for it: every look does, so it is not read whole."""
+
+    id: int
+    workspace_id: int
+    provider: str
+    origin: str
+    fingerprint: bytes | None
+    status: str
+    paused_at: datetime | None
+    deleted_at: datetime | None
+    history_from: date | None
+    retry_at: datetime | None
+    names_readable: bool | None
+    names_read_at: datetime | None
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a connection owes now: a check of its key first, or units in order and names; and when to look again.
 
@@ -60,30 +81,31 @@ class Plan:
 
 def due_connections(product: Product, *, now: datetime) -> list[Connection]:
     """The connections to look at now, longest waiting first: the worker's one look across workspaces."""
-    statement = (
-        select(KEYS.c.workspace_id, KEYS.c.id)
-        .where(KEYS.c.next_due_at <= now, KEYS.c.status.in_(WORKED_WITH))
-        .order_by(KEYS.c.next_due_at)
-    )
     with product.database.crossing("claim") as session:
-        return [Connection(*row) for row in session.execute(statement)]
+        return [Connection(*row) for row in plain.rows(session, DUE, {"now": now})]
 
 
 def all_connections(product: Product) -> list[Connection]:
     """Every connection that is neither paused nor deleted nor set aside."""
-    statement = select(KEYS.c.workspace_id, KEYS.c.id).where(
-        KEYS.c.status.in_(WORKED_WITH),
-        KEYS.c.paused_at.is_(None),
-        KEYS.c.deleted_at.is_(None),
-    )
     with product.database.crossing("claim") as session:
-        return [Connection(*row) for row in session.execute(statement)]
+        return [Connection(*row) for row in plain.rows(session, ALL, {})]
+
+
+IS_WORKED_WITH = or_(*(KEYS.c.status == status for status in WORKED_WITH))
+ALL = select(KEYS.c.workspace_id, KEYS.c.id).where(
+    IS_WORKED_WITH, KEYS.c.paused_at.is_(None), KEYS.c.deleted_at.is_(None)
+)
+DUE = (
+    select(KEYS.c.workspace_id, KEYS.c.id)
+    .where(KEYS.c.next_due_at <= bindparam("now"), IS_WORKED_WITH)
+    .order_by(KEYS.c.next_due_at)
+)
 
 
 def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
     """What the connection owes at `now`, and when to look next (None: never, until somebody changes it)."""
     with product.database.workspace(connection.workspace_id) as session:
-        row = row_of(session, connection)
+        row = standing_of(session, connection)
         if row is None or row.paused_at or row.deleted_at or row.status not in WORKED_WITH:
             return Plan()
         if not access.has_enabled_member(session, row.workspace_id):
@@ -103,7 +125,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
     return replace(reading, passport_due=passport_due)
 
 
-def _reading(row: ProviderKey, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:
+def _reading(row: Standing, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:
     """What a key that works is to read, from the ledger."""
     provider, period = provider_named(row.provider), _period(row, now)
     looks = [_look(each, ledgers.get(each.name, NOTHING_READ), period, now, fetch_hour) for each in provider.endpoints]
@@ -143,41 +165,59 @@ def _look(endpoint: Endpoint, known: Unsettled, period: tuple[date, date], now: 
 NOTHING_READ = Unsettled()
 
 
-def _period(row: ProviderKey, now: datetime) -> tuple[date, date]:
+def _period(row: Standing, now: datetime) -> tuple[date, date]:
     """The days to keep: what lies before the history is neither read again nor looked at."""
     return coverage.horizon(now, history=provider_named(row.provider).history, history_from=row.history_from)
 
 
-def are_names_fresh(row: ProviderKey, now: datetime) -> bool:
+def are_names_fresh(row: Standing | ProviderKey, now: datetime) -> bool:
     """Whether the names were read within the last day (and not by a clock that ran ahead)."""
     return row.names_read_at is not None and abs(now - row.names_read_at) < NAMES_REFRESH
 
 
 def set_next_due(product: Product, connection: Connection, found: Plan, *, seen: datetime) -> None:
     """Note what was found and when to look at the connection again, unless somebody asked for a look since `seen`."""
-    values: dict[str, object] = {
-        "next_due_at": found.next_due_at,
-        "uncovered_day": found.uncovered,
-        "behind_since": func.coalesce(KEYS.c.behind_since, seen) if found.owed else None,
+    told = {
+        "seen": seen,
+        "next_look": found.next_due_at,
+        "uncovered": found.uncovered,
+        "read_at": None if found.owed else found.read_at,
     }
-    if not found.owed and found.read_at:
-        values["last_success_at"] = found.read_at
-    statement = update(KEYS).where(*_of(connection), KEYS.c.next_due_at <= seen).values(values)
     with product.database.workspace(connection.workspace_id, write=True) as session:
-        session.execute(statement)
+        plain.run(session, _noting(owed=found.owed), {**_named(connection), **told})
+
+
+@lru_cache(maxsize=2)
+def _noting(*, owed: bool) -> Update:
+    seen = bindparam("seen", type_=UtcDateTime)
+    return (
+        update(KEYS)
+        .where(*OF_KEY, KEYS.c.next_due_at <= seen)
+        .values(
+            next_due_at=bindparam("next_look"),
+            uncovered_day=bindparam("uncovered"),
+            behind_since=func.coalesce(KEYS.c.behind_since, seen) if owed else None,
+            last_success_at=func.coalesce(bindparam("read_at", type_=UtcDateTime), KEYS.c.last_success_at),
+        )
+    )
 
 
 def look_everywhere(product: Product, *, now: datetime) -> None:
     """Let every connection be looked at now: the ledger, not the note of when, is the truth."""
     for connection in all_connections(product):
         with product.database.workspace(connection.workspace_id, write=True) as session:
-            session.execute(update(KEYS).where(*_of(connection)).values(next_due_at=now))
+            plain.run(session, LOOK_NOW, {**_named(connection), "now": now})
+
+
+def standing_of(session: Session, connection: Connection) -> Standing | None:
+    """How the connection stands, None when it is gone."""
+    found = plain.rows(session, STANDING, _named(connection))
+    return Standing(*found[0]) if found else None
 
 
 def row_of(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey | None:
     """The connection's row, None when it is gone; with `lock`, nobody else changes it until the transaction ends."""
-    of = {"of_workspace": connection.workspace_id, "of_key": connection.provider_key_id}
-    return session.execute(ROW_LOCKED if lock else ROW, of).scalar_one_or_none()
+    return session.execute(ROW_LOCKED if lock else ROW, _named(connection)).scalar_one_or_none()
 
 
 ROW = (
@@ -187,6 +227,11 @@ ROW = (
 )
 ROW_LOCKED = ROW.with_for_update(key_share=True)
 
+OF_KEY = (KEYS.c.workspace_id == bindparam("of_workspace"), KEYS.c.id == bindparam("of_key"))
+STANDING = select(*(KEYS.c[each.name] for each in fields(Standing))).where(*OF_KEY)
+LOOK_NOW = update(KEYS).where(*OF_KEY).values(next_due_at=bindparam("now"))
 
-def _of(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return KEYS.c.workspace_id == connection.workspace_id, KEYS.c.id == connection.provider_key_id
+
+def _named(connection: Connection) -> dict[str, object]:
+    """What OF_KEY asks for."""
+    return {"of_workspace": connection.workspace_id, "of_key": connection.provider_key_id}

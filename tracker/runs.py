@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from tracker import metrics, standing
 from tracker.clock import utc_now
-from tracker.db import Database, upsert
+from tracker.db import Database, plain, upsert
 from tracker.fetching import Done, Outcome
 from tracker.models import FetchRun, Worker, table_of
 from tracker.reconcile import Connection
@@ -59,14 +59,20 @@ def open_run(database: Database, connection: Connection, *, worker: str) -> Run:
         "rows": 0,
     }
     with database.workspace(connection.workspace_id, write=True) as session:
-        run_id = session.execute(insert(RUNS).values(**row).returning(RUNS.c.id)).scalar_one()
+        ((run_id,),) = plain.rows(session, OPEN, row)
     return Run(connection, int(run_id))
+
+
+OPENED = ("workspace_id", "provider_key_id", "worker", "started_at", "units_done", "units_failed", "days", "rows")
+OPEN = insert(RUNS).values({name: bindparam(name) for name in OPENED}).returning(RUNS.c.id)
 
 
 def close_run(database: Database, run: Run) -> None:
     """Record how it ended: `done`, or `failed` when any unit was left."""
     metrics.RUN_SECONDS.observe(time.monotonic() - run.began_s)
     values = {
+        "of_workspace": run.connection.workspace_id,
+        "of_run": run.run_id,
         "finished_at": utc_now(),
         "units_done": run.units_done,
         "units_failed": run.units_failed,
@@ -75,9 +81,16 @@ def close_run(database: Database, run: Run) -> None:
         "outcome": "failed" if run.units_failed else "done",
         "reason": run.reason,
     }
-    of = (RUNS.c.workspace_id == run.connection.workspace_id, RUNS.c.id == run.run_id)
     with database.workspace(run.connection.workspace_id, write=True) as session:
-        session.execute(update(RUNS).where(*of).values(**values))
+        plain.run(session, CLOSE, values)
+
+
+CLOSED = ("finished_at", "units_done", "units_failed", "days", "rows", "outcome", "reason")
+CLOSE = (
+    update(RUNS)
+    .where(RUNS.c.workspace_id == bindparam("of_workspace"), RUNS.c.id == bindparam("of_run"))
+    .values({name: bindparam(name) for name in CLOSED})
+)
 
 
 def sign_of_life(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
@@ -11,12 +11,13 @@ import pytest
 from sqlalchemy import insert
 
 from tests.seeds import examples
-from tests.tracker.builders import connection_of, two_workspaces
+from tests.tracker.builders import two_workspaces
 from tracker import clock, ledger, reconcile, unsettled
 from tracker.coverage import LedgerDay
 from tracker.db import Database
 from tracker.models import Coverage, DayState, table_of
 from tracker.providers import PROVIDERS
+from tracker.reconcile import Connection
 from tracker.unsettled import Unsettled
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
@@ -74,8 +75,9 @@ def test_what_is_left_out_changes_no_plan(database: Database, seed: int) -> None
     put(database, {of: row for of, row in ledger_rows.items() if row})
     with database.workspace(1) as session:
         every = {name: Unsettled(rows) for name, rows in ledger.read(session, 1, 1, since=FIRST).items()}
-    found, key = few(database), connection_of(1)
-    key.history_from = FIRST
+        standing = reconcile.standing_of(session, Connection(1, 1))
+    assert standing
+    found, key = few(database), replace(standing, history_from=FIRST)
 
     assert sum(len(each.rows) for each in found.values()) < sum(len(each.rows) for each in every.values()) * 0.8
     assert reconcile._reading(key, found, now=NOW, fetch_hour=2) == reconcile._reading(
