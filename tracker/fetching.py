@@ -37,7 +37,7 @@ from tracker.points import reached
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import Endpoint, Fetched
-from tracker.reconcile import Connection
+from tracker.reconcile import Connection, standing_of
 
 FAILURES_TO_PAUSE = 3
 """Failures in a row, over all endpoints, from which on the whole key waits, for ever longer: see `_pause_after`."""
@@ -145,16 +145,20 @@ def endpoint_of(row: ProviderKey, unit: Unit) -> Endpoint:
 
 
 def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, wait: Wait) -> tuple[Opened, Claim]:
-    """Claim the unit and open the key in one transaction, which reads again whether the key may still be used."""
+    """Claim the unit and open the key in one transaction, which reads again whether the key may still be used.
+
+    The claim comes first: of several workers all but one find the unit taken, and those need no key.
+    """
     with product.database.workspace(connection.workspace_id, write=True) as session:
-        opened = open_key(product, session, connection, wait=wait)
-        reached("key opened")
-        if opened.row.status != KeyStatus.VALID or opened.row.paused_at:
-            raise LeaseLost(f"{opened.row.label} is not to be used now.")
-        if until := pauses.ends_at(session, opened.scope, now=utc_now()):
-            raise RateLimited(f"{opened.provider.title} asked us to wait.", retry_at=until)
+        stands = standing_of(session, connection)
+        if stands is None or stands.status != KeyStatus.VALID or stands.paused_at:
+            raise LeaseLost("The key is not to be used now.")
         claimed = ledger.claim(session, *ids(connection), unit, owner=owner, now=utc_now())
         reached("days claimed")
+        opened = open_key(product, session, connection, wait=wait)
+        reached("key opened")
+        if until := pauses.ends_at(session, opened.scope, now=utc_now()):
+            raise RateLimited(f"{opened.provider.title} asked us to wait.", retry_at=until)
         opened.calls.foresee(session, "GET", endpoint_of(opened.row, unit).path)
     return opened, claimed
 

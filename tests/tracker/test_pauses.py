@@ -11,7 +11,7 @@ import pytest
 from jobs.worker import THREADS
 from tests.installation import NOW, Installation, assert_equal_until, installed
 from tests.tracker.builders import AFTER, two_workspaces
-from tracker import access, clock, connections, fetching, pauses, reconcile
+from tracker import access, clock, connections, fetching, pauses, points, reconcile
 from tracker.db import Database
 from tracker.fetching import Outcome
 from tracker.reconcile import Connection
@@ -66,7 +66,7 @@ def test_while_one_waits_out_a_limit_nobody_asks_the_same_organisation(migrated_
         neighbour = add_neighbour(installation)
         (unit, *_), (other, *_) = (reconcile.plan(ready, each, now=NOW).units for each in (ours, neighbour))
         installation.world.troubles.add(Trouble("rate_limit", times=1, option="7"))
-        outcomes, asked = list[Outcome](), list[int]()
+        outcomes, asked, passed = list[Outcome](), list[int](), list[str]()
 
         def wait(seconds: float) -> None:
             assert 7 <= seconds <= 7.7
@@ -78,8 +78,11 @@ def test_while_one_waits_out_a_limit_nobody_asks_the_same_organisation(migrated_
         before = len(installation.server.requests)
         outcomes.append(fetching.work(ready, ours, unit, owner="first", wait=wait).outcome)
         outcomes.append(fetching.work(ready, neighbour, other, owner="second", wait=wait).outcome)
+        with points.watch(passed.append):  # a plan that another worker has overtaken
+            outcomes.append(fetching.work(ready, ours, unit, owner="second", wait=wait).outcome)
 
-    assert outcomes == [Outcome.PAUSED, Outcome.STORED, Outcome.STORED]
+    assert outcomes == [Outcome.PAUSED, Outcome.STORED, Outcome.STORED, Outcome.TAKEN]
+    assert passed == ["unit begun"], "a unit that is taken needs no key"
     assert asked == [before + 1]
     assert len(installation.server.requests) == before + 3
 
