@@ -6,6 +6,7 @@ Ends with 1 when any story ended wrong. Each wrong one is told with the command 
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import sys
@@ -76,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
     """All the seeds; how many ended wrong."""
     seeds, failures, began = range(options.first, options.first + options.seeds), 0, time.monotonic()
     with kept_installation() as kept, ProcessPoolExecutor(options.processes) as pool:
+        gc.collect()
+        gc.freeze()  # the processes are forked from this one; as in a worker, see `jobs`
         ways = partial(live, kept=kept, days=options.days, show=options.show)
         for done, ended in enumerate(pool.map(ways, seeds), start=1):
             failures += ended.wrong is not None
