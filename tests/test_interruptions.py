@@ -280,14 +280,16 @@ def test_a_key_waits_a_day_at_most_whatever_a_wrong_clock_wrote(
 
 def test_a_commit_whose_answer_is_lost_is_done_once(new: Installation) -> None:
     """The transaction is repeated, as for any lost connection, and finds its work done."""
-    said, lost = list[str](), list[str]()
+    storing, lost = set[str](), list[str]()
 
     def lose(label: str) -> None:
-        if label == "committed" and "unit stored" in said:
+        thread = threading.current_thread().name  # another's commit at that moment is no unit's
+        if label == "unit stored":
+            storing.add(thread)
+        elif label == "committed" and thread in storing:
+            storing.remove(thread)
             lost.append(label)
-            said.clear()
             raise OperationalError("commit", None, sqlite3.OperationalError("database is locked"))
-        said.append(label)
 
     with points.watch(lose):
         assert new.fetch() == 0
