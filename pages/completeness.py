@@ -6,7 +6,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import calendars, headings, notices, prospects, tables, text, toolbars
+from pages.ui import calendars, empty, headings, notices, prospects, tables, text, toolbars
 from pages.ui.context import Context
 from tracker import overview
 from tracker.overview import Overview, Prospect, calendar
@@ -37,12 +37,11 @@ def render(ctx: Context) -> None:
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(TITLE, anchor=False)
-        days = _range()
-    found = calendar.read(ctx.product, ctx.workspace_id, days=days, now=ctx.now)
-    if not found.keys:
-        st.markdown("No provider is connected, so there is no day to be complete.")
-        notices.to_settings("Connect a key", icon=":material/key:", main=True)
+        days = _range() if seen.connections else 0
+    if not seen.connections:
+        empty.draw(ctx, "completeness")
         return
+    found = calendar.read(ctx.product, ctx.workspace_id, days=days, now=ctx.now)
     st.markdown(notices.line_of_truth(seen))
     st.caption(found.next_reading)
     for of_key in found.keys:

@@ -10,11 +10,11 @@ from datetime import date
 import streamlit as st
 
 from pages.ui import (
+    empty,
     explore_charts,
     facets,
     findings,
     headings,
-    notices,
     rate_charts,
     text,
     token_mix,
@@ -40,17 +40,17 @@ def render(ctx: Context) -> None:
 def _draw(ctx: Context) -> None:
     st.title(TITLE, anchor=False)
     known = facets.kept(ctx.product, ctx.workspace_id)
+    if known.is_empty and empty.nothing_connected(ctx, "economics"):
+        return
     view = view_controls.draw(known, now=ctx.now, whole=False)
     view_controls.write(view)
     seen = reading.read(ctx.product, ctx.workspace_id, view, known, now=ctx.now)
     costs = unit_costs.read(ctx.product, ctx.workspace_id, seen)
     today = ctx.now.date()
     nothing = not costs.mix and costs.total is None
-    if nothing and notices.nothing_connected(ctx, "tell"):
-        return
     st.markdown(text.dollars(_headline(seen, costs, today)))
     if nothing:
-        st.info("No tokens and no priced requests in these days. Choose other days.", icon=":material/search_off:")
+        st.info(empty.of_view(seen, today, what="usage with tokens or a price"), icon=":material/search_off:")
         return
     _findings(seen, costs, today)
     _rates(seen, costs)

@@ -15,12 +15,12 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui import (
     cards,
     charts,
+    empty,
     explore_charts,
     explore_lines,
     facets,
     kept,
     live,
-    notices,
     picks,
     saved,
     tables,
@@ -56,6 +56,8 @@ def render(ctx: Context) -> None:
         st.title(TITLE, anchor=False)
         beside = st.container(horizontal=True, width="content", gap="small")
     known = facets.kept(ctx.product, ctx.workspace_id)
+    if known.is_empty and empty.nothing_connected(ctx, "explore"):
+        return
     view = view_controls.draw(known, now=ctx.now)
     with beside:
         saved.draw(ctx, view)
@@ -70,13 +72,11 @@ def render(ctx: Context) -> None:
 
 def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> None:
     """What a view shows below its controls."""
-    if not seen.cells and notices.nothing_connected(ctx, "explore"):
-        return
     spends = seen.view.measure is Measure.SPEND
     without = lacking.read(ctx.product, ctx.workspace_id, seen) if spends else Unpriced()
     live.say(_headline(seen, without, ctx.now.date()))
     if not seen.cells:
-        st.info(nothing(seen, ctx.now.date()), icon=":material/search_off:")
+        st.info(empty.of_view(seen, ctx.now.date()), icon=":material/search_off:")
         return
     lines = seen.lines()
     _chart_block(seen, bars, lines, without, chosen, ctx.now.date())
@@ -124,20 +124,6 @@ def _compared(seen: Explored, comparison: Comparison, today: date) -> str:
 
 def _days(seen: Explored, today: date) -> str:
     return text.day_range(seen.span.days[0], seen.span.days[-1], today=today)
-
-
-def nothing(seen: Explored, today: date) -> str:
-    """That nothing is stored for the view, and of days that are not read whether they ever will be."""
-    before, waiting = seen.unread
-    what = "No usage matches these filters" if seen.view.only else "No usage is stored"
-    missing = f" {text.several(len(waiting), 'day')} of them were not read yet." if waiting else ""
-    if before and seen.history_from:
-        begins = text.day(seen.history_from, today=today)
-        lie = f"{text.several(len(before), 'day')} of them {'lies' if len(before) == 1 else 'lie'}"
-        missing = f" {lie} before the provider's history, which begins on {begins}: never to be read.{missing}"
-    return f"{what} in {_days(seen, today)}.{missing} Choose other days" + (
-        ", or clear the filters." if seen.view.only else "."
-    )
 
 
 def _chart_block(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, headings, implied, notices, tables, text, toolbars, waterfall
+from pages.ui import arithmetic, empty, headings, implied, notices, tables, text, toolbars, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
@@ -31,15 +31,16 @@ CARD_PX, NAME_PX = 230, 230
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
+    nothing = not seen.connections and not seen.cells
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(TITLE, anchor=False)
-        start, end = _period(seen)
-    if not seen.connections and not seen.cells:
-        st.markdown("No provider is connected, so there is nothing to compare.")
-        notices.to_settings("Connect a key", icon=":material/key:", main=True)
+        start, end = (seen.cycle.start, seen.cycle.start) if nothing else _period(seen)
+    if nothing:
+        empty.draw(ctx, "reconciliation")
         return
     if start >= end:
-        st.markdown(f"No day of {start:%B} has a bill yet. {notices.line_of_truth(seen)}")
+        st.markdown(notices.line_of_truth(seen))
+        st.info(_no_bill(seen, start), icon=":material/hourglass:", title=f"No day of {start:%B} has a bill yet")
         return
     told = statement(ctx.product, ctx.workspace_id, start, end)
     st.markdown(text.dollars(_headline(told, seen)))
@@ -70,6 +71,12 @@ def _period(seen: Overview) -> tuple[date, date]:
         return cycle.previous_start, cycle.start
     end = through + clock.DAY if through else cycle.start
     return (cycle.start, end) if chosen != ALL else (min(end, cycle.today - clock.DAY * 364), end)
+
+
+def _no_bill(seen: Overview, start: date) -> str:
+    """Why there is nothing to compare yet, and where there may be something."""
+    before = f"**{LAST}** above compares {seen.cycle.previous_start:%B}." if start == seen.cycle.start else ""
+    return f"A provider tells what a day cost a day or two after it; each day stands here as soon as it does. {before}"
 
 
 def _headline(told: Statement, seen: Overview) -> str:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import streamlit as st
 
-from pages.ui import agreeing, anew, headings, notices, rates, tables, text, toolbars
+from pages.ui import agreeing, anew, empty, headings, rates, tables, text, toolbars
 from pages.ui.agreeing import Asked
 from pages.ui.context import Context
 from tracker import clock, price_book, unpriced
@@ -27,7 +27,7 @@ def draw(ctx: Context) -> None:
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         book = price_book.read(session, ctx.workspace_id, today - timedelta(days=DAYS - 1), today + clock.DAY)
     nothing = not (book.listed or book.lacking or book.agreed)
-    if nothing and notices.nothing_connected(ctx, "price"):
+    if nothing and empty.nothing_connected(ctx, "prices"):
         return
     st.markdown(_headline(book))
     if book.lacking:

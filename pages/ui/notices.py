@@ -10,10 +10,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui import cards, headings, prospects, rates, text, ways
-from pages.ui.context import Context
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
-from tracker.overview import Connection, Measure, Overview, Period, Prospect, Stage, keys
+from tracker.overview import Connection, Measure, Overview, Period, Prospect, Stage
 from tracker.overview.onboarding import Step
 
 WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
@@ -236,15 +235,6 @@ def _set_aside(seen: Overview) -> None:
     if not seen.connections and seen.stage is not Stage.NO_KEY:
         st.info("No key is connected any more. What was read is kept and shown.", icon=":material/key_off:")
         to_settings("Connect a key", icon=":material/key:", key="none-left")
-
-
-def nothing_connected(ctx: Context, what: str) -> bool:
-    """Whether there is no key to read with; then it is said that there is nothing to …, with the next step."""
-    if keys.read(ctx.product, ctx.workspace_id, now=ctx.now).keys:
-        return False
-    st.markdown(f"No provider is connected, so there is nothing to {what}.")
-    to_settings("Connect a key", icon=":material/key:", main=True)
-    return True
 
 
 def to_settings(label: str, *, icon: str, key: str | None = None, main: bool = False) -> None:

@@ -17,6 +17,8 @@ from playwright.sync_api import Page, expect
 
 from jobs.__main__ import once
 from jobs.worker import Worker
+from pages.registry import PAGES
+from pages.ui import empty
 from tests import site
 from tests.installation import NOW, PASSWORD
 from tests.pages import steps
@@ -26,6 +28,8 @@ from tracker import access, closing, product
 from tracker.sandbox.trouble import Trouble, Troubles
 
 pytestmark = pytest.mark.browser
+
+TITLES = {each.path: each.title for each in PAGES}
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +72,15 @@ def test_a_provider_that_cannot_be_reached_leaves_the_key_unchecked(
     assert album.faults == {}
 
 
-def test_prices_without_a_key_leads_to_where_one_is_connected(quiet_site: Site, account: str, page: Page) -> None:
+def test_an_empty_page_says_what_it_will_show_and_leads_to_the_key(quiet_site: Site, account: str, page: Page) -> None:
     steps.open_signed_in(page, quiet_site, "/prices", account)
 
-    expect(page.get_by_text("No provider is connected, so there is nothing to price.")).to_be_visible()
+    for path, points in empty.WILL_SHOW.items():
+        page.get_by_role("link", name=TITLES[path], exact=True).click()
+        expect(page.get_by_role("heading", name=TITLES[path], exact=True)).to_be_visible()
+        for _, what, _ in points:
+            expect(page.get_by_text(what, exact=True)).to_be_visible()
+        expect(page.get_by_role("button", name="Connect a key")).to_have_count(1)
     expect(page.get_by_text("everything is priced")).to_have_count(0)
     page.get_by_role("button", name="Connect a key").click()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()

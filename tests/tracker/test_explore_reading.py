@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from pages import explore
+from pages.ui import empty
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, record, store, two_workspaces
 from tracker import clock
 from tracker.db import Database
@@ -227,15 +228,16 @@ def test_days_before_the_providers_history_are_told_from_days_that_wait(database
     assert ["begins on 20 Nov 2025: what was before (grey ground) is" in each for each in captions] == [1, 1, 0]
     assert ["Dashed: not read." in each for each in captions] == [1, 1, 1]
     assert ["Striped" in each for each in captions] == [0, 0, 0]
-    begins, other = (
+    begins, other, reads_on = (
         "before the provider's history, which begins on 20 Nov 2025: never to be read.",
         "Choose other days.",
+        "The dashboard says how far the reading has come.",
     )
-    words = [explore.nothing(each, NOW.date()) for each in (long_ago, around, lately)]
+    words = [empty.of_view(each, NOW.date()) for each in (long_ago, around, lately)]
     assert words == [
         f"No usage is stored in 1–31 Jan 2024. 31 days of them lie {begins} {other}",
         f"No usage is stored in 19–21 Nov 2025. 1 day of them lies {begins} 2 days of them were not read yet. {other}",
-        f"No usage is stored in 17–18 Nov. 2 days of them were not read yet. {other}",
+        f"No usage is stored in 17–18 Nov. 2 days of them were not read yet. {reads_on}",
     ]
 
 

@@ -38,6 +38,11 @@ class Facets:
 
     names: Mapping[By, Mapping[Chosen, str]]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no usage was ever stored."""
+        return not any(self.names.values())
+
     def name(self, by: By, value: Chosen) -> str:
         """What a value is called; one that no usage ever had, by itself."""
         return self.names[by].get(value, nobody(by) if value is None else str(value))
