@@ -47,17 +47,22 @@ def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
     _leave_out_days_to_come(now)
     complaints = st.container()
     with _row():
-        # Two groups side by side, or one below the other where they find no room: no control is left alone in a row.
+        # Groups side by side, or one below the other where they find no room: no control is left alone in a row. All of
+        # one kind, because the labels of a list and of a row of buttons stand at two heights.
         with _row("content"):
             preset = st.selectbox(
                 "Days", list(PRESETS), format_func=PRESETS.__getitem__, key="view.range", on_change=_by_hand, width=170
             )
             first, last = _range(preset)
             grain = _grain(View(preset=preset, first=first, last=last)) if whole else None
-            zone = _one_of("Days of", _zones(), "view.tz")
-            compare = st.checkbox("Compare", key="view.vs", on_change=_by_hand)
+            zone = _one_of("Days of", _zones(), "view.tz", width=170)
+        if whole:
+            with _row("content"):
+                by, measure = _grouping(), _one_of("Measure", MEASURES, "view.m", width=120)
+        else:
+            by, measure = By.MODEL, Measure.SPEND
         with _row("content"):
-            by, measure = (_grouping(), _one_of("Measure", MEASURES, "view.m")) if whole else (By.MODEL, Measure.SPEND)
+            compare = st.checkbox("Compare", key="view.vs", on_change=_by_hand)
             chosen = sum(bool(st.session_state.get(f"view.only.{by}")) for by in By)
             with st.popover(f"Filters ({chosen})" if chosen else "Filters", icon=":material/filter_alt:"):
                 only = _filters(facets)
@@ -166,7 +171,7 @@ def _grain(view: View) -> Grain | None:
     st.session_state[SUITS] = view.suits
     if len(options) == 1:
         return None
-    grain: Grain = _one_of("Bars", options, "view.grain")
+    grain: Grain = _one_of("Bars", options, "view.grain", width=120)
     return None if grain is view.suits else grain
 
 
@@ -227,11 +232,14 @@ def noun(by: By) -> str:
     return NOUNS[by][0].upper() + NOUNS[by][1:]
 
 
-def _one_of(label: str, options: Mapping[Any, str], key: str) -> Any:
+def _one_of(label: str, options: Mapping[Any, str], key: str, *, width: int) -> Any:
+    """One of a few; of a single one nobody is asked."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = next(iter(options))
-    chosen = st.segmented_control(
-        label, list(options), format_func=options.__getitem__, key=key, required=True, on_change=_by_hand
+    if len(options) == 1:
+        return next(iter(options))
+    chosen = st.selectbox(
+        label, list(options), format_func=options.__getitem__, key=key, on_change=_by_hand, width=width
     )
     return chosen if chosen in options else next(iter(options))
 
