@@ -69,7 +69,8 @@ class Memory:
             self._watching = None
 
     def _mark(self, session: Session) -> Hashable:
-        engine = session.get_bind().engine
+        assert session.bind is not None, "every session has its database"
+        engine = session.bind.engine
         if engine.dialect.name == "postgresql":
             snapshot: str = session.execute(SNAPSHOT).scalar_one()
             return snapshot

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -157,11 +158,11 @@ def test_of_two_in_a_deadlock_both_get_their_way(database: Database) -> None:
 
 
 def test_a_serialization_failure_is_tried_again_from_the_start(database: Database) -> None:
+    strict = replace(database, engine=database.engine.execution_options(isolation_level="REPEATABLE READ"))
     tries: list[Any] = []
 
     def work() -> None:
-        with database.workspace(1, write=True) as session:
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        with strict.workspace(1, write=True) as session:
             found = session.execute(select(NAMES.c.name).where(NAMES.c.workspace_id == 1, NAMES.c.ref == "a"))
             seen = found.scalar_one()
             tries.append(seen)
@@ -170,7 +171,7 @@ def test_a_serialization_failure_is_tried_again_from_the_start(database: Databas
                     rename(other, "a", "1")
             rename(session, "a", seen + "+")
 
-    database.retrying(work)
+    strict.retrying(work)
 
     assert tries == ["0", "1"]
     assert names(database)["a"] == "1+"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import Executable, delete, func, insert, select, text, union_all, update
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import SQLModel, col
+from sqlmodel import Session, SQLModel, col
 
 from tracker import access
 from tracker.db import Database, open_database
@@ -238,3 +239,48 @@ def test_rows_inserted_at_full_speed_are_those_of_their_workspace(database: Data
             select(EVENTS.c.bucket_start, EVENTS.c.series_id, EVENTS.c.cost_basis).where(EVENTS.c.workspace_id == 1)
         )
         assert [tuple(each) for each in kept] == [(AT, 1, CostBasis.FREE), (AT, 2, CostBasis.FREE)]
+
+
+def refs(session: Session) -> set[str]:
+    return set(session.execute(select(NAMES.c.ref).where(NAMES.c.workspace_id == 1)).scalars())
+
+
+class GivenUpError(Exception):
+    """Ends a transaction that is not to be kept."""
+
+
+def test_the_orm_joins_the_transaction_of_what_is_sent_beside_it(database: Database) -> None:
+    with suppress(GivenUpError), database.workspace(1, write=True) as session:
+        session.execute(insert(NAMES), [name_of(1, "core")])
+        session.add(Name(**name_of(1, "orm")))
+        session.flush()
+        seen = refs(session)
+        raise GivenUpError
+
+    assert seen == {"p", "core", "orm"}
+    with database.workspace(1) as session:
+        assert refs(session) == {"p"}
+
+
+def test_what_follows_a_rollback_is_in_a_transaction_too(database: Database) -> None:
+    with suppress(GivenUpError), database.workspace(1, write=True) as session:
+        session.add(Name(**name_of(1, "orm")))
+        session.flush()
+        session.rollback()
+        session.execute(insert(NAMES), [name_of(1, "core")])
+        raise GivenUpError
+
+    with database.workspace(1) as session:
+        assert refs(session) == {"p"}
+
+
+def test_a_session_takes_one_connection_and_only_when_it_asks(database: Database) -> None:
+    pool: Any = database.engine.pool
+    with database.workspace(1, write=True) as session:
+        before = pool.checkedout()
+        session.add(Name(**name_of(1, "orm")))
+        session.flush()
+        refs(session)
+        taken = pool.checkedout()
+
+    assert (before, taken, pool.checkedout()) == (0, 1, 0)

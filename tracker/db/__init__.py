@@ -22,14 +22,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.orm import ORMExecuteState, SessionTransaction
 from sqlmodel import Session
 
-from tracker.errors import BadConfiguration, TenancyError
-from tracker.models import TENANT_TABLES
+from tracker.db import plain
+from tracker.db.session import LOCK_TIMEOUT_MS, TenantSession
+from tracker.errors import BadConfiguration
 from tracker.points import reached
 from tracker.storage import journal_mode
-from tracker.tenancy import check_statement
 
 T = TypeVar("T")
 
@@ -39,8 +38,8 @@ ProcessRole = Literal["owner", "web", "worker", "operator"]
 Crossing = Literal["membership", "claim", "operator"]
 """Why a session looks across workspaces: sign-in's membership look-up, the worker's claim, an operator's command."""
 
-BUSY_TIMEOUT_MS = LOCK_TIMEOUT_MS = 10_000
-"""For so long a statement waits for another's lock, on SQLite and on PostgreSQL."""
+BUSY_TIMEOUT_MS = LOCK_TIMEOUT_MS
+"""For so long a statement waits for another's lock on SQLite."""
 
 MOST_CACHE_KIB = 65_536
 CACHE_KIB: dict[ProcessRole, int] = {"worker": 4_096}
@@ -121,12 +120,12 @@ class Database:
         with (
             self._noting_refusals(write=write),
             self._in_turn(needed=write and self.engine.dialect.name == "sqlite"),
-            _TenantSession(bind, info={**info, "role": self.role}, expire_on_commit=False) as session,
+            TenantSession(bind, info={**info, "role": self.role}, expire_on_commit=False) as session,
         ):
             yield session
             if write:
                 reached("about to commit")
-            session.commit()
+            session.commit_all()
             if write:
                 reached("committed")
 
@@ -161,29 +160,6 @@ class Database:
                 self._turn.release()
 
 
-class _TenantSession(Session):
-    """The session behind the three doors. What watches it is put in place once, below, for all of them."""
-
-    _begun: Connection | None = None
-
-    def execute(self, statement: Any, params: Any = None, **options: Any) -> Any:
-        """As always; a statement on tables alone goes to the connection: the ORM's way costs as much again."""
-        if options or getattr(statement, "_propagate_attrs", {"unknown": True}):  # what the ORM has to know of it
-            return super().execute(statement, params, **options)
-        _check(self, statement, params)
-        return self.begun().execute(statement, params)
-
-    def check(self, statement: Any, params: Any) -> None:
-        """TenancyError unless the statement stays in the session's workspace."""
-        _check(self, statement, params)
-
-    def begun(self) -> Connection:
-        """The transaction's connection; asking the library for it costs half a statement, so that is done once."""
-        if self._begun is None or self._begun.closed or not self._begun.in_transaction():
-            self._begun = self.connection()
-        return self._begun
-
-
 @lru_cache(maxsize=64)
 def _bound(engine: Engine, *, write: bool) -> Engine:
     return engine.execution_options(tracker_write=write)
@@ -199,15 +175,16 @@ def upsert_for(dialect: str, table: Table) -> Any:
     return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
 
 
-def expect_many(session: Session) -> None:
+def expect_many(session: Any) -> None:
     """Let PostgreSQL plan what is left of the transaction for tables that grew in it, whatever its figures tell.
 
     It would take them for small, and look through one whole table for each row of another: minutes for 80,000 rows.
     A plan that the connection keeps from smaller days would not heed that, so none is used.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    connection: Connection = session.begun()
+    if connection.dialect.name == "postgresql":
         for setting in ("enable_nestloop = off", "plan_cache_mode = force_custom_plan"):
-            session.connection().exec_driver_sql(f"SET LOCAL {setting}")
+            connection.exec_driver_sql(f"SET LOCAL {setting}")
 
 
 def is_retryable(error: DBAPIError) -> bool:
@@ -287,41 +264,7 @@ def _set_up_sqlite(connection: Any, cache_kib: int) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get("tracker_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-@event.listens_for(_TenantSession, "after_begin")
-def _enter_tenant(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
-    """On PostgreSQL: take the lesser role and name the workspace, both for this transaction only."""
-    if connection.dialect.name != "postgresql":
-        return
-    settings = {
-        "app.workspace_id": str(session.info.get("workspace_id", "")),
-        "app.crossing": session.info.get("crossing", ""),
-        "lock_timeout": f"{LOCK_TIMEOUT_MS}ms",
-    }
-    if session.info["role"] != "owner":
-        settings["role"] = f"tracker_{session.info['role']}"
-    calls = ", ".join(f"set_config('{name}', :v{n}, true)" for n, name in enumerate(settings))
-    connection.execute(text(f"select {calls}"), {f"v{n}": value for n, value in enumerate(settings.values())})
-
-
-@event.listens_for(_TenantSession, "do_orm_execute")
-def _check_execute(state: ORMExecuteState) -> None:
-    _check(state.session, state.statement, state.parameters)
-
-
-def _check(session: Any, statement: Any, parameters: Any) -> None:
-    if "crossing" in session.info and getattr(statement, "is_select", False):
-        return
-    check_statement(statement, parameters, session.info.get("workspace_id"))
-
-
-@event.listens_for(_TenantSession, "before_flush")
-def _check_flush(session: Session, _context: Any, _instances: Any) -> None:
-    for row in (*session.new, *session.dirty, *session.deleted):
-        if row.__tablename__ in TENANT_TABLES and row.workspace_id != session.info.get("workspace_id"):
-            raise TenancyError(f"a row of {row.__tablename__} for workspace {row.workspace_id} in another's session")
+    plain.send(connection, "BEGIN IMMEDIATE" if writes else "BEGIN", ())
 
 
 def check_reachable(database: Database) -> None:
