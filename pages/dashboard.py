@@ -234,13 +234,13 @@ def line_columns(
         split.value: st.column_config.TextColumn(pinned=True, width=NAME_PX),
         "Estimate": number(format=tables.dollars(line.estimate for line in lines), width=84),
         tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
-        tables.SHARE: tables.share_column(measure, width=86),
+        tables.SHARE: tables.share_column(measure, width=80),
         change: number(format=tables.changes(lines), width=72, help="Against the same days, complete in both months."),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=72),
         "$ per M tokens": number(format="%.2f", width=100),
         "Cached input": number(format="%.1f %%", width=88),
-        "Price source": st.column_config.TextColumn(width=96, help="The list or yours, and since when it holds."),
+        "Price source": st.column_config.TextColumn(width=126, help="The list or yours, and since when it holds."),
         "Each day": st.column_config.LineChartColumn(width=88, y_min=0, color="gray"),
     }
 

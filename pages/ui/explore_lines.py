@@ -119,17 +119,17 @@ def line_columns(
     return {
         "": st.column_config.ImageColumn(width=36, pinned=True),
         what: st.column_config.TextColumn(pinned=True, width=140),
-        "Estimate": number(format=tables.dollars(line.estimate for line in lines), width=76),
+        "Estimate": number(format=tables.dollars(line.estimate for line in lines), width=74),
         tables.WHY: tables.why_column("Why this number? Its days and the arithmetic behind them."),
-        BILLED: number(billed, format="dollar", width=112, help=f"{billed}: what the provider charged for these days."),
-        tables.SHARE: tables.share_column(measure, width=80),
+        BILLED: number(billed, format="dollar", width=108, help=f"{billed}: what the provider charged for these days."),
+        tables.SHARE: tables.share_column(measure, width=72),
         change: number(
-            format=tables.changes(lines), width=78, help="Against the days before that are complete, as are these."
+            format=tables.changes(lines), width=75, help="Against the days before that are complete, as are these."
         ),
         "Tokens (M)": number(format="%,.1f", width=76),
         "Requests": number(format="localized", width=68),
         "$ per M tokens": number("$ per M", format="%.2f", width=62, help="US dollars a million tokens."),
-        "Cached input": number(format="%.1f %%", width=84),
-        "Price source": st.column_config.TextColumn(width=97),
-        f"Each {unit}": st.column_config.LineChartColumn(width=55, y_min=0, color="gray"),
+        "Cached input": number(format="%.1f %%", width=82),
+        "Price source": st.column_config.TextColumn(width=126),
+        f"Each {unit}": st.column_config.LineChartColumn(width=49, y_min=0, color="gray"),
     }

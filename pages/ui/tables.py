@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import arithmetic, text
+from tracker.overview import provenance
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
 from tracker.overview.figures import Amount, Measure
@@ -246,13 +247,11 @@ def share_column(measure: Measure, *, width: int) -> ColumnConfig:
 
 
 def price_source(line: Line, source: Source | None, *, today: date) -> str:
-    """Where the price is from: "list, 2 Nov" or "yours, 1 Oct"; that some of it has none goes before."""
-    if line.unpriced_rows:
-        return "unpriced" if line.estimate is None else "partly unpriced"
-    if source is None:
-        return "free" if line.estimate == 0 else "list or yours"
-    since = f", {text.day(source.since, today=today)}" if source.since else ""
-    return ("yours" if source.own else "list") + since
+    """Where the price is from and since when: "list, 2 Nov"; of a part without one: "list, partly unpriced"."""
+    told = provenance.words(line, source)
+    return (
+        f"{told}, {text.day(source.since, today=today)}" if source and source.since and not line.unpriced_rows else told
+    )
 
 
 def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from pages.ui import tables
+from tracker.overview import provenance
 from tracker.overview.figures import Cell
 from tracker.overview.lines import lines
 from tracker.overview.provenance import Source
@@ -18,17 +19,20 @@ PRICED, UNPRICED = Cell(TODAY, "gpt-5.4", Decimal("12.50"), 1_000, 3), Cell(TODA
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "told", "in_part"),
     [
-        (Source(own=False, since=None), "list"),
-        (Source(own=False, since=date(2026, 10, 14)), "list, 14 Oct"),
-        (Source(own=True, since=date(2025, 10, 1)), "yours, 1 Oct 2025"),
-        (None, "list or yours"),
+        (Source(own=False, since=None), "list", "list, partly unpriced"),
+        (Source(own=False, since=date(2026, 10, 14)), "list, 14 Oct", "list, partly unpriced"),
+        (Source(own=True, since=date(2025, 10, 1)), "yours, 1 Oct 2025", "yours, partly unpriced"),
+        (None, "list or yours", "partly unpriced"),
     ],
 )
-def test_where_a_price_is_from_is_told_in_the_same_words_on_every_page(source: Source | None, told: str) -> None:
+def test_where_a_price_is_from_is_told_in_the_same_words_on_every_page(
+    source: Source | None, told: str, in_part: str
+) -> None:
     priced, partly = (lines(cells, [TODAY])[0] for cells in ([PRICED], [PRICED, UNPRICED]))
 
     assert tables.price_source(priced, source, today=TODAY) == told
-    assert tables.price_source(partly, source, today=TODAY) == "partly unpriced"
+    assert tables.price_source(partly, source, today=TODAY) == provenance.words(partly, source) == in_part
     assert tables.price_source(replace(priced, estimate=Decimal()), None, today=TODAY) == "free"
+    assert tables.price_source(replace(partly, estimate=None), source, today=TODAY) == "unpriced"

@@ -94,7 +94,7 @@ def test_the_table_says_of_which_days_its_bill_is_and_where_its_prices_are_from(
 
     assert (priced["name"], priced["billed_cost_usd"], priced["billed_from"]) == ("gpt-5.4", "1.5", "2026-11-10")
     assert (priced["first_day"], priced["last_day"], priced["price_source"]) == ("2026-11-10", "2026-11-11", "list")
-    assert (unknown["name"], unknown["estimated_cost_usd"], unknown["price_source"]) == ("nobody-knows", "", "")
+    assert (unknown["name"], unknown["estimated_cost_usd"], unknown["price_source"]) == ("nobody-knows", "", "unpriced")
 
 
 def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> None:

@@ -22,8 +22,7 @@ PLACES = parquet.MONEY.scale
 def table(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
     """A row a line: its sums over the view's days, share and change as on screen, and the days of its bill.
 
-    `price_source` is list or own with the UTC day from which it holds, where the lines are models; of usage that has
-    no price at all there is none.
+    `price_source` is in the words of the screen, with the UTC day from which the price holds where lines are models.
     """
     seen = reading.read(product, workspace_id, view, reading.read_facets(product, workspace_id), now=now)
     columns: parquet.Columns = (
@@ -77,6 +76,6 @@ def _lines(seen: Explored, sources: Mapping[str, Source]) -> Iterator[Row]:
             None if line.per_million is None else round(line.per_million, PLACES),
             line.cached,
             line.unpriced_rows,
-            ("own" if source.own else "list") if source else None,
+            provenance.words(line, source),
             source.since if source else None,
         )

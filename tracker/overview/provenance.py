@@ -11,6 +11,7 @@ from sqlmodel import Session
 from tracker import clock, workspace_prices
 from tracker.models import PriceVersion, UsageEvent, UsageSeries, table_of
 from tracker.overview.figures import NO_MODEL
+from tracker.overview.lines import Line
 
 EVENTS, SERIES, VERSIONS = table_of(UsageEvent), table_of(UsageSeries), table_of(PriceVersion)
 
@@ -21,6 +22,19 @@ class Source:
 
     own: bool
     since: date | None
+
+
+PARTLY = "partly unpriced"
+
+
+def words(line: Line, source: Source | None) -> str:
+    """Where a line's price is from, as every table and file says it; that some of its usage has none goes after it."""
+    if line.unpriced_rows and line.estimate is None:
+        return "unpriced"
+    told = ("yours" if source.own else "list") if source else ""
+    if line.unpriced_rows:
+        return f"{told}, {PARTLY}" if told else PARTLY
+    return told or ("free" if line.estimate == 0 else "list or yours")
 
 
 def sources(session: Session, workspace_id: int, start: date, end: date) -> dict[str, Source]:
