@@ -14,7 +14,7 @@ import logging
 import secrets
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -219,18 +219,20 @@ async def look(app: App, worker: QueueWorker) -> int:
     named = {Item.of(dict(job.task_kwargs)) for job in await _open_jobs(app)}
     owed = await asyncio.to_thread(worker.owed)
     missing = [item for item in owed if item not in named]
-    for lock, items in _by_lock(missing).items():
-        # The first of a connection before the second of any other.
-        for rank, item in enumerate(items):
-            await app.configure_task("unit", lock=lock, queue=UNITS, priority=-rank).defer_async(**item.arguments)
+    if missing:
+        # At once: each by itself wakes every worker, and the last connection's jobs come seconds after the first's.
+        await app.job_manager.batch_defer_jobs_async(_jobs(app, missing))
     return len(missing)
 
 
-def _by_lock(items: Iterable[Item]) -> dict[str, list[Item]]:
-    found: dict[str, list[Item]] = defaultdict(list)
+def _jobs(app: App, items: Iterable[Item]) -> list[jobs.Job]:
+    """A job for each; the first of a connection goes before the second of any other."""
+    ranks, made = Counter[str](), list[jobs.Job]()
     for item in items:
-        found[item.lock].append(item)
-    return found
+        task = app.configure_task("unit", lock=item.lock, queue=UNITS, priority=-ranks[item.lock])
+        made.append(task.make_new_job(**item.arguments))
+        ranks[item.lock] += 1
+    return made
 
 
 async def _open_jobs(app: App) -> list[jobs.Job]:

@@ -13,8 +13,11 @@ from sqlalchemy.exc import DBAPIError
 from tracker.db import is_retryable
 from tracker.reconcile import Connection, Plan
 
-DEPTH = 40
-"""Jobs of one connection that wait at most: what is due is looked at again before they are done."""
+DEPTH = 16
+"""Jobs of one connection that wait at most: what is due is looked at again before they are done.
+
+Those of days before the history are found void one by one, when the provider has told where it begins.
+"""
 
 MOST_RETRIES = 5
 

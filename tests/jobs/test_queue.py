@@ -81,6 +81,14 @@ def tell_queue(installation: Installation, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+def ask_queue(installation: Installation) -> tuple[int, list[int]]:
+    """In how many transactions its jobs were put in, and what rank each has, in their order."""
+    statement = b"select count(distinct xmin::text), array_agg(-priority order by id) from procrastinate_jobs"
+    with psycopg.connect(libpq(installation), options="-c search_path=procrastinate") as connection:
+        transactions, ranks = connection.execute(statement).fetchall()[0]
+    return transactions, ranks
+
+
 def until(process: Process, seen: Callable[[], bool]) -> None:
     """Wait until `seen` is true while the process runs."""
     deadline = time.monotonic() + PATIENCE_S
@@ -107,6 +115,7 @@ def test_jobs_that_are_lost_doubled_or_late_change_nothing(short: Installation) 
         async with app.open_async():
             made = await queue.look(app, worker)
             assert await queue.look(app, worker) == 0  # each has its job already
+            assert ask_queue(short) == (1, list(range(made)))
             for item in worker.owed()[:3]:
                 await app.configure_task("unit", queue=queue.UNITS).defer_async(**item.arguments)
             tell_queue(short, "delete from procrastinate_jobs where id % 2 = 0")
