@@ -128,6 +128,14 @@ def test_an_address_with_an_old_name_of_a_zone_still_works() -> None:
     assert (found.view.zone, found.complaints) == ("Asia/Kolkata", ())
 
 
+def test_days_of_ones_own_need_no_word_that_says_so() -> None:
+    days = {"from": ["2026-11-01"], "to": ["2026-11-02"]}
+
+    assert parse(days) == parse({"range": ["custom"], **days})
+    assert (parse(days).view.first, parse(days).complaints) == (date(2026, 11, 1), ())
+    assert parse({"range": ["fortnight"], **days}).view == parse(days).view
+
+
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
@@ -143,7 +151,10 @@ def test_an_address_with_an_old_name_of_a_zone_still_works() -> None:
         ({"model": ["x" * 600]}, "not a value of “model”"),
         ({"model": [str(n) for n in range(41)]}, "not a value of “model”"),
         ({"range": ["custom"], "from": ["2026-11-01"]}, "needs a first and a last day"),
+        ({"to": ["2026-11-01"]}, "needs a first and a last day"),
         ({"range": ["custom"], "from": ["2026-11-02"], "to": ["2026-11-01"]}, "must not lie before the first"),
+        ({"from": ["2026-11-20"], "to": ["2026-11-10"]}, "must not lie before the first"),
+        ({"range": ["90d"], "from": ["2026-11-01"], "to": ["2026-11-02"]}, "do not go with the range “90d”"),
         ({"range": ["custom"], "from": ["1990-01-01"], "to": ["2026-11-01"]}, "nor 731 days after"),
         ({"range": ["90d"], "grain": ["hour"]}, "Hours are shown for at most 14 days"),
     ],

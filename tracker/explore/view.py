@@ -205,9 +205,14 @@ class _Reader:
         return found
 
     def days(self) -> tuple[Preset, date | None, date | None]:
-        preset = self.one("range", Preset, View.preset)
+        chosen = self.one("range", Preset, None)
         first, last = (self.one(name, date.fromisoformat, None) for name in ("from", "to"))
+        has_days = bool(self.told.get("from") or self.told.get("to"))
+        # Days of one's own need no word that says so.
+        preset = chosen or (Preset.CUSTOM if has_days else View.preset)
         if preset is not Preset.CUSTOM:
+            if has_days:
+                self.complaints.append(f"“from” and “to” do not go with the range “{preset}”, so they were left out.")
             return preset, None, None
         if complaint := _range_complaint(first, last):
             self.complaints.append(complaint)
