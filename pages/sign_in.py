@@ -40,7 +40,7 @@ def render(product: Product) -> None:
     """Draw the form that was chosen; an account can be made or entered, and a demo looked at."""
     _arrive(product)
     with st.container(horizontal_alignment="center"), st.container(width=WIDTH_PX, gap="medium"):
-        brand.draw_glyph()
+        brand.draw_sign()
         st.title("See what your LLM APIs cost", anchor=False)
         st.markdown(":gray[Billed and estimated side by side, with every number traceable to its source.]")
         _form(product)

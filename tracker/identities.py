@@ -30,7 +30,7 @@ MOST_SUBJECT = 255
 NOT_OURS = "That sign-in was not meant for this site. Please try again."
 STALE = "That sign-in is too old. Please try again."
 NOT_AGAIN = (
-    "The provider says that you signed in there a while ago. Prove that it is you by typing your password there."
+    "The provider says that you signed in there a while ago. Confirm that it is you by typing your password there."
 )
 UNVERIFIED = "Your provider does not say that this e-mail address is yours. Confirm it there, or make an account here."
 DISABLED = "This account is closed. Ask whoever runs this site."

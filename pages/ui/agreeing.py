@@ -18,7 +18,7 @@ from tracker.providers import PROVIDERS
 from tracker.ratecards import CONTEXTS
 
 SAID, SINCE = "prices.said", "prices.since"
-FACTOR, RATES = "A factor on the list price", "Rates of its own"
+FACTOR, RATES = "A factor on the list price", "Prices in dollars"
 EVERY_TIER = "every tier"
 USUAL = ("input_tokens", "input_cached_tokens", "output_tokens")
 NEXT = "This counts for what is read from now on; days already stored stay as they are until you reprice them."

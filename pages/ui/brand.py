@@ -23,14 +23,19 @@ LOGO = (
 FAVICON = "data:image/svg+xml," + quote(GLYPH.format(accent=LIGHT.accent))
 
 
-def draw_glyph() -> None:
-    st.image(GLYPH.format(accent=palette(dark=is_dark()).accent), width=30, alt="Usage Tracker")
+def draw_sign() -> None:
+    """As a picture in a text: one of Streamlit's own has a button to fill the screen, which the keyboard stops at."""
+    st.markdown(f"![Usage Tracker](data:image/svg+xml,{quote(_logo())})")
 
 
 def draw_logo() -> None:
     """At the top of the sidebar."""
+    st.logo(_logo(), size="medium")
+
+
+def _logo() -> str:
     colours = palette(dark=is_dark())
-    st.logo(LOGO.format(accent=colours.accent, text=colours.text), size="medium")
+    return LOGO.format(accent=colours.accent, text=colours.text)
 
 
 def is_dark() -> bool:

@@ -92,6 +92,10 @@ class Purposeful:
     def columns(self, *asked: Any, **options: Any) -> list[Purposeful]:
         return [Purposeful(column, self._purposes) for column in self._place.columns(*asked, **options)]
 
+    def subheader(self, words: str) -> Any:
+        """Without its link to itself, which the keyboard would stop at and nobody sees."""
+        return self._place.subheader(words, anchor=False)
+
     def text_input(self, label: str, **options: Any) -> Any:
         return self._place.text_input(label, **{**options, "autocomplete": self._purposes[label]})
 

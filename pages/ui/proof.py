@@ -18,13 +18,13 @@ def stands(ctx: Context, what_for: str) -> bool:
     """Whether they proved just now who they are; where not, the form that asks is drawn."""
     if ctx.is_demo or ctx.signed.is_proven(utc_now()):
         return True
-    st.markdown("Please prove that it is you. A proof lasts five minutes.")
+    st.markdown("Please confirm that it is you; that holds for five minutes.")
     half = social.is_half_proven()
     with st.form(f"proof-{what_for}", border=False):
         password, code = None if half else _ask_password(), ""
         if has_code := second_factor.is_on(ctx.product, ctx.user_id):
             code = st.text_input("Code of your authenticator", autocomplete="one-time-code", max_chars=40)
-        sent = st.form_submit_button("Prove", type=brand.main_button(), icon=":material/lock_open:")
+        sent = st.form_submit_button("Confirm", type=brand.main_button(), icon=":material/lock_open:")
     if not half:
         social.draw_proof_button(ctx, what_for)
     if sent:

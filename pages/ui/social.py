@@ -33,7 +33,7 @@ def draw_proof_button(ctx: Context, what_for: str) -> None:
     oidc = ctx.product.settings.oidc
     if oidc is None or not identities.has_any(ctx.product.database, ctx.user_id, oidc.issuer):
         return
-    if st.button(f"Prove with {text.quoted(oidc.name)}", key=f"again-{what_for}", icon=":material/badge:"):
+    if st.button(f"Confirm with {text.quoted(oidc.name)}", key=f"again-{what_for}", icon=":material/badge:"):
         st.login(social.AGAIN)
 
 

@@ -22,6 +22,8 @@ pytestmark = pytest.mark.browser
 def test_no_page_has_a_serious_fault_while_nothing_is_connected(own_site: Site, page: Page, album: Album) -> None:
     page.goto(own_site.base_url)
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
+    for nothing_seen in ("Fullscreen", "Link to heading"):
+        expect(page.locator(f"[aria-label^='{nothing_seen}']")).to_have_count(0)
     album.look(page, "sign in")
     page.get_by_role("button", name="Create an account").click()
     expect(page.get_by_label("Repeat the password")).to_be_visible()

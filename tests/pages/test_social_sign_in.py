@@ -325,15 +325,15 @@ def test_somebody_without_a_password_proves_it_again_by_the_provider(
     social_site.environ["TRACKER_NOW"] = f"{social_site.now + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
     social_site.start_dashboard()
     page.goto(f"{social_site.base_url}/settings")
-    expect(page.get_by_text("Please prove that it is you.").first).to_be_visible()
+    expect(page.get_by_text("Please confirm that it is you").first).to_be_visible()
 
     provider.person = Person("another", "another@acme.example")
-    page.get_by_role("button", name=f"Prove with {THERE}").first.click()
+    page.get_by_role("button", name=f"Confirm with {THERE}").first.click()
     expect(page.get_by_text("That is not the account that you are signed in with.")).to_be_visible()
     provider.person = jo
     page.goto(f"{social_site.base_url}/settings")
     with page.expect_response("**/auth/session"):
-        page.get_by_role("button", name=f"Prove with {THERE}").first.click()
+        page.get_by_role("button", name=f"Confirm with {THERE}").first.click()
     assert provider.asked[-1]["max_age"] == "0" and "prompt" not in provider.asked[-1]
     is_in(page, jo.email)
     page.get_by_role("link", name="Settings").click()
