@@ -41,7 +41,7 @@ def clean_name(text: str) -> str | None:
     """A person's name as typed, without surrounding space; None when there is none."""
     name = text.strip()
     if len(name) > MAX_NAME or not name.isprintable():
-        raise BadInput(f"A name of at most {MAX_NAME} printable characters is expected.")
+        raise BadInput(f"Please give a name of at most {MAX_NAME} printable characters.")
     return name or None
 
 
@@ -67,7 +67,7 @@ def _add(database: Database, user: User) -> int:
     address = user.email
     with database.exempt(write=True) as session:
         if session.execute(select(User).where(col(User.email) == address)).first():
-            raise Conflict(f"There is an account for {address} already.")
+            raise Conflict(f"There is an account for {address} already. Sign in with it, or give another address.")
         workspace = Workspace(name=address, created_at=utc_now())
         session.add_all([user, workspace])
         session.flush()
@@ -137,7 +137,7 @@ def email_of(database: Database, user_id: int) -> str:
     with database.exempt() as session:
         email: str | None = session.execute(select(col(User.email)).where(col(User.id) == user_id)).scalar()
     if email is None:
-        raise NotFound("This account does not exist any more.")
+        raise NotFound("This account does not exist any more. Sign in with another one, or make one.")
     return email
 
 

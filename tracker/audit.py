@@ -69,7 +69,7 @@ class Actor:
     def check_proven(self) -> None:
         """BadInput unless a provider key may be touched."""
         if self.user_id is not None and not self.proven:
-            raise BadInput("Please prove first that it is you: your last proof is more than five minutes old.")
+            raise BadInput("Please confirm first that it is you: it is more than five minutes since you did.")
 
 
 OPERATOR = Actor(address="command line")

@@ -57,7 +57,7 @@ def make(url: str, file: Path, *, replace: bool) -> Manifest:
         raise BadInput(f"There is no folder {file.parent}. Make it first.")
     source = storage.file_of(url)
     if source and not source.exists():
-        raise BadInput(f"There is no database at {source}.")
+        raise BadInput(f"There is no database at {source}. Set TRACKER_DATABASE_URL to the one that is meant.")
     with _owners(url) as database:
         schema = migrations.found(database.engine)
         if schema is None:
@@ -162,7 +162,7 @@ def _compare(connection: Connection, manifest: Manifest | None) -> None:
 
 def _read(file: Path, database: str) -> Manifest | None:
     if not file.exists():
-        raise BadInput(f"There is no back-up at {file}.")
+        raise BadInput(f"There is no back-up at {file}. Give the file that one was written to.")
     try:
         told = Manifest(**json.loads(manifest_of(file).read_text(encoding="utf-8")))
     except FileNotFoundError:

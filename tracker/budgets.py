@@ -49,7 +49,7 @@ def monthly(session: Session, workspace_id: int) -> Decimal | None:
 def set_monthly(session: Session, workspace_id: int, amount: Decimal | None, *, by: Actor) -> None:
     """Set the budget of every month from now on, or take it away."""
     if amount is not None and not 0 < amount <= MOST:
-        raise BadInput(f"A budget is more than nothing and at most ${MOST:,}.")
+        raise BadInput(f"Please type an amount above $0, and at most ${MOST:,}.")
     row = {"monthly": amount, "set_at": utc_now(), "set_by": by.user_id}
     statement = upsert(session, BUDGETS).values(workspace_id=workspace_id, **row)
     session.execute(statement.on_conflict_do_update(index_elements=["workspace_id"], set_=row))

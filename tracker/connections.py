@@ -123,7 +123,7 @@ def clean_label(text: str) -> str:
     """The label without surrounding space; BadInput when it is empty, too long or holds control characters."""
     label = text.strip()
     if not 0 < len(label) <= MAX_LABEL or not label.isprintable():
-        raise BadInput(f"A label of 1 to {MAX_LABEL} printable characters is expected.")
+        raise BadInput(f"Please give the key a label of 1 to {MAX_LABEL} printable characters.")
     return label
 
 
@@ -133,7 +133,9 @@ def opened(product: Product, session: Session, row: ProviderKey) -> SecretKey:
     NotFound when it was deleted or nobody is left for whom it may be opened; VaultError when it cannot be opened.
     """
     if row.deleted_at or not access.has_enabled_member(session, row.workspace_id):
-        raise NotFound(f"The key {row.label!r} was deleted, or nobody of its workspace may sign in any more.")
+        raise NotFound(
+            f"The key {row.label!r} was deleted, or nobody of its workspace may sign in any more. Choose another key."
+        )
     origin = product.origin(row.provider)
     if row.origin != origin:
         raise VaultError(
@@ -236,7 +238,7 @@ def present(
     of = {"of_workspace": workspace_id, "of_key": provider_key_id}
     row: ProviderKey | None = session.execute(_present(lock=lock, sealed=sealed), of).scalar_one_or_none()
     if row is None:
-        raise NotFound(f"There is no provider key {provider_key_id} in this workspace.")
+        raise NotFound(f"There is no provider key {provider_key_id} in this workspace. Settings shows those there are.")
     return row
 
 
@@ -260,7 +262,7 @@ def _refuse_known(
         KEYS.c.workspace_id == workspace_id, KEYS.c.fingerprint == mark, KEYS.c.id != (but or 0)
     )
     if (label := session.execute(statement).scalar()) is not None:
-        raise Conflict(f"This key is stored already, as {label!r}.")
+        raise Conflict(f"This key is stored already, as {label!r}. There is nothing to add.")
 
 
 def _refuse_same_organisation(

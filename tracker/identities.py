@@ -34,7 +34,7 @@ NOT_AGAIN = (
 )
 UNVERIFIED = "Your provider does not say that this e-mail address is yours. Confirm it there, or make an account here."
 DISABLED = "This account is closed. Ask whoever runs this site."
-ANOTHER = "That is not the account that you are signed in with."
+ANOTHER = "That is not the account that you are signed in with. Please choose that one there."
 
 
 @dataclass(frozen=True)

@@ -25,11 +25,11 @@ CONTEXT = ("tracker", "usage", "llm", "openai", "anthropic", "openrouter", "chat
 def check(password: str, email: str = "") -> None:
     """BadInput unless the password may be used for the account with that address. Nothing is trimmed or folded."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise BadInput(f"The password has {len(password)} characters; {SHORTEST} to {LONGEST} are expected.")
+        raise BadInput(f"The password has {len(password)} characters. Choose one of {SHORTEST} to {LONGEST}.")
     try:
         password.encode()
     except UnicodeEncodeError:
-        raise BadInput("The password holds a character that cannot be written as text.") from None
+        raise BadInput("The password holds a character that cannot be written as text. Choose another one.") from None
     if is_common(password, email):
         raise BadInput(
             "This password is in lists of leaked passwords, or one of the first that a guesser tries. "

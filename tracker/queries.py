@@ -127,9 +127,9 @@ class Question:
         if unknown := [name for name in (*self.by, *self.only) if name not in DIMENSIONS]:
             raise BadInput(f"There is no dimension {', '.join(unknown)}. Known: {', '.join(DIMENSIONS)}.")
         if len(set(self.by)) != len(self.by):
-            raise BadInput("A dimension is named twice.")
+            raise BadInput("A dimension is named twice. Give each once.")
         if self.start > self.end:
-            raise BadInput(f"The period ends ({self.end}) before it begins ({self.start}).")
+            raise BadInput(f"The period ends ({self.end}) before it begins ({self.start}). Give a later end.")
 
     @property
     def filters(self) -> Filters:

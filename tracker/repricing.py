@@ -111,7 +111,7 @@ def plan(session: Session, workspace_id: int, start: date, end: date) -> Plan:
 
 def _checked_days(start: date, end: date) -> Iterable[date]:
     if end < start:
-        raise BadInput(f"The period ends ({end}) before it begins ({start}).")
+        raise BadInput(f"The period ends ({end}) before it begins ({start}). Give a later end.")
     if (end - start).days > MAX_DAYS:
         raise BadInput(f"At most {MAX_DAYS} days are priced anew at once.")
     return clock.days(start, end)
@@ -279,7 +279,7 @@ def find(session: Session, workspace_id: int, number: int) -> Done:
     """NotFound when the workspace has no repricing of that number."""
     found = next((each for each in every(session, workspace_id) if each.id == number), None)
     if found is None:
-        raise NotFound(f"There is no repricing {number}.")
+        raise NotFound(f"There is no repricing {number}. Prices shows those there are.")
     return found
 
 

@@ -66,7 +66,7 @@ def _named(workspace_id: int, name: str) -> tuple[ColumnElement[bool], ColumnEle
 def _checked(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= MOST_NAME or not name.isprintable():
-        raise BadInput(f"A name of 1 to {MOST_NAME} printable characters is expected.")
+        raise BadInput(f"Please give the view a name of 1 to {MOST_NAME} printable characters.")
     return name
 
 
@@ -77,4 +77,4 @@ def _check_free(session: Session, workspace_id: int, name: str) -> None:
 
 def _check_found(found: object) -> None:
     if not found:
-        raise NotFound("There is no saved view of that name any more.")
+        raise NotFound("Somebody renamed or deleted that view meanwhile. Choose another one.")

@@ -46,7 +46,7 @@ def add(session: Session, workspace_id: int, price: OwnPrice, *, by: Actor) -> i
 
 def _check(price: OwnPrice) -> None:
     if (price.factor is None) == (not price.rates):
-        raise BadInput("An agreed price is either a factor on the list price or rates of its own.")
+        raise BadInput("An agreed price is either a factor on the list price or rates of its own. Give one of the two.")
     if price.factor is not None:
         own_prices.checked_factor(str(price.factor))
     for name, rate in price.rates.items():
@@ -60,16 +60,16 @@ def _check(price: OwnPrice) -> None:
     if price.variant is not None and price.variant not in CONTEXTS:
         raise BadInput(f"There is no tier {price.variant[:40]!r}. Known: {', '.join(CONTEXTS)}.")
     if price.ends_on is not None and price.ends_on < price.effective_from:
-        raise BadInput("An agreed price ends on or after the day from which it holds.")
+        raise BadInput("The price ends before the day from which it holds. Choose a later last day.")
 
 
 def end(session: Session, workspace_id: int, price_id: int, *, on: date, by: Actor) -> None:
     """Let a price end before the UTC day `on`; its first day takes it back whole. NotFound, or Conflict if ended."""
     found = next((each for each in every(session, workspace_id).prices if each.id == price_id), None)
     if found is None:
-        raise NotFound(f"There is no agreed price {price_id}.")
+        raise NotFound(f"There is no agreed price {price_id}. Prices shows those there are.")
     if found.ends_on is not None:
-        raise Conflict(f"The agreed price {price_id} ends on {found.ends_on} already.")
+        raise Conflict(f"The agreed price {price_id} ends on {found.ends_on} already. Nothing is left to do.")
     of_price = (PRICES.c.workspace_id == workspace_id, PRICES.c.id == price_id)
     session.execute(update(PRICES).where(*of_price).values(ends_on=max(on, found.effective_from), ended_at=utc_now()))
     subject = f"{found.provider} {found.model} from {found.effective_from}"

@@ -11,7 +11,7 @@ from tracker.audit import Action
 from tracker.clock import utc_now
 from tracker.sign_in import Refused
 
-WRONG = "That is not right."
+WRONG = "That is not right. Please try again."
 
 
 def stands(ctx: Context, what_for: str) -> bool:

@@ -48,7 +48,7 @@ def test_a_label_is_shown_as_it_was_typed_wherever_it_stands(own_site: Site, pag
         assert _shown(page) == label
         _delete(page)
     steps.add_key(page, own_site.key, LABELS[-1])
-    expect(page.get_by_text("printable characters is expected")).to_be_visible()
+    expect(page.get_by_text("printable characters.")).to_be_visible()
 
     page.get_by_role("tab", name="Audit trail").click()
     with page.expect_download() as waiting:

@@ -86,7 +86,7 @@ def test_the_sentence_on_a_short_password_tells_its_length_and_not_the_password(
     with pytest.raises(BadInput) as refused:
         passwords.check("too short")
 
-    assert str(refused.value) == "The password has 9 characters; 15 to 128 are expected."
+    assert str(refused.value) == "The password has 9 characters. Choose one of 15 to 128."
 
 
 @pytest.mark.parametrize("again", ["ada@example.com", " ADA@EXAMPLE.COM", "ａｄａ@example.com"])

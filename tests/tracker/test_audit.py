@@ -78,7 +78,7 @@ def test_a_person_must_have_proven_who_they_are_to_touch_a_key() -> None:
     Actor(7, "198.51.100.7", proven=True).check_proven()
     OPERATOR.check_proven()
 
-    with pytest.raises(BadInput, match="prove first that it is you"):
+    with pytest.raises(BadInput, match="confirm first that it is you"):
         Actor(7, "198.51.100.7").check_proven()
 
 

@@ -62,7 +62,7 @@ def test_fifteen_to_128_characters_are_taken(length: int, taken: bool) -> None:
     if taken:
         passwords.check(password)
     else:
-        with pytest.raises(BadInput, match=f"has {length} characters; 15 to 128"):
+        with pytest.raises(BadInput, match=f"has {length} characters. Choose one of 15 to 128"):
             passwords.check(password)
 
 

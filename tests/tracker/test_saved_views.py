@@ -45,9 +45,9 @@ def test_a_name_is_there_once_and_is_a_name(session: Session) -> None:
     for name in ("", "  ", "x" * 61, "a\x00b"):
         with pytest.raises(BadInput, match="1 to 60 printable"):
             saved_views.save(session, 1, name, VIEW, user_id=1)
-    with pytest.raises(NotFound, match="of that name any more"):
+    with pytest.raises(NotFound, match="Choose another one"):
         saved_views.rename(session, 1, "none", "x")
-    with pytest.raises(NotFound, match="of that name any more"):
+    with pytest.raises(NotFound, match="Choose another one"):
         saved_views.remove(session, 1, "none")
 
 
