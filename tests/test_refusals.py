@@ -9,8 +9,8 @@ from pathlib import Path
 
 REFUSED = {"BadInput", "NotFound", "Conflict"}
 STEP = re.compile(
-    r"(?i)\b(please|choose|give|paste|copy|make|wait|delete|add|keep|update|stop|sign in|turn|set|known|such as|like|must"
-    r" be|at most|either|whole|only|asked for|there are|shows those|nothing (is left )?to|was erased)\b"
+    r"(?i)\b(please|choose|give|paste|copy|make|wait|delete|add|keep|update|stop|sign in|turn|set|known|such as|like"
+    r"|must be|at most|either|whole|only|asked for|there are|shows those|nothing (is left )?to|was erased)\b"
 )
 """The words of a step, or of what is expected in place of what was given."""
 
