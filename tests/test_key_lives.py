@@ -156,6 +156,18 @@ def test_a_key_added_again_goes_on_where_the_deleted_one_ended(fortnight: Instal
     assert {row["provider_key"] for row in fortnight.csv(YEAR_AGO, TOMORROW)} == {"again"}
 
 
+def test_another_workspace_may_have_the_same_key_and_is_told_nothing_of_the_first(fortnight: Installation) -> None:
+    bo = access.add_user(fortnight.product.database, "bo@example.com", "a long enough password")
+    key = fortnight.world.keys["good"]
+
+    added = connections.add(fortnight.product, bo, provider="openai", label="ours", text=key)
+
+    assert (added.status, added.provider_key_id) == (KeyStatus.VALID, 2)
+    assert "main" not in added.sentence and "already" not in added.sentence
+    first, second = (connections.find(fortnight.product, *of) for of in ((fortnight.workspace_id, 1), (bo, 2)))
+    assert first.fingerprint != second.fingerprint, "who reads the table cannot tell that they are one"
+
+
 def test_a_replaced_key_goes_on_with_the_same_history(fortnight: Installation) -> None:
     assert fortnight.fetch() == 0
     fortnight.world.spoil(fortnight.world.keys["good"], "revoked")

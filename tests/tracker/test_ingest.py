@@ -238,9 +238,21 @@ def test_a_changed_day_waits_until_it_is_calm_and_the_endpoint_is_waited_for_lon
 
 
 def test_no_value_and_an_empty_one_are_different_series(database: Database) -> None:
-    store(database, record(api_key_id=None), record(api_key_id=""), record(api_key_id="key"))
+    told = record(api_key_id=None), record(api_key_id=""), record(api_key_id="key")
+    store(database, *told)
+    before = events(database)
+    store(database, *told, now=AFTER + timedelta(hours=1))
 
-    assert len(events(database)) == 3
+    assert len(before) == 3
+    assert events(database) == before
+
+
+@pytest.mark.parametrize("model", ["模型-\u202egpt\u202c", "<b>x</b>", "=1+1", "e\u0301 \U0001f600", "a\tb\x1f'\"\\"])
+def test_a_strange_name_comes_out_of_the_database_as_it_went_in(database: Database, model: str) -> None:
+    store(database, record(model=model))
+
+    with database.workspace(1) as session:
+        assert session.execute(select(SERIES.c.model).where(SERIES.c.workspace_id == 1)).scalars().all() == [model]
 
 
 def test_a_stale_fence_writes_nothing(database: Database) -> None:
