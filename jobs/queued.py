@@ -66,11 +66,13 @@ def items_of(connection: Connection, plan: Plan) -> list[Item]:
     """What a connection owes, as jobs, in order."""
     if plan.needs_check:
         return [Item(connection, CHECK)]
+    passport = [Item(connection, PASSPORT)]
+    first = passport if plan.passport_new else []
     if plan.units:
-        return [Item(connection, unit.endpoint, str(unit.start)) for unit in plan.units[:DEPTH]]
+        return [*first, *(Item(connection, unit.endpoint, str(unit.start)) for unit in plan.units[:DEPTH])]
     if plan.names_due:
-        return [Item(connection, NAMES)]
-    return [Item(connection, PASSPORT)] if plan.passport_due else []
+        return [*first, Item(connection, NAMES)]
+    return passport if plan.passport_due else []
 
 
 class Jobs(JobManager):

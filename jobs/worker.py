@@ -159,6 +159,8 @@ class Worker:
         reached("connection planned")
         if plan.needs_check:
             self._start(connection, lambda: self._check(connection), None)
+        elif plan.passport_new:
+            self._start(connection, lambda: self._passport(connection), None)
         elif plan.units:
             self._run_of(connection)
             self._turns.plan(connection, plan.units)

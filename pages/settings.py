@@ -44,10 +44,7 @@ def render(ctx: Context) -> None:
         _worker(standing)
         if said := st.session_state.pop(SAID, None):
             words, stored = said
-            follows = prospects.begins(stored, workers=standing.workers) if stored else ""
-            doubtful = stored is KeyStatus.UNCHECKED
-            tell, icon = (st.warning, "hourglass") if doubtful else (st.success, "check_circle")
-            tell(text.quoted(f"{words} {follows}".strip()), icon=f":material/{icon}:")
+            _tell(words, stored, standing)
     drawn = {
         Tab.KEYS: lambda: _keys(ctx, standing),
         Tab.BUDGET: lambda: budget.draw(ctx),
@@ -59,6 +56,16 @@ def render(ctx: Context) -> None:
         if place.open:  # another one is drawn when it is opened
             with place:
                 drawn[tab]()
+
+
+def _tell(words: str, stored: connections.Added | None, standing: Standing) -> None:
+    """What was just done; of a key that was stored, also what follows, and that it may do too much."""
+    follows = prospects.begins(stored.status, workers=standing.workers) if stored else ""
+    doubtful = stored is not None and stored.status is KeyStatus.UNCHECKED
+    tell, icon = (st.warning, "hourglass") if doubtful else (st.success, "check_circle")
+    tell(text.quoted(f"{words} {follows}".strip()), icon=f":material/{icon}:")
+    if stored and stored.excess:
+        passports.too_much(stored.excess, stored.narrowing)
 
 
 def _keys(ctx: Context, standing: Standing) -> None:
@@ -325,7 +332,7 @@ def _stored(store: Callable[[], connections.Added], *, empty: Callable[[], objec
         st.error(text.told(str(error)), icon=":material/key_off:")
         return False
     _count_try()
-    st.session_state[SAID] = (f"{added.sentence} The key is sealed.", added.status)
+    st.session_state[SAID] = (f"{added.sentence} The key is sealed.", added)
     return True
 
 

@@ -21,7 +21,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "passports.every": within(lambda s, w, _: passports.every(s, w)),
     "passports.of_key": within(lambda s, w, a: passports.of_key(s, w, a.victim.key_id), aimed=True),
-    "passports.is_due": within(lambda s, w, a: passports.is_due(s, w, a.victim.key_id, now=NOW), "nothing"),
+    "passports.ask_anew": within(lambda s, _, a: passports.ask_anew(s, a.row), "changes", aimed=True),
     "passports.keep": within(
         lambda s, _, a: passports.keep(s, a.row, KeyFacts({"Usage": True})), "changes", aimed=True
     ),

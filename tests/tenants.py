@@ -246,9 +246,8 @@ def _mark(session: Session, tenant: Tenant) -> None:
     session.execute(insert(RESTATEMENTS).values(**of_key, **told))
     lacks = {"endpoint": tenant.word, "day": DAY, "seen_at": AFTER, "reason": f"{tenant.word} row", "about": ""}
     session.execute(insert(SET_ASIDE).values(**of_key, **lacks))
-    mark = select(KEYS.c.fingerprint).where(KEYS.c.workspace_id == tenant.workspace_id).scalar_subquery()
-    found = {"fingerprint": mark, "tried_at": AFTER, "permissions": "{}", "told_name": f"{tenant.word} admin"}
-    session.execute(insert(PASSPORTS).values(**of_key, **found))
+    found = {"tried_at": AFTER, "told_name": f"{tenant.word} admin"}
+    session.execute(_own(update(PASSPORTS), PASSPORTS, tenant).values(**found))
     session.execute(insert(BUDGETS).values(workspace_id=tenant.workspace_id, monthly=Decimal(5), set_at=AFTER))
     for name in (f"{tenant.word} view", f"{tenant.word} other view"):
         saved_views.save(session, tenant.workspace_id, name, View(), user_id=tenant.user_id)

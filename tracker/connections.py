@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
-from tracker import access, asking, ledger, notices, vault
+from tracker import access, asking, ledger, notices, passports, vault
 from tracker.asking import Pasted
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.clock import utc_now
@@ -23,7 +23,8 @@ from tracker.db import upsert
 from tracker.errors import BadInput, Conflict, NotFound, VaultError
 from tracker.models import SEALED, KeyStatus, Name, ProviderKey, UsageSeries, table_of
 from tracker.product import Product
-from tracker.providers.base import KnownName, Verdict
+from tracker.providers import provider as provider_named
+from tracker.providers.base import KnownName, Permission, Verdict
 from tracker.redact import SecretKey
 from tracker.vault import Binding, Sealed
 
@@ -35,11 +36,16 @@ KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSerie
 
 @dataclass(frozen=True)
 class Added:
-    """A key that is stored now, and what its check said."""
+    """A key that is stored now, and what its check said.
+
+    `excess` is what it was seen to be allowed and nothing here needs, `narrowing` how that is put right, in words.
+    """
 
     provider_key_id: int
     status: KeyStatus
     sentence: str
+    excess: tuple[Permission, ...]
+    narrowing: str
 
 
 def add(product: Product, workspace_id: int, *, provider: str, label: str, text: str, by: Actor = OPERATOR) -> Added:
@@ -64,7 +70,7 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
         _put(session, product, row, pasted)
         pasted.calls.store(session, workspace_id, id_of(row))
         notices.of_key(session, row, Action.KEY_ADDED, by)
-    return Added(id_of(row), KeyStatus(row.status), pasted.verdict.sentence)
+    return _added(row, pasted)
 
 
 def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: str, by: Actor = OPERATOR) -> Added:
@@ -83,7 +89,7 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         pasted.calls.store(session, workspace_id, provider_key_id)
         ledger.reopen(session, workspace_id, provider_key_id)
         notices.of_key(session, row, Action.KEY_REPLACED, by)
-    return Added(provider_key_id, KeyStatus(row.status), pasted.verdict.sentence)
+    return _added(row, pasted)
 
 
 def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: bool, by: Actor = OPERATOR) -> None:
@@ -109,6 +115,7 @@ def ask_check(product: Product, workspace_id: int, provider_key_id: int, *, by: 
     with product.database.workspace(workspace_id, write=True) as session:
         row = present(session, workspace_id, provider_key_id)
         row.status, row.failures, row.retry_at, row.next_due_at = KeyStatus.UNCHECKED, 0, None, utc_now()
+        passports.ask_anew(session, row)
         ledger.reopen(session, workspace_id, provider_key_id)
         notices.of_key(session, row, Action.KEY_CHECKED, by)
 
@@ -207,7 +214,7 @@ def _new_row(workspace_id: int, *, provider: str, label: str) -> ProviderKey:
 
 
 def _put(session: Session, product: Product, row: ProviderKey, pasted: Pasted) -> None:
-    """Seal the key into its row and make its work due."""
+    """Seal the key into its row, keep what it may do, and make its work due."""
     key = pasted.key
     row.origin = product.origin(row.provider)
     sealed = vault.seal(product.ring, binding(row), key)
@@ -216,6 +223,16 @@ def _put(session: Session, product: Product, row: ProviderKey, pasted: Pasted) -
     row.last4, row.fingerprint = key.last4, vault.fingerprint(product.ring, row.workspace_id, key)
     row.failures, row.retry_at, row.next_due_at = 0, None, utc_now()
     settle(session, row, pasted.verdict, now=utc_now())
+    if pasted.facts:
+        session.flush()  # a passport is told by the key in place
+        passports.note_try(session, row)
+        passports.keep(session, row, pasted.facts)
+
+
+def _added(row: ProviderKey, pasted: Pasted) -> Added:
+    excess = passports.excess(row.provider, pasted.facts) if pasted.facts else ()
+    narrowing = provider_named(row.provider).narrowing
+    return Added(id_of(row), KeyStatus(row.status), pasted.verdict.sentence, excess, narrowing)
 
 
 def binding(row: ProviderKey) -> Binding:

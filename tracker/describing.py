@@ -25,7 +25,7 @@ def read(product: Product, workspace_id: int, provider_key_id: int, *, wait: Cal
     try:
         with product.database.workspace(workspace_id, write=True) as session:
             row = connections.present(session, workspace_id, provider_key_id, sealed=True)
-            if not passports.is_due(session, workspace_id, provider_key_id, now=utc_now()):
+            if not passports.is_due(passports.of_key(session, workspace_id, provider_key_id), now=utc_now()):
                 return False
             passports.note_try(session, row)
         with product.database.workspace(workspace_id) as session:

@@ -38,8 +38,13 @@ class Passport:
     @property
     def excess(self) -> tuple[Permission, ...]:
         """The permissions that it holds and that nothing here needs."""
-        every = provider_named(self.provider).permissions
-        return tuple(each for each in every if each.needed_for is None and self.facts.permissions.get(each.name))
+        return excess(self.provider, self.facts)
+
+
+def excess(provider: str, facts: KeyFacts) -> tuple[Permission, ...]:
+    """The permissions that a provider's key holds and that nothing here needs."""
+    every = provider_named(provider).permissions
+    return tuple(each for each in every if each.needed_for is None and facts.permissions.get(each.name))
 
 
 EVERY = (
@@ -77,10 +82,14 @@ def _passports(found: Iterable[Any]) -> dict[int, Passport]:
     }
 
 
-def is_due(session: Session, workspace_id: int, provider_key_id: int, *, now: datetime) -> bool:
-    """Whether the key in place was never asked what it may do, or not for a day."""
-    known = of_key(session, workspace_id, provider_key_id)
+def is_due(known: Passport | None, *, now: datetime) -> bool:
+    """Whether a key of which this is known was never asked what it may do, or not for a day."""
     return known is None or known.tried_at + REFRESH <= now
+
+
+def ask_anew(session: Session, row: ProviderKey) -> None:
+    """Let the key be asked again at once; what was found before stays until it is."""
+    plain.run(session, TRIED, {**_named(row), "tried_at": clock.utc_now() - REFRESH})
 
 
 def note_try(session: Session, row: ProviderKey) -> None:

@@ -63,6 +63,7 @@ class Standing:
 class Plan:
     """What a connection owes now: a check of its key first, or units in order and names; and when to look again.
 
+    A key that was never asked what it may do is asked (`passport_new`) before anything is read with it.
     `leased` = another worker holds some of what is due, or waits out a limit of its organisation.
     `owed` = something is due, be it leased or waiting for a retry.
     `uncovered` is the oldest finished day that was not read since it ended, `read_at` the last committed reading.
@@ -72,6 +73,7 @@ class Plan:
     units: tuple[Unit, ...] = ()
     names_due: bool = False
     passport_due: bool = False
+    passport_new: bool = False
     leased: bool = False
     owed: bool = False
     next_due_at: datetime | None = None
@@ -113,7 +115,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         since, _ = _period(row, now)
         ledgers = unsettled.read(session, row.workspace_id, connection.provider_key_id, since=since, now=now)
         paused_until = pauses.ends_at(session, pauses.scope_of(session, row), now=now)
-        passport_due = passports.is_due(session, row.workspace_id, connection.provider_key_id, now=now)
+        passport = passports.of_key(session, row.workspace_id, connection.provider_key_id)
     reading = _reading(row, ledgers, now=now, fetch_hour=product.settings.fetch_hour_utc)
     waits = [at for at in (row.retry_at, paused_until) if at is not None and now < at <= now + coverage.LONGEST_RETRY]
     if waits:
@@ -122,7 +124,7 @@ def plan(product: Product, connection: Connection, *, now: datetime) -> Plan:
         return replace(waiting, uncovered=reading.uncovered, read_at=reading.read_at)
     if row.status != KeyStatus.VALID:
         return Plan(needs_check=True, owed=row.status in READ_WITH, next_due_at=now)
-    return replace(reading, passport_due=passport_due)
+    return replace(reading, passport_due=passports.is_due(passport, now=now), passport_new=passport is None)
 
 
 def _reading(row: Standing, ledgers: Ledgers, *, now: datetime, fetch_hour: int) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from tracker import clock
 from tracker.calls import Call
 from tracker.overview import passport
 from tracker.overview.passport import Finding, KeyView
+from tracker.providers.base import Permission
 
 NOT_FOUND_BY_READING = (
     "What a key may change cannot be found by reading, and nothing but reading is ever sent. If you made this key with "
@@ -38,18 +40,23 @@ def draw(ctx: Context, provider_key_id: int) -> None:
 
 def _verdict(seen: KeyView) -> None:
     if seen.too_much:
-        allowed = " and ".join(each.allows for each in seen.too_much)
-        st.warning(
-            f"It can also read {allowed}. Nothing here needs that. {seen.narrowing}",
-            icon=":material/shield:",
-            title="This key can do more than it needs",
-        )
+        too_much(seen.too_much, seen.narrowing)
     elif seen.passport is None or seen.passport.read_at is None:
         st.info("What this key may do is not found yet: the worker asks for it once a day.", icon=":material/schedule:")
     elif all(each.held is not None for each in seen.findings):
         st.markdown(
             ":green[:material/verified_user:] As far as reading shows, this key can do nothing beyond its work."
         )
+
+
+def too_much(excess: Sequence[Permission], narrowing: str) -> None:
+    """That a key may do more than anything here needs, and how that is put right."""
+    allowed = " and ".join(each.allows for each in excess)
+    st.warning(
+        f"It can also read {allowed}. Nothing here needs that. {narrowing}",
+        icon=":material/shield:",
+        title="This key can do more than it needs",
+    )
 
 
 def _facts(seen: KeyView, now: datetime) -> list[tuple[str, str, str]]:

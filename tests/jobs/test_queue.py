@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from procrastinate import exceptions, jobs
+from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col, select
@@ -28,7 +29,7 @@ from tests.postgres import PostgresServer
 from tests.quick import Process
 from tracker import access, clock, connections, reconcile, runs
 from tracker.clock import utc_now
-from tracker.models import ProviderKey
+from tracker.models import KeyPassport, ProviderKey, table_of
 from tracker.reconcile import Connection
 from tracker.sandbox import World
 
@@ -99,8 +100,16 @@ def until(process: Process, seen: Callable[[], bool]) -> None:
 
 
 def test_everything_due_is_read_once(installation: Installation) -> None:
+    passports = table_of(KeyPassport)
+    with installation.product.database.workspace(1, write=True) as session:
+        session.execute(delete(passports).where(passports.c.workspace_id == 1))  # as of a key stored unasked
+    seen = len(installation.server.requests)
+
     assert read_by_queue(installation) == 0
 
+    paths = [request.path for request in list(installation.server.requests)[seen:]]
+    assert paths[2:4] == ["/organization/audit_logs", "/organization/admin_api_keys"]
+    assert paths.count("/organization/audit_logs") == 1
     assert_equal_until(installation, NOW)
     told = [(request.path, request.query) for request in installation.server.requests if "/usage/" in request.path]
     assert len(told) == len(set(told))
@@ -147,7 +156,7 @@ def test_of_workers_apart_one_killed_the_queue_emptied_and_the_engine_switched_b
 ) -> None:
     """Workers as on machines of their own: nothing is shared but the database and a copy of the key ring."""
     killed, second = (apart(installation, tmp_path / name).process("jobs", *PROCRASTINATE) for name in ("one", "two"))
-    until(killed, lambda: len(installation.server.requests) >= 12)
+    until(killed, lambda: len(installation.server.requests) >= 14)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     tell_queue(installation, "delete from procrastinate_jobs where status = 'todo'")
@@ -224,8 +233,9 @@ def test_of_two_workers_that_reach_for_one_connection_at_once_the_second_has_no_
 
 
 def test_sigterm_ends_the_worker_in_order(installation: Installation) -> None:
+    before = len(installation.server.requests)
     process = installation.process("jobs", *PROCRASTINATE)
-    until(process, lambda: len(installation.server.requests) >= 6)
+    until(process, lambda: len(installation.server.requests) >= before + 2)
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=PATIENCE_S)
 
@@ -287,7 +297,7 @@ def test_a_worker_outlives_a_server_that_throws_everybody_out_for_a_while(
     """As a restart looks from here: every connection ends, no other is let in, and then the server is back."""
     name = make_url(installation.environ["TRACKER_DATABASE_URL"]).database
     process = installation.process("jobs", *PROCRASTINATE)
-    until(process, lambda: len(installation.server.requests) >= 8)
+    until(process, lambda: len(installation.server.requests) >= 10)
     postgres_server.execute(f'alter database "{name}" allow_connections false')
     everybody = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'"  # noqa: S608 our name
     postgres_server.execute(everybody)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -48,7 +48,9 @@ class ByDay(OpenAI):
     def names(self, client: ProviderClient) -> list[KnownName]:
         return []
 
-    def describe(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> KeyFacts:
+    def describe(
+        self, client: ProviderClient, key: SecretKey, *, now: datetime, found: Mapping[str, bool] | None = None
+    ) -> KeyFacts:
         return KeyFacts({})
 
 

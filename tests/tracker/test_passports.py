@@ -20,6 +20,7 @@ from tracker.passports import Passport
 from tracker.sandbox import Trouble, World
 
 KEY = 1
+PASSPORT = table_of(KeyPassport)
 
 
 @pytest.fixture
@@ -39,9 +40,7 @@ def asks(ready: Installation) -> bool:
 
 
 def test_a_key_that_holds_what_is_needed_holds_nothing_too_much(ready: Installation) -> None:
-    assert found(ready) is None
-
-    assert asks(ready)
+    assert not asks(ready), "it was asked when it was stored"
 
     passport = found(ready)
     assert passport is not None
@@ -49,14 +48,20 @@ def test_a_key_that_holds_what_is_needed_holds_nothing_too_much(ready: Installat
     assert (passport.facts.name, passport.excess) == ("admin good", ())
 
 
-def test_a_key_that_can_do_more_than_it_needs_is_told(ready: Installation) -> None:
-    asks(ready)
+def test_a_key_that_can_do_more_than_it_needs_is_told_when_it_is_pasted(ready: Installation) -> None:
     other = ready.world.keys["unrestricted"]
-    connections.replace(ready.product, ready.workspace_id, KEY, text=other)
-    assert found(ready) is None, "what was found of the former key is not the new one's"
+    seen = len(ready.server.requests)
 
-    assert asks(ready)
+    added = connections.replace(ready.product, ready.workspace_id, KEY, text=other)
 
+    asked = list(ready.server.requests)[seen:]
+    assert {request.method for request in asked} == {"GET"}
+    assert [request.path.removeprefix("/organization/") for request in asked][-3:] == [
+        "projects",
+        "audit_logs",
+        "admin_api_keys",
+    ]
+    assert [each.name for each in added.excess] == ["Audit logs"] and "revoke this one" in added.narrowing
     passport = found(ready)
     assert passport is not None
     assert [each.name for each in passport.excess] == ["Audit logs"]
@@ -71,7 +76,35 @@ def test_a_key_that_can_do_more_than_it_needs_is_told(ready: Installation) -> No
         ("Management", True, False),
         ("Audit logs", True, True),
     ]
-    assert "revoke this one" in view.narrowing and view.since >= NOW
+    assert view.narrowing == added.narrowing and view.since >= NOW
+
+
+def test_a_key_that_was_stored_unasked_is_asked_before_its_history_is_read(ready: Installation) -> None:
+    ready.world.troubles.add(Trouble("status_503", path="/organization/audit_logs"))
+    added = connections.replace(ready.product, ready.workspace_id, KEY, text=ready.world.keys["unrestricted"])
+    assert (added.status, added.excess, found(ready)) == ("valid", (), None)
+    seen = len(ready.server.requests)
+
+    assert ready.fetch() == 0
+
+    read = [request.path for request in list(ready.server.requests)[seen:]]
+    assert read[:2] == ["/organization/costs", "/organization/projects"]  # a row of each, to see whether it may
+    assert read[2:4] == ["/organization/audit_logs", "/organization/admin_api_keys"]
+    assert read.count("/organization/audit_logs") == 1
+    passport = found(ready)
+    assert passport is not None and [each.name for each in passport.excess] == ["Audit logs"]
+
+
+def test_who_lets_a_key_be_checked_again_has_it_asked_again(ready: Installation) -> None:
+    assert ready.fetch() == 0
+    seen = len(ready.server.requests)
+    connections.ask_check(ready.product, ready.workspace_id, KEY)
+    assert found(ready) is not None
+
+    assert ready.fetch() == 0
+
+    asked = [request.path for request in list(ready.server.requests)[seen:]]
+    assert asked.count("/organization/audit_logs") == 1
 
 
 def test_the_worker_asks_once_a_day(ready: Installation) -> None:
@@ -88,7 +121,6 @@ def test_the_worker_asks_once_a_day(ready: Installation) -> None:
 
 
 def test_a_provider_that_does_not_answer_is_asked_tomorrow_and_nothing_known_is_lost(ready: Installation) -> None:
-    assert asks(ready)
     before = found(ready)
     ready.later(NOW + timedelta(days=2))
     ready.world.troubles.add(Trouble("rate_limit", path="/organization/costs", times=1, option="60"))
@@ -103,7 +135,6 @@ def test_a_provider_that_does_not_answer_is_asked_tomorrow_and_nothing_known_is_
 
 
 def test_a_deleted_key_has_no_passport_and_is_not_asked_for(ready: Installation) -> None:
-    asks(ready)
     seen = len(ready.server.requests)
     connections.delete(ready.product, ready.workspace_id, KEY)
 
@@ -124,11 +155,11 @@ def test_a_key_that_cannot_be_opened_is_tried_once_a_day_all_the_same(ready: Ins
     assert not asks(ready)
 
     with ready.product.database.workspace(ready.workspace_id) as session:
-        assert not passports.is_due(session, ready.workspace_id, KEY, now=clock.utc_now())
+        row = session.execute(select(PASSPORT).where(PASSPORT.c.workspace_id == ready.workspace_id)).one()
+    assert row.tried_at >= NOW + timedelta(days=2)
 
 
 def test_the_calls_of_a_key_are_counted_and_paged_newest_first(ready: Installation) -> None:
-    asks(ready)
     with ready.product.database.workspace(ready.workspace_id) as session:
         every = list(calls.made(session, ready.workspace_id, provider_key_id=KEY))
         tally = calls.tally(session, ready.workspace_id, KEY)
@@ -149,6 +180,5 @@ def test_the_calls_of_a_key_are_counted_and_paged_newest_first(ready: Installati
 
 
 def count(ready: Installation) -> int:
-    table = table_of(KeyPassport)
     with ready.product.database.workspace(ready.workspace_id) as session:
-        return len(session.execute(select(table).where(table.c.workspace_id == ready.workspace_id)).all())
+        return len(session.execute(select(PASSPORT).where(PASSPORT.c.workspace_id == ready.workspace_id)).all())

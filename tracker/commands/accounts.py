@@ -21,6 +21,7 @@ from tracker.commands.base import (
     started,
     workspace,
 )
+from tracker.connections import Added
 from tracker.models import ProviderKey
 from tracker.providers import PROVIDERS
 
@@ -63,7 +64,7 @@ def add_key(options: Namespace, environ: Environ) -> int:
             label=options.label,
             text=secret("key"),
         )
-    print(f"Stored as connection {added.provider_key_id} ({added.status.value}). {added.sentence}", file=sys.stderr)
+    print(f"Stored as connection {added.provider_key_id} ({added.status.value}). {_said(added)}", file=sys.stderr)
     return 0
 
 
@@ -71,8 +72,16 @@ def replace_key(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready:
         workspace_id = access.workspace_of(ready.database, options.email)
         replaced = connections.replace(ready, workspace_id, options.key, text=secret("key"))
-    print(f"Replaced ({replaced.status.value}). {replaced.sentence}", file=sys.stderr)
+    print(f"Replaced ({replaced.status.value}). {_said(replaced)}", file=sys.stderr)
     return 0
+
+
+def _said(added: Added) -> str:
+    """What the check said of a stored key, and that it may do too much."""
+    if not added.excess:
+        return added.sentence
+    allowed = " and ".join(each.allows for each in added.excess)
+    return f"{added.sentence} It can do more than it needs: it can also read {allowed}. {added.narrowing}"
 
 
 def delete_key(options: Namespace, environ: Environ) -> int:

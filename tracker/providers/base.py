@@ -78,6 +78,7 @@ class Verdict:
     """What a check of a key found, in a sentence for its owner.
 
     `organisation` holds ids that no other organisation has (projects), to recognise one that is connected already.
+    `found` are the permissions, by name, that a key which works was seen to hold or to lack.
     """
 
     status: VerdictStatus
@@ -85,6 +86,7 @@ class Verdict:
     names_readable: bool | None = None
     shows_usage: bool | None = None
     organisation: frozenset[str] = frozenset()
+    found: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,5 +154,10 @@ class Provider(Protocol):
     def names(self, client: ProviderClient) -> list[KnownName]:
         """Names of projects, keys and users, as far as the key may read them."""
 
-    def describe(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> KeyFacts:
-        """What the key may read, and what is told of it; only ever reads. KeyRejected when it is not known any more."""
+    def describe(
+        self, client: ProviderClient, key: SecretKey, *, now: datetime, found: Mapping[str, bool] | None = None
+    ) -> KeyFacts:
+        """What the key may read, and what is told of it; only ever reads, and asks for nothing `found` just before.
+
+        KeyRejected when the key is not known any more.
+        """

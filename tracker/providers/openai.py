@@ -123,6 +123,7 @@ class OpenAI:
             return Verdict("insufficient", sentences.lacks_scope(key, error))
         except ProviderError as error:
             return Verdict("unchecked", f"{error} The key is not checked yet.")
+        found = {passport.USAGE.name: True, passport.MANAGEMENT.name: projects is not None}
         if not seen:
             return Verdict(
                 "valid",
@@ -130,6 +131,7 @@ class OpenAI:
                 names_readable=projects is not None,
                 shows_usage=False,
                 organisation=frozenset(projects or ()),
+                found=found,
             )
         note = "" if projects is not None else " It may not read names, so projects and keys are shown by their ids."
         return Verdict(
@@ -138,6 +140,7 @@ class OpenAI:
             names_readable=projects is not None,
             shows_usage=True,
             organisation=frozenset(projects or seen - {""}),
+            found=found,
         )
 
     def fetch(self, client: ProviderClient, endpoint: Endpoint, start: date, end: date, *, now: datetime) -> Fetched:
@@ -158,8 +161,10 @@ class OpenAI:
     def names(self, client: ProviderClient) -> list[KnownName]:
         return lists.names(client)
 
-    def describe(self, client: ProviderClient, key: SecretKey, *, now: datetime) -> KeyFacts:
-        return passport.describe(client, key, now)
+    def describe(
+        self, client: ProviderClient, key: SecretKey, *, now: datetime, found: Mapping[str, bool] | None = None
+    ) -> KeyFacts:
+        return passport.describe(client, key, now, found or {})
 
     def _fetch(
         self,

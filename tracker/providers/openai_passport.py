@@ -43,9 +43,9 @@ SHORTENED = re.compile(r"([\w-]*)[.*\N{HORIZONTAL ELLIPSIS}]{2,}([\w-]{3,})")
 """How the list shows a key: its beginning, something left out, at least its last three characters."""
 
 
-def describe(client: ProviderClient, key: SecretKey, now: datetime) -> KeyFacts:
+def describe(client: ProviderClient, key: SecretKey, now: datetime, known: Mapping[str, bool]) -> KeyFacts:
     """As `Provider.describe`. The list of admin keys is asked for only when the key may read such lists."""
-    found = {each.name: _holds(client, each, now) for each in PERMISSIONS}
+    found = {each.name: known[each.name] if each.name in known else _holds(client, each, now) for each in PERMISSIONS}
     own = _own(client, key) if found[MANAGEMENT.name] else None
     if own is None:
         return KeyFacts(found)
