@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import account, brand, budget, gate, guides, live, passports, proof, prospects, text, trail
+from pages.ui import account, brand, budget, gate, guides, live, passports, proof, prospects, said, text, trail
 from pages.ui.context import Context
 from pages.ui.ways import Tab
 from tracker import clock, connections
@@ -22,7 +22,7 @@ from tracker.providers import PROVIDERS
 TITLE = "Settings"
 ICON = ":material/settings:"
 
-ROUND, TRIES, SAID, ASKING = "settings.round", "settings.tries", "settings.said", "settings.asking"
+ROUND, TRIES, ASKING = "settings.round", "settings.tries", "settings.asking"
 MOST_KEY = 600
 REPLACE, CHECK, PAUSE, RESUME, DELETE = "Replace the key", "Check again", "Pause", "Resume", "Delete"
 PASSPORT = "Key passport"
@@ -42,9 +42,7 @@ def render(ctx: Context) -> None:
     standing = keys.read(ctx.product, ctx.workspace_id, now=ctx.now)
     with st.container():  # always there, so that a word appearing in it moves nothing about
         _worker(standing)
-        if said := st.session_state.pop(SAID, None):
-            words, stored = said
-            _tell(words, stored, standing)
+        said.draw(workers=standing.workers)
     drawn = {
         Tab.KEYS: lambda: _keys(ctx, standing),
         Tab.BUDGET: lambda: budget.draw(ctx),
@@ -56,16 +54,6 @@ def render(ctx: Context) -> None:
         if place.open:  # another one is drawn when it is opened
             with place:
                 drawn[tab]()
-
-
-def _tell(words: str, stored: connections.Added | None, standing: Standing) -> None:
-    """What was just done; of a key that was stored, also what follows, and that it may do too much."""
-    follows = prospects.begins(stored.status, workers=standing.workers) if stored else ""
-    doubtful = stored is not None and stored.status is KeyStatus.UNCHECKED
-    tell, icon = (st.warning, "hourglass") if doubtful else (st.success, "check_circle")
-    tell(text.quoted(f"{words} {follows}".strip()), icon=f":material/{icon}:")
-    if stored and stored.excess:
-        passports.too_much(stored.excess, stored.narrowing)
 
 
 def _keys(ctx: Context, standing: Standing) -> None:
@@ -332,7 +320,7 @@ def _stored(store: Callable[[], connections.Added], *, empty: Callable[[], objec
         st.error(text.told(str(error)), icon=":material/key_off:")
         return False
     _count_try()
-    st.session_state[SAID] = (f"{added.sentence} The key is sealed.", added)
+    said.say(f"{added.sentence} The key is sealed.", added)
     return True
 
 
@@ -341,5 +329,5 @@ def _count_try() -> None:
 
 
 def _say(words: str) -> None:
-    st.session_state[SAID] = (words, None)
+    said.say(words)
     st.rerun()

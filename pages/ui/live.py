@@ -29,8 +29,18 @@ def keep_fresh(page: str) -> None:
 def _again(page: str) -> None:
     """Run by the page itself it does nothing; run by the clock it starts the page over, sign-in gate included."""
     if not st.session_state.pop(_drawn(page), False):
+        st.session_state[_itself(page)] = True
         st.rerun()
+
+
+def by_itself(page: str) -> bool:
+    """Whether the page is drawn anew by the clock alone; asked once each time that it is drawn."""
+    return bool(st.session_state.pop(_itself(page), False))
 
 
 def _drawn(page: str) -> str:
     return f"live.{page}"
+
+
+def _itself(page: str) -> str:
+    return f"live.{page}.itself"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -47,6 +48,8 @@ def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page
     steps.add_key(page, own_site.key, "Acme **production**")
     expect(page.get_by_text("The key works.")).to_be_visible()
     expect(page.get_by_text("Acme **production**")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^[1-9]\d* of \d+ days$"))).to_be_visible()  # the page has drawn itself anew
+    expect(page.get_by_text("The key works.")).to_be_visible()
 
     _choose(page, "Pause")
     expect(page.get_by_text("is paused. What was read stays.")).to_be_visible()
