@@ -72,9 +72,10 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
     """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened = open_key(product, session, connection, wait=wait)
-        if are_names_fresh(opened.row, utc_now()):
+        row = present(session, connection)
+        if are_names_fresh(row, utc_now()):
             return 0
-        opened.row.names_read_at = utc_now()
+        row.names_read_at = utc_now()
     reached("reading of names begun")
     try:
         names = opened.provider.names(opened.client())

@@ -15,6 +15,7 @@ from sqlmodel import Session
 
 from tracker import checking, clock, coverage, ingest, ledger, metrics, pauses
 from tracker.clock import utc_now
+from tracker.connections import AnyKept
 from tracker.coverage import Unit
 from tracker.errors import (
     ClockWrong,
@@ -139,7 +140,7 @@ def give_back(product: Product, connection: Connection, unit: Unit, *, owner: st
     return Done(Outcome.TAKEN)
 
 
-def endpoint_of(row: ProviderKey, unit: Unit) -> Endpoint:
+def endpoint_of(row: AnyKept, unit: Unit) -> Endpoint:
     """The endpoint a unit is about."""
     return next(endpoint for endpoint in provider_named(row.provider).endpoints if endpoint.name == unit.endpoint)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 from sqlmodel import Session
 
 from tracker import asking, connections, pauses
 from tracker.calls import RecordedCalls
+from tracker.connections import Kept
 from tracker.db import plain
 from tracker.errors import LeaseLost, NotFound
 from tracker.models import KeyStatus, ProviderKey
@@ -23,6 +25,8 @@ from tracker.redact import SecretKey
 
 FETCH_LIMITS = Limits(total_s=60, tries=4, retry_budget_s=20)
 """Longer waits are the ledger's: those hold no thread and survive a restart."""
+
+ERASED = "The provider key was erased."
 
 Wait = Callable[[float], None]
 
@@ -38,11 +42,9 @@ class Mark:
     retry_at: datetime | None
 
 
-MARK = (
-    select(*(KEYS.c[each.name] for each in fields(Mark)))
-    .where(KEYS.c.workspace_id == bindparam("of_workspace"), KEYS.c.id == bindparam("of_key"))
-    .with_for_update(key_share=True)
-)
+OF_KEY = (KEYS.c.workspace_id == bindparam("of_workspace"), KEYS.c.id == bindparam("of_key"))
+KEPT = select(*(KEYS.c[each.name] for each in fields(Kept))).where(*OF_KEY)
+MARK = select(*(KEYS.c[each.name] for each in fields(Mark))).where(*OF_KEY).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Opened:
 
     product: Product
     connection: Connection
-    row: ProviderKey
+    row: Kept
     key: SecretKey
     calls: RecordedCalls
     wait: Wait
@@ -79,7 +81,7 @@ class Opened:
 
 def open_key(product: Product, session: Session, connection: Connection, *, wait: Wait) -> Opened:
     """The connection with its key. NotFound when it must not be opened, VaultError when it cannot be."""
-    row = present(session, connection)
+    row = Kept(*_asked(session, KEPT, connection))
     key = connections.opened(product, session, row)
     calls = RecordedCalls(product.database, *ids(connection))
     return Opened(product, connection, row, key, calls, wait, pauses.scope_of(session, row))
@@ -95,14 +97,19 @@ def still_its_key(session: Session, opened: Opened) -> ProviderKey:
 
 def lock_its_key(session: Session, opened: Opened) -> Mark:
     """The same of a row that is not read whole, which takes a third of the time: every unit asks."""
-    of = {"of_workspace": opened.connection.workspace_id, "of_key": opened.connection.provider_key_id}
-    found = plain.rows(session, MARK, of)
-    if not found:
-        raise NotFound("The provider key was erased.")
-    mark = Mark(*found[0])
+    mark = Mark(*_asked(session, MARK, opened.connection))
     if mark.deleted_at or mark.fingerprint != opened.row.fingerprint:
         raise LeaseLost(f"The key of {mark.label} was replaced or deleted while it was used.")
     return mark
+
+
+def _asked(session: Session, statement: Select[Any], connection: Connection) -> tuple[Any, ...]:
+    """What the statement asks of the connection's row; NotFound when it was erased."""
+    of = {"of_workspace": connection.workspace_id, "of_key": connection.provider_key_id}
+    found = plain.rows(session, statement, of)
+    if not found:
+        raise NotFound(ERASED)
+    return found[0]
 
 
 def works_again(session: Session, opened: Opened) -> None:
@@ -125,7 +132,7 @@ def present(session: Session, connection: Connection, *, lock: bool = False) -> 
     """The connection's row; NotFound when it was erased."""
     row = row_of(session, connection, lock=lock)
     if row is None:
-        raise NotFound("The provider key was erased.")
+        raise NotFound(ERASED)
     return row
 
 
