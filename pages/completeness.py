@@ -21,8 +21,8 @@ RANGES = {"32 days": 32, "90 days": 90, "A year": 365}
 
 CAPTION = (
     "Full: final · **•**, a dot: restated, changed later by the provider, both values kept · half full, **~**: "
-    "provisional, read again until it stops changing · a line, **0**: verified zero, the provider says none was used "
-    "· **!**, a stroke: failed · empty, **–**: not read yet · no cell: before the provider's history"
+    "provisional, read again until it stops changing · a line, **0**: verified zero, the provider says nothing was "
+    "used · **!**, a stroke: failed · empty, **–**: not read yet · no cell: before the provider's history"
 )
 GRAVEST = "and stands as the gravest of its days"
 DAYS = f" · On a narrow screen a cell is a week, {GRAVEST}"
