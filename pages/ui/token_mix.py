@@ -9,6 +9,9 @@ import streamlit as st
 from pages.ui import headings, tables, text, toolbars
 from tracker.explore.unit_costs import Caching
 
+KIND_PX, TOKENS_PX, SHARE_PX = 118, 94, 104
+"""Together no wider than the block on a phone of 390 pixels; on a wider page they grow."""
+
 
 def draw(mix: Mapping[str, int], caching: Caching) -> None:
     """One block; no token is in two kinds."""
@@ -23,9 +26,10 @@ def draw(mix: Mapping[str, int], caching: Caching) -> None:
                 height="content",
                 row_height=34,
                 column_config={
-                    "Tokens": st.column_config.NumberColumn(format="localized", width=140),
+                    "Kind": st.column_config.TextColumn(width=KIND_PX),
+                    "Tokens": st.column_config.NumberColumn(format="localized", width=TOKENS_PX),
                     "Share": st.column_config.ProgressColumn(
-                        format="%.1f %%", min_value=0, max_value=100, width="large", color="gray"
+                        format="%.1f %%", min_value=0, max_value=100, width=SHARE_PX, color="gray"
                     ),
                 },
                 alt="Tokens by kind, one row a kind, the largest first; no token is in two kinds.",

@@ -16,7 +16,7 @@ import pytest
 
 from pages import dashboard, explore
 from pages.registry import PAGES
-from pages.ui import axis_words, charts, explore_charts, explore_lines, rate_charts, tables, text
+from pages.ui import axis_words, charts, explore_charts, explore_lines, rate_charts, tables, text, token_mix
 from pages.ui.palette import Palette, palette
 from pages.ui.ways import Way
 from tracker import colours as colours_of
@@ -220,6 +220,12 @@ def test_the_lines_of_an_axis_are_labelled_with_as_many_digits_each(axis: axis_w
 def label(axis: axis_words.Axis, value: float) -> Any:
     """What the browser makes of a label's expression, which is Python as well."""
     return eval(axis["labelExpr"], {"datum": SimpleNamespace(value=value), "round": round})  # noqa: S307 - our own
+
+
+def test_the_mix_of_tokens_fits_a_phone() -> None:
+    assert (
+        token_mix.KIND_PX + token_mix.TOKENS_PX + token_mix.SHARE_PX <= 326
+    )  # 390 px between the edges of page and block
 
 
 def test_small_changes_keep_their_digits_and_none_is_less_than_nothing() -> None:
