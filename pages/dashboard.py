@@ -25,6 +25,7 @@ from pages.ui import (
     needs,
     notices,
     palette,
+    pictures,
     plain,
     tables,
     text,
@@ -91,7 +92,7 @@ def _days_of(ctx: Context, seen: Overview) -> None:
         toolbars.room()
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)
-        spec = _chart(seen, bars, period)
+        spec = _chart(seen, bars, period, split)
         st.vega_lite_chart(charts.rows_of(spec), spec, height=charts.HEIGHT, width="stretch", alt=_alt(seen, bars))
         said = [notices.unpriced_days(seen, period, measure), CHART_CAPTION, _marked(seen, bars)]
         st.caption(text.dollars(" ".join(said).strip()))
@@ -146,18 +147,20 @@ def _heading(seen: Overview, period: Period) -> str:
     return f"Each day in {seen.cycle.days_of(period)[0]:%B}"
 
 
-def _chart(seen: Overview, bars: Bars, period: Period) -> charts.Spec:
+def _chart(seen: Overview, bars: Bars, period: Period, split: Split) -> charts.Spec:
     whole = period is Period.MONTH
     foretold = seen.forecast.days if whole and seen.forecast and bars.measure is Measure.SPEND else ()
-    return charts.day_chart(
+    dark = st.context.theme.type == "dark"
+    spec = charts.day_chart(
         bars,
         seen.marks,
-        dark=st.context.theme.type == "dark",
+        dark=dark,
         outlook=[day for day in foretold if day.day > seen.cycle.today],
         rest=seen.cycle.rest if whole else (),
         pace=seen.budget.pace if whole and seen.budget and bars.measure is Measure.SPEND else None,
         unusual=_unusual(seen) if bars.measure is Measure.SPEND else None,
     )
+    return pictures.of_days(spec, bars, NOUNS[split], dark=dark)
 
 
 def _unusual(seen: Overview) -> dict[date, Decimal]:

@@ -15,6 +15,7 @@ from pages.ui import (
     facets,
     findings,
     headings,
+    pictures,
     rate_charts,
     text,
     token_mix,
@@ -117,9 +118,11 @@ def _rates(seen: Explored, costs: UnitCosts) -> None:
         grid = st.grid(2, min_column_width=320)
         for rate in rate_charts.RATES:
             with grid.cell():
-                st.markdown(f"**{rate.title}**: {text.dollars(rate_charts.told(rate, costs.total))}")
+                # Short, because on touch the chart's buttons stand beside it.
+                st.markdown(f"**{text.dollars(rate_charts.told(rate, costs.total))}** {rate.of_what}")
+                spec = rate_charts.line_chart(rate, costs.bars, seen, dark=dark)
                 st.vega_lite_chart(
-                    rate_charts.line_chart(rate, costs.bars, seen, dark=dark),
+                    pictures.of_rate(spec, rate, seen, dark=dark),
                     height=rate_charts.HEIGHT,
                     width="stretch",
                     alt=rate_charts.alt_text(rate, costs.bars, seen),

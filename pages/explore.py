@@ -22,6 +22,7 @@ from pages.ui import (
     kept,
     live,
     picks,
+    pictures,
     saved,
     tables,
     text,
@@ -46,8 +47,6 @@ ICON = ":material/query_stats:"
 EVERYTHING = "Everything"
 WHEN, WHAT, CHART = "explore.when", "explore.what", "explore.bars"
 ROWS = "rows"
-
-MEASURES = {Measure.SPEND: "Estimated spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
 
 
 def render(ctx: Context) -> None:
@@ -131,9 +130,11 @@ def _chart_block(
 ) -> None:
     unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
-        st.header(f"{MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
+        st.header(f"{pictures.MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
+        toolbars.room()
+        spec = explore_charts.bar_chart(seen, bars, seen.before(), chosen, turn=picks.turn(), dark=_is_dark())
         st.vega_lite_chart(
-            explore_charts.bar_chart(seen, bars, seen.before(), chosen, turn=picks.turn(), dark=_is_dark()),
+            pictures.of_view(spec, seen, dark=_is_dark()),
             height=explore_charts.HEIGHT,
             width="stretch",
             key=CHART,
@@ -200,7 +201,7 @@ def _say_chosen(seen: Explored, bars: Bars, chosen: Picked | None) -> None:
 
 def _alt(seen: Explored, bars: Bars) -> str:
     known = {column: total for column, total in bars.totals.items() if total is not None}
-    what = f"{MEASURES[seen.view.measure]} by {NOUNS[seen.view.by]}"
+    what = f"{pictures.MEASURES[seen.view.measure]} by {NOUNS[seen.view.by]}"
     if not known:
         return f"{what}: nothing is known of these days. The table below says which were not read."
     highest = max(known, key=lambda column: known[column])
@@ -228,7 +229,7 @@ def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
             unit.capitalize(): st.column_config.TextColumn(pinned=True),
             **{name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]},
         },
-        alt=f"{MEASURES[bars.measure]}, one row a {unit}, one column a {NOUNS[seen.view.by]}.",
+        alt=f"{pictures.MEASURES[bars.measure]}, one row a {unit}, one column a {NOUNS[seen.view.by]}.",
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, empty, headings, implied, notices, tables, text, toolbars, waterfall
+from pages.ui import arithmetic, empty, headings, implied, notices, pictures, tables, text, toolbars, waterfall
 from pages.ui.context import Context
 from pages.ui.tables import number
 from tracker import clock, overview, unpriced
@@ -133,7 +133,10 @@ def _causes(told: Statement) -> None:
     with st.container(border=True, gap="small"):
         headings.draw(text.dollars(f"What makes the {text.money_change(told.shown_difference)}"))
         drawn = told.shown_causes
-        spec = waterfall.waterfall(drawn, told.shown_difference, dark=st.context.theme.type == "dark")
+        dark = st.context.theme.type == "dark"
+        spec = waterfall.waterfall(drawn, told.shown_difference, dark=dark)
+        days = pictures.span([told.start, told.end - clock.DAY])
+        pictures.titled(spec, f"Billed minus estimate by cause, {days}", dark=dark)
         words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in drawn)
         st.vega_lite_chart(spec, height=waterfall.height(drawn), width="stretch", alt=f"Causes: {words}.")
         words = "The causes add up to the difference; those that come to less than a cent are not drawn."

@@ -27,7 +27,7 @@ from tracker.overview.stacks import Bars, Segment
 Spec = dict[str, Any]
 Row = dict[str, object]
 
-HEIGHT = 330
+HEIGHT = 380
 STATES = {
     DayMark.FINAL: "final",
     DayMark.PROVISIONAL: "provisional",

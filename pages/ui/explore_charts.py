@@ -23,7 +23,7 @@ from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount, Measure
 from tracker.overview.stacks import Bars
 
-HEIGHT = 320
+HEIGHT = 380
 PICKED = "picked"
 MOST_FINE = 54
 """Bars up to which they are so wide: a year has them by the week."""

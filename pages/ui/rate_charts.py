@@ -20,7 +20,7 @@ from pages.ui.palette import palette
 from tracker.explore.economics import Bill
 from tracker.explore.reading import Explored
 
-HEIGHT = 150
+HEIGHT = 200
 MOST_DOTS = 45
 """Points up to which each has its dot: more of them would be a band."""
 
@@ -29,13 +29,17 @@ Bills = Mapping[date, Bill | None]
 
 @dataclass(frozen=True)
 class Rate:
-    """A figure of a day; `write` says it as text, `axis` draws the lines of the axis up to a height."""
+    """A figure of a day; `write` says it as text, `axis` draws the lines of the axis up to a height.
+
+    `of_what` comes after the figure.
+    """
 
     title: str
     of: Callable[[Bill], Fraction | None]
     write: Callable[[Fraction], str]
     axis: Callable[[float], axis_words.Axis]
     form: str
+    of_what: str
 
 
 def _per_thousand(bill: Bill) -> Fraction | None:
@@ -44,10 +48,31 @@ def _per_thousand(bill: Bill) -> Fraction | None:
 
 
 RATES = (
-    Rate("Cost of a request", lambda bill: bill.per_request, findings.usd, axis_words.money, "$%.4f"),
-    Rate("Cost of a thousand text tokens", _per_thousand, findings.usd, axis_words.money, "$%.4f"),
-    Rate("Input from the cache", lambda bill: bill.cached_share, findings.share, axis_words.percent, "percent"),
-    Rate("Requests in batches", lambda bill: bill.batch_share, findings.share, axis_words.percent, "percent"),
+    Rate("Cost of a request", lambda bill: bill.per_request, findings.usd, axis_words.money, "$%.4f", "a request"),
+    Rate(
+        "Cost of a thousand text tokens",
+        _per_thousand,
+        findings.usd,
+        axis_words.money,
+        "$%.4f",
+        "a thousand text tokens",
+    ),
+    Rate(
+        "Input from the cache",
+        lambda bill: bill.cached_share,
+        findings.share,
+        axis_words.percent,
+        "percent",
+        "of input from the cache",
+    ),
+    Rate(
+        "Requests in batches",
+        lambda bill: bill.batch_share,
+        findings.share,
+        axis_words.percent,
+        "percent",
+        "of requests in batches",
+    ),
 )
 
 

@@ -20,7 +20,7 @@ from tracker.reconciliation.causes import Cause
 
 Spec = dict[str, Any]
 
-STEP_PX, HEAD_PX = 34, 112
+STEP_PX, HEAD_PX = 34, 136
 ROOM_PX = 68
 """What is kept free at the right for the amounts beside the bars, however narrow the page."""
 MOST_LINES = 3
