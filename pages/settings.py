@@ -79,12 +79,9 @@ def _worker(standing: Standing) -> None:
     st.markdown(" · ".join([last_run(standing.last_run, standing), _life(standing)]))
     st.caption(standing.next_reading)
     if not standing.workers:
-        seen = f"The last sign of one was at {_instant(standing.seen_at, standing)}. " if standing.seen_at else ""
-        st.warning(
-            f"{seen}Keys are safe and everything read is kept, but nothing new is read. {text.START_WORKER}",
-            icon=":material/pause_circle:",
-            title="No worker is running",
-        )
+        seen_at = _instant(standing.seen_at, standing) if standing.seen_at else None
+        title, words = prospects.without_worker(seen_at, full=standing.full)
+        st.warning(words, icon=":material/pause_circle:", title=title)
 
 
 def last_run(run: LastRun | None, standing: Standing) -> str:

@@ -25,6 +25,9 @@ NETWORK = frozenset(
 )
 """File systems of other machines: their locks do not keep two writers apart (sqlite.org/faq.html, 5, read 2026-11)."""
 
+LEAST_FREE = 4 * 1024 * 1024
+"""Bytes. SQLite needs room for what a day adds, and as much again for its journal."""
+
 SIDE_FILES = ("-journal", "-wal", "-shm")
 PRIVATE = 0o600
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -41,6 +44,18 @@ def file_of(url: str) -> Path | None:
 def journal_mode(version: tuple[int, int, int]) -> str:
     """WAL only where the library is free of the WAL-reset bug; otherwise the rollback journal."""
     return "wal" if version >= WAL_SAFE_FROM or version in WAL_SAFE_BACKPORTS else "delete"
+
+
+def is_full(url: str) -> bool:
+    """Whether the disk of a SQLite file has no room for an ordinary day. Of a server's disk nothing is known here."""
+    path = file_of(url)
+    if path is None:
+        return False
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < LEAST_FREE
 
 
 def check(

@@ -193,23 +193,17 @@ def _worker(seen: Overview) -> None:
         return
     today = seen.cycle.today
     if seen.stale and seen.read_at:
+        newer = "" if seen.workers.full else prospects.NEWER[seen.prospect]
         st.warning(
             f"Nothing was read since {text.instant(seen.read_at, today=today)}. The figures below are true "
-            f"for what was read, and end there. {prospects.NEWER[seen.prospect]}",
+            f"for what was read, and end there. {newer}",
             icon=":material/schedule:",
             title=f"These numbers are from {text.age(seen.now - seen.read_at)}",
         )
-    elif seen.prospect is Prospect.NO_WORKER:
-        last = (
-            f" The last sign of one was at {text.instant(seen.workers.seen_at, today=today)}."
-            if seen.workers.seen_at
-            else ""
-        )
-        st.warning(
-            f"Your key is safe, but nothing new is being read.{last} {text.START_WORKER}",
-            icon=":material/pause_circle:",
-            title="No worker is running",
-        )
+    if seen.prospect is Prospect.NO_WORKER and (seen.workers.full or not seen.stale):
+        seen_at = text.instant(seen.workers.seen_at, today=today) if seen.workers.seen_at else None
+        title, words = prospects.without_worker(seen_at, full=seen.workers.full)
+        st.warning(words, icon=":material/pause_circle:", title=title)
 
 
 def _failure(seen: Overview) -> None:

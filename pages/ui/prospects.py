@@ -74,6 +74,19 @@ BEGINS: Words = {
 }
 
 
+def without_worker(seen_at: str | None, *, full: bool) -> tuple[str, str]:
+    """Title and words where no worker gives a sign of life; `seen_at` is when one last did, in words.
+
+    On a full disk a worker that runs cannot tell so: to start another one would help nobody.
+    """
+    last = f" The last sign of a worker was at {seen_at}." if seen_at else ""
+    if full:
+        kept = f"Nothing new can be stored, so nothing is read.{last} Everything read before is kept."
+        return "The disk of the database is full", f"{kept} Make room there: a worker that runs then goes on by itself."
+    safe = "Keys are safe and everything read is kept, but nothing new is read."
+    return "No worker is running", f"{safe}{last} {text.START_WORKER}"
+
+
 def of_days(seen: Overview) -> str:
     """What becomes of the days that are not complete, told by connection where their prospects differ."""
     found: dict[Prospect, list[str]] = {}

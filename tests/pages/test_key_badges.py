@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pages import settings
+from pages.ui import prospects
 from tests.installation import NOW
 from tracker.models import KeyStatus
 from tracker.overview.days import Progress
@@ -75,3 +76,12 @@ def test_a_first_run_that_has_not_ended_is_under_way() -> None:
     assert settings.last_run(None, standing()) == "No run yet"
     failed = settings.last_run(LastRun(NOW, 6, 14, "connection refused"), standing(reading))
     assert failed == "Last run **15:30 UTC**, **14 of 20 reads failed**: connection refused"
+
+
+def test_where_no_worker_gives_a_sign_of_life_a_full_disk_is_told_first() -> None:
+    title, words = prospects.without_worker("15:30 UTC", full=False)
+    assert (title, "python -m jobs" in words) == ("No worker is running", True)
+
+    title, words = prospects.without_worker("15:30 UTC", full=True)
+    assert (title, "python -m jobs" in words) == ("The disk of the database is full", False)
+    assert "The last sign of a worker was at 15:30 UTC." in words and "goes on by itself" in words

@@ -39,6 +39,13 @@ def test_a_network_share_is_told_from_a_disk(path: str, kind: str | None) -> Non
     assert storage.network_share(Path(path), MOUNTINFO.splitlines()) == kind
 
 
+def test_a_disk_without_room_is_known_and_a_servers_is_not_asked_about(tmp_path: Path) -> None:
+    assert storage.is_full("sqlite:////proc/tracker.db"), "a file system that never has a byte free"
+    assert not storage.is_full(f"sqlite:///{tmp_path / 'tracker.db'}")
+    assert not storage.is_full(f"sqlite:///{tmp_path / 'gone' / 'tracker.db'}")
+    assert not storage.is_full("postgresql+psycopg://somebody@db.example/tracker")
+
+
 def test_a_file_on_a_network_share_stops_the_start(migrated_file: Path, tmp_path: Path) -> None:
     (tmp_path / "mountinfo").write_text(f"9 1 0:9 / {migrated_file.parent} rw - nfs4 files:/srv rw\n")
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from tracker import budgets, clock, colours, passports, queries, set_aside
+from tracker import budgets, clock, colours, passports, queries, set_aside, storage
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, ProviderKey, Worker, table_of
 from tracker.money import difference_in_cents
@@ -83,10 +83,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Workers:
-    """How many workers live, and when any last gave a sign of life."""
+    """How many workers live, and when any last gave a sign of life; when none does, whether the disk is `full`."""
 
     alive: int
     seen_at: datetime | None
+    full: bool = False
 
 
 @dataclass(frozen=True)
@@ -307,7 +308,8 @@ NOBODY = Workers(0, None)
 
 def _workers(product: Product, now: datetime) -> Workers:
     with product.database.exempt() as session:
-        return Workers(living_workers(session, now=now), session.execute(SEEN_AT).scalar())
+        alive, seen_at = living_workers(session, now=now), session.execute(SEEN_AT).scalar()
+    return Workers(alive, seen_at, full=not alive and storage.is_full(str(product.database.engine.url)))
 
 
 def _troubles(

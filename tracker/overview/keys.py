@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from tracker import passports
+from tracker import passports, storage
 from tracker.models import Coverage, DailyUsage, FetchRun, KeyStatus, ProviderKey, Worker, table_of
 from tracker.overview import days, next_reading
 from tracker.overview.days import Progress
@@ -52,7 +52,10 @@ class LastRun:
 
 @dataclass(frozen=True)
 class Standing:
-    """The workspace's connections, and what the worker last did and does next (a sentence)."""
+    """The workspace's connections, and what the worker last did and does next (a sentence).
+
+    `full` tells, when no worker lives, whether the disk of the database is.
+    """
 
     now: datetime
     keys: tuple[KeyCard, ...]
@@ -60,6 +63,7 @@ class Standing:
     workers: int
     seen_at: datetime | None
     next_reading: str
+    full: bool = False
 
 
 def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
@@ -87,6 +91,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
         workers=alive,
         seen_at=newest.seen_at if newest else None,
         next_reading=then,
+        full=not alive and storage.is_full(str(product.database.engine.url)),
     )
 
 
