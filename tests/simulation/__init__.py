@@ -74,6 +74,14 @@ class Simulation:
                 story.pass_time(gap)
                 self._look()
 
+    def look_with_a_wrong_clock(self, skew: timedelta) -> None:
+        """One look while our clock is that far off; it is right again before anybody looks once more."""
+        with points.watch(self.stage.reached):
+            self._look()
+            self.story.set_clock(skew)
+            self._look()
+            self.story.set_clock(timedelta())
+
     def judge(self) -> None:
         """Raise Wrong, with what to do, unless all is as the oracle says."""
         told_wrong = {f"{type(error).__name__}": str(error) for error in self.stage.failures}
