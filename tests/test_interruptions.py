@@ -25,8 +25,9 @@ from jobs.worker import Worker
 from tests.installation import NOW, Installation, expected, held
 from tests.places import ended, killed_at, started
 from tests.small import Small, assert_true, small
-from tracker import access, clock, connections, points, reconcile
+from tracker import access, clock, connections, fetching, points, reconcile
 from tracker.coverage import LEASE, LedgerDay
+from tracker.fetching import Outcome
 from tracker.models import KeyStatus
 from tracker.overview import keys
 from tracker.providers.http import ClientPool
@@ -178,6 +179,19 @@ def test_a_clock_set_right_in_the_middle_of_a_unit_leaves_no_day_as_read_in_the_
     new.later(NOW + 20 * MINUTE)
     assert new.fetch() == 0
     assert_true(new, NOW)
+
+
+@pytest.mark.parametrize("off", [2 * DAY, -2 * DAY], ids=["ahead", "behind"])
+def test_what_was_asked_for_with_a_wrong_clock_is_not_stored_by_a_right_one(new: Installation, off: timedelta) -> None:
+    of = Connection(new.workspace_id, 1)
+    clock.start_at(NOW + off)
+    unit = reconcile.plan(new.product, of, now=clock.utc_now()).units[0]
+    with points.watch(lambda label: clock.start_at(NOW) if label == "answer complete" else None):
+        done = fetching.work(new.product, of, unit, owner="test", wait=lambda _: None)
+
+    assert done.outcome is Outcome.FAILED
+    assert "clock was set while the days were read" in (done.reason or "")
+    assert [row for row in ledger(new).values() if row.fetched_at] == []
 
 
 def test_over_the_turns_of_the_calendar_and_ninety_missed_days_every_day_is_read_once(read: Installation) -> None:

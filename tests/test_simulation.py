@@ -22,7 +22,7 @@ SEEDS = {
 """Seeds that caught a fault which the product had once, and what it was about.
 
 A place labelled anew lets every seed tell another story: whether these still catch it is to be tried again then. Of a
-clock far behind, judged by an answer or set right before it came, no seed up to 33 tells; `test_http_answers` and
+clock far behind, judged by an answer or set right before it came, few seeds tell; `test_http_answers` and
 `test_interruptions` do.
 """
 
