@@ -42,11 +42,11 @@ def render(ctx: Context) -> None:
         st.markdown(notices.line_of_truth(seen))
         st.info(_no_bill(seen, start), icon=":material/hourglass:", title=f"No day of {start:%B} has a bill yet")
         return
-    told = statement(ctx.product, ctx.workspace_id, start, end)
+    told = statement(ctx.product, ctx.workspace_id, start, end, without=seen.reach.behind or ())
     st.markdown(text.dollars(_headline(told, seen)))
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
-    st.caption(f"Of these days: {found.sentence}.")
+    st.caption(f"Of these days: {found.sentence}.{_without(seen)}")
     _cards(told, seen)
     if told.causes:
         _causes(told)
@@ -71,6 +71,14 @@ def _period(seen: Overview) -> tuple[date, date]:
         return cycle.previous_start, cycle.start
     end = through + clock.DAY if through else cycle.start
     return (cycle.start, end) if chosen != ALL else (min(end, cycle.today - clock.DAY * 364), end)
+
+
+def _without(seen: Overview) -> str:
+    """Whose usage is not compared, because the bill for it is far behind that of the others."""
+    if not seen.reach.part:
+        return ""
+    named = " and ".join(text.quoted(label) for label in seen.reach.late)
+    return f" Without {named}: the provider has not billed what was used there, so it is in neither sum."
 
 
 def _no_bill(seen: Overview, start: date) -> str:

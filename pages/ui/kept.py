@@ -43,7 +43,8 @@ def explained(ctx: Context, seen: Overview) -> Explained | None:
     if seen.billed is None:
         return None
     end = seen.billed.through + clock.DAY
-    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen))
+    without = tuple(seen.reach.behind or ())
+    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen), without)
 
 
 def sources(ctx: Context, seen: Overview, period: Period) -> dict[str, Source]:
@@ -75,13 +76,15 @@ def sources_of(_product: Product, workspace_id: int, start: date, end: date, ver
 
 
 @st.cache_data(ttl=timedelta(hours=1), max_entries=500, show_spinner=False)
-def explained_of(_product: Product, workspace_id: int, start: date, end: date, version: Version) -> Explained | None:
-    """As `explained`, of the UTC days [start, end)."""
+def explained_of(
+    _product: Product, workspace_id: int, start: date, end: date, version: Version, without: tuple[int, ...] = ()
+) -> Explained | None:
+    """As `explained`, of the UTC days [start, end), `without` these connections."""
     del version
     with _product.database.workspace(workspace_id) as session:
         if queries.count_events(session, workspace_id, start, end) > MOST_EVENTS:
             return None
-    told = statement(_product, workspace_id, start, end)
+    told = statement(_product, workspace_id, start, end, without=without)
     known = [(cause, amount) for cause, amount in told.causes if cause is not Cause.UNEXPLAINED]
     cause, amount = max(known, key=lambda one: abs(one[1]), default=(None, None))
     share = told.headline.explained

@@ -50,9 +50,9 @@ def line_of_truth(seen: Overview) -> str:
     """How far the figures can be trusted, in one line of Markdown."""
     today = seen.cycle.today
     complete = f"**{seen.complete_days} of the last {seen.told_days}** days complete"
-    billed = (
-        f"Billed through **{text.day(seen.billed_through, today=today)} UTC**" if seen.billed_through else "No bill yet"
-    )
+    part = f" for {seen.reach.part}" if seen.reach.part else ""
+    through = seen.billed_through
+    billed = f"Billed through **{text.day(through, today=today)} UTC**{part}" if through else "No bill yet"
     read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
     worker = "" if seen.workers.alive else "**no worker running**"
     return " · ".join(part for part in (billed, complete, read, worker) if part)

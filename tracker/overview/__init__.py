@@ -17,8 +17,8 @@ from sqlmodel import Session
 from tracker import budgets, clock, colours, passports, queries, set_aside, storage
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, ProviderKey, Worker, table_of
-from tracker.money import difference_in_cents
-from tracker.overview import days, events, history, onboarding, splits
+from tracker.overview import bills, days, events, history, onboarding, splits
+from tracker.overview.bills import Billed, Reach
 from tracker.overview.connected import Connection, connections_of
 from tracker.overview.cycle import Cycle, Period
 from tracker.overview.days import DayMark, Failure, Progress
@@ -28,12 +28,10 @@ from tracker.overview.figures import (
     Change,
     Measure,
     Sums,
-    billed_sum,
     cells_of,
     change,
     comparable,
     differences,
-    percent,
     sums,
 )
 from tracker.overview.forecast import Forecast, forecast
@@ -59,6 +57,7 @@ __all__ = [
     "Overview",
     "Period",
     "Prospect",
+    "Reach",
     "Split",
     "Stage",
     "Sums",
@@ -91,33 +90,6 @@ class Workers:
 
 
 @dataclass(frozen=True)
-class Billed:
-    """What the provider charged for the UTC days from the cycle's start `through` a day, both inclusive.
-
-    `estimate` is our own for the same days, to be put beside it and never added.
-    """
-
-    amount: Decimal
-    through: date
-    estimate: Decimal | None
-
-    @property
-    def difference(self) -> Decimal | None:
-        """Billed minus estimate: above zero, more was billed."""
-        return None if self.estimate is None else self.amount - self.estimate
-
-    @property
-    def shown_difference(self) -> Decimal | None:
-        """The same for where the three stand together, in cents."""
-        return None if self.estimate is None else difference_in_cents(self.amount, self.estimate)
-
-    @property
-    def percent(self) -> Decimal | None:
-        """The difference in percent of the estimate."""
-        return percent(self.amount, self.estimate)
-
-
-@dataclass(frozen=True)
 class Overview:
     """The dashboard at one instant. Amounts are US dollars; days and instants are UTC."""
 
@@ -134,7 +106,7 @@ class Overview:
     aside: tuple[Aside, ...]
     marks: Mapping[date, DayMark]
     read_at: datetime | None
-    billed_through: date | None
+    reach: Reach
     month: Sums
     without_price: tuple[OfDay, ...]
     kinds: tuple[KindOfDay, ...]
@@ -153,6 +125,11 @@ class Overview:
     unusual: tuple[Unusual, ...]
     cells: tuple[Cell, ...]
     events: tuple[Event, ...]
+
+    @property
+    def billed_through(self) -> date | None:
+        """The last day for which whoever owes a bill has one, but for those far behind."""
+        return self.reach.through
 
     def unpriced_of(self, days: Collection[date]) -> Unpriced:
         """What is in no estimate of these days, of this month and the last."""
@@ -246,7 +223,9 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     marks = days.marks_with_history(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end), now=now)
     past = history.read(session, workspace_id, keys.counted, cycle, marks)
     cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
-    through = days.billed_through(ledgers, keys.counted)
+    reach = bills.reach(ledgers, keys.counted)
+    by_key = queries.Question(cycle.horizon, cycle.end, ("day", "model", "provider_key"))
+    of_keys = queries.usage(session, workspace_id, by_key) if reach.behind else rows
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
     foretold = forecast(past.known, past.seen, cycle.today)
     return Overview(
@@ -261,12 +240,12 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         aside=aside,
         marks=marks,
         read_at=read_at,
-        billed_through=through,
+        reach=reach,
         month=month,
         without_price=tuple(without_price),
         kinds=tuple(unpriced_part.kinds_by_day(session, workspace_id, cycle.previous_start, cycle.end)),
-        billed=_billed(rows, cells, cycle.start, through),
-        billed_before=_billed(rows, cells, cycle.previous_start, through and min(through, cycle.start - clock.DAY)),
+        billed=bills.of_days(of_keys, reach, cycle.start),
+        billed_before=bills.of_days(of_keys, reach, cycle.previous_start, cycle.start - clock.DAY),
         foreign=tuple(queries.other_currencies(session, workspace_id, cycle.start, cycle.end)),
         change=change(cells, cycle, marks),
         forecast=foretold,
@@ -331,16 +310,3 @@ def _budget(budget: Decimal | None, cycle: Cycle, month: Sums, foretold: Forecas
         return None
     expected = foretold.middle if foretold else None
     return budgets.standing(budget, days=cycle.length, spent=month.spend, expected=expected)
-
-
-def _billed(
-    rows: Sequence[queries.UsageRow], cells: Sequence[Cell], start: date, through: date | None
-) -> Billed | None:
-    """The bill of the days from `start` through a day; None until any of them has one."""
-    if through is None or through < start:
-        return None
-    end = through + clock.DAY
-    amount = billed_sum(rows, start, end)
-    if amount is None:
-        return None
-    return Billed(amount, through, sums(cells, set(clock.days(start, end))).spend)

@@ -19,7 +19,6 @@ from tracker.coverage import ABSENT, LedgerDay
 from tracker.ledger import STATES
 from tracker.models import Coverage, DayState, KeyStatus, ProviderKey, table_of
 from tracker.providers import provider as provider_named
-from tracker.providers.base import Endpoint
 
 LEDGER = table_of(Coverage)
 
@@ -216,22 +215,6 @@ def mark(day: date, row: LedgerDay) -> DayMark:
     if row.fetched_at is None or row.state is not DayState.PROVISIONAL:
         return DayMark.MISSING
     return DayMark.PROVISIONAL if row.fetched_at >= clock.day_end(day) else DayMark.OPEN
-
-
-def billed_through(ledgers: Ledgers, keys: Sequence[ProviderKey]) -> date | None:
-    """The last day for which every connection has a bill; None while any has none in the days given."""
-    last = [
-        max((day for day, row in _bills(ledgers, key).items() if coverage.is_complete(day, row)), default=None)
-        for key in keys
-    ]
-    known = [day for day in last if day]
-    return min(known) if known and len(known) == len(last) else None
-
-
-def _bills(ledgers: Ledgers, key: ProviderKey) -> Mapping[date, LedgerDay]:
-    endpoints: Sequence[Endpoint] = provider_named(key.provider).endpoints
-    of_key = ledgers.get(key.id or 0, {})
-    return {day: row for each in endpoints if each.bills for day, row in of_key.get(each.name, {}).items()}
 
 
 def progress(session: Session, workspace_id: int, keys: Sequence[ProviderKey], *, now: datetime) -> Progress:

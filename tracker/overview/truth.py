@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlmodel import Session
 
 from tracker import clock
-from tracker.overview import days
+from tracker.overview import bills, days
 from tracker.overview.days import DayMark
 
 
@@ -24,6 +24,9 @@ class Truth:
     untold: int = 0
     """Days that are over, lie before the provider's history, and so can never be complete."""
 
+    billed_for: str = ""
+    """For whom `billed_through` holds, where not for all that owe a bill: 2 of 3 organisations."""
+
     @property
     def sentence(self) -> str:
         """As plain text: 29 of 30 days complete, billed through 21 Nov UTC, read 3 h ago."""
@@ -38,7 +41,8 @@ class Truth:
         if through is None:
             return "not billed yet"
         year = "" if through.year == self.now.year else f" {through.year}"
-        return f"billed through {through.day} {through:%b}{year} UTC"
+        part = f" for {self.billed_for}" if self.billed_for else ""
+        return f"billed through {through.day} {through:%b}{year} UTC{part}"
 
 
 def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:
@@ -49,10 +53,12 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
     ledgers = days.read_ledgers(session, workspace_id, start, end)
     marks = days.marks_with_history(ledgers, keys, finished, now=now)
     untold = sum(mark is DayMark.UNAVAILABLE for mark in marks.values())
+    reach = bills.reach(ledgers, keys)
     return Truth(
         finished=len(finished) - untold,
         complete=sum(mark.complete for mark in marks.values()),
-        billed_through=days.billed_through(ledgers, keys),
+        billed_through=reach.through,
+        billed_for=reach.part,
         read_at=days.last_read(session, workspace_id),
         now=now,
         untold=untold,

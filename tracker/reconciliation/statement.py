@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -78,12 +78,15 @@ class Statement:
         return tuple((cause, part) for (cause, _), part in zip(self.causes, parts, strict=True) if part)
 
 
-def statement(product: Product, workspace_id: int, start: date, end: date) -> Statement:
-    """What the database holds of the period, reconciled."""
+def statement(
+    product: Product, workspace_id: int, start: date, end: date, *, without: Container[int] = ()
+) -> Statement:
+    """What the database holds of the period, reconciled, `without` the lines of these connections."""
     with product.database.workspace(workspace_id) as session:
         found = read.reconciled(session, workspace_id, start, end)
         lacking = unpriced.read(session, workspace_id, start, end)
-    return replace(of(found, start, end), unpriced=lacking)
+    ours = [each for each in found if each.line.provider_key_id not in without]
+    return replace(of(ours, start, end), unpriced=lacking)
 
 
 def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:

@@ -1,0 +1,93 @@
+"""Who decides how far the bill has come: those that owe one, but for one that is far behind the others."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tests.tracker.builders import ENDPOINTS, connection_of
+from tracker import clock
+from tracker.coverage import LedgerDay
+from tracker.models import DayState, ProviderKey
+from tracker.overview import bills
+from tracker.overview.bills import Reach
+from tracker.overview.days import Ledgers
+from tracker.queries import UsageRow, Value
+
+FIRST, LAST = date(2026, 11, 1), date(2026, 11, 27)
+READ_AT = datetime.combine(LAST + clock.DAY, time(3), UTC)
+
+Told = tuple[range, range] | None
+"""The days of November with usage and those with a bill, all others read and empty; None where nothing was read."""
+
+MAIN, IDLE = (range(1, 28), range(1, 27)), (range(0), range(0))
+
+
+@pytest.mark.parametrize(
+    ("told", "through", "part", "late"),
+    [
+        ([], None, "", ()),
+        ([MAIN], 26, "", ()),
+        ([IDLE], None, "", ()),
+        ([MAIN, IDLE], 26, "", ()),  # what used nothing owes nothing
+        ([MAIN, None], 26, "", ()),  # of what was never read nothing is known
+        ([MAIN, (range(1, 28), range(1, 25))], 24, "", ()),  # a few days are waited for
+        ([MAIN, (range(1, 11), range(1, 11))], 26, "", ()),  # used nothing since its last bill
+        ([MAIN, (range(1, 28), range(0))], 26, "1 of 2 organisations", ("k2",)),
+        ([MAIN, IDLE, (range(1, 28), range(1, 10))], 26, "1 of 2 organisations", ("k3",)),
+        ([MAIN, (range(26, 28), range(0))], 25, "", ()),  # has just begun
+        ([(range(1, 28), range(0)), IDLE], None, "", ("k1",)),
+    ],
+)
+def test_who_owes_a_bill_decides_and_who_is_far_behind_is_named(
+    told: list[Told], through: int | None, part: str, late: tuple[str, ...]
+) -> None:
+    ledgers: Ledgers = {number: ledger(each) for number, each in enumerate(told, 1)}
+    found = bills.reach(ledgers, keys(len(told)))
+
+    assert (found.through and found.through.day, found.part, found.late) == (through, part, late)
+
+
+def test_a_connection_far_behind_is_neither_in_the_bill_nor_in_the_estimate_beside_it() -> None:
+    rows = [used(1, Decimal(3), Decimal(4)), used(2, Decimal(50), None)]
+
+    beside = bills.of_days(rows, Reach(LAST, 1, {2: "k2"}), FIRST)
+    both = bills.of_days(rows, Reach(LAST, 2, {}), FIRST)
+
+    assert beside and (beside.amount, beside.estimate) == (Decimal(4), Decimal(3))
+    assert both and (both.amount, both.estimate) == (Decimal(4), Decimal(53))
+    assert bills.of_days(rows, Reach(), FIRST) is None
+    assert bills.of_days(rows, Reach(FIRST - clock.DAY, 1), FIRST) is None
+
+
+def keys(count: int) -> list[ProviderKey]:
+    found = []
+    for number in range(1, count + 1):
+        row = connection_of(1, f"k{number}")
+        row.id = number
+        found.append(row)
+    return found
+
+
+def ledger(told: Told) -> dict[str, dict[date, LedgerDay]]:
+    if told is None:
+        return {}
+    usage, billed = told
+    days = clock.days(FIRST, LAST + clock.DAY)
+    return {
+        name: {
+            day: row(day.day in (billed if endpoint.bills else usage if name == "completions" else ())) for day in days
+        }
+        for name, endpoint in ENDPOINTS.items()
+    }
+
+
+def row(has_rows: bool) -> LedgerDay:
+    return LedgerDay(DayState.PROVISIONAL, int(has_rows), fetched_at=READ_AT)
+
+
+def used(key: int, estimated: Decimal, billed: Decimal | None) -> UsageRow:
+    named: dict[str, Value] = {"day": LAST - timedelta(days=1), "model": "gpt-5.4", "provider_key": key}
+    return UsageRow(named, 1, 1, 0, 0, 1, estimated, billed, 0, 0, 0)

@@ -1,0 +1,131 @@
+"""How far the bill has come over several connections, and what it says of some days beside the estimate. Pure.
+
+A connection that used nothing owes no bill, and so decides nothing; one that is far behind the others is named, and
+takes the bill of the others from nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from tracker import clock, coverage
+from tracker.coverage import ABSENT, LedgerDay
+from tracker.models import ProviderKey
+from tracker.money import difference_in_cents
+from tracker.overview.days import Ledgers
+from tracker.overview.figures import billed_sum, cells_of, percent, sums
+from tracker.providers import provider as provider_named
+from tracker.queries import UsageRow
+
+WAITED_FOR = timedelta(days=7)
+"""Providers bill a day a day or two after it; a connection further behind the others is not waited for."""
+
+OfDays = Mapping[date, LedgerDay]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Of the connections that owe a bill, so many are `known` `through` a UTC day; `behind` are the others, by id.
+
+    None: none of them has a bill, or none owes one.
+    """
+
+    through: date | None = None
+    known: int = 0
+    behind: Mapping[int, str] | None = None
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        """The labels of those that used something and are not billed as far."""
+        return tuple((self.behind or {}).values())
+
+    @property
+    def part(self) -> str:
+        """For whom the day holds, where not for all: 2 of 3 organisations."""
+        return f"{self.known} of {self.known + len(self.late)} organisations" if self.through and self.late else ""
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What the provider charged for the UTC days from the cycle's start `through` a day, both inclusive.
+
+    `estimate` is our own for the same days and connections, to be put beside it and never added.
+    """
+
+    amount: Decimal
+    through: date
+    estimate: Decimal | None
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Billed minus estimate: above zero, more was billed."""
+        return None if self.estimate is None else self.amount - self.estimate
+
+    @property
+    def shown_difference(self) -> Decimal | None:
+        """The same for where the three stand together, in cents."""
+        return None if self.estimate is None else difference_in_cents(self.amount, self.estimate)
+
+    @property
+    def percent(self) -> Decimal | None:
+        """The difference in percent of the estimate."""
+        return percent(self.amount, self.estimate)
+
+
+def reach(ledgers: Ledgers, keys: Sequence[ProviderKey]) -> Reach:
+    """How far the bill of these connections has come, by the ledger of some days."""
+    owing = {key.id or 0: key for key in keys if _used(ledgers, key)}
+    billed = {number: _last_bill(ledgers, key) for number, key in owing.items()}
+    furthest = max((day for day in billed.values() if day), default=None)
+    if furthest is None:
+        return Reach(behind={number: key.label for number, key in owing.items()})
+    come = {number: _through(ledgers, key, billed[number]) for number, key in owing.items()}
+    known = [day for day in come.values() if day >= furthest - WAITED_FOR]
+    behind = {number: owing[number].label for number, day in come.items() if day < furthest - WAITED_FOR}
+    return Reach(min(known), len(known), behind)
+
+
+def _used(ledgers: Ledgers, key: ProviderKey) -> bool:
+    """Whether anything is known to be used or billed. What was never read is unknown, and told elsewhere."""
+    return any(row.rows for of_day in ledgers.get(key.id or 0, {}).values() for row in of_day.values())
+
+
+def _last_bill(ledgers: Ledgers, key: ProviderKey) -> date | None:
+    of_key, endpoints = ledgers.get(key.id or 0, {}), provider_named(key.provider).endpoints
+    bills = [of_key.get(each.name, {}) for each in endpoints if each.bills]
+    return max((day for of in bills for day, row in of.items() if coverage.is_complete(day, row)), default=None)
+
+
+def _through(ledgers: Ledgers, key: ProviderKey, last: date | None) -> date:
+    """The `last` day with a bill, without one that before the first use; and the days after it that owe none."""
+    of_key, endpoints = ledgers[key.id or 0], provider_named(key.provider).endpoints
+    every = [of_key.get(each.name, {}) for each in endpoints]
+    last = last or min(day for of_day in every for day, row in of_day.items() if row.rows) - clock.DAY
+    while _is_idle(every, last + clock.DAY):
+        last += clock.DAY
+    return last
+
+
+def _is_idle(every: Sequence[OfDays], day: date) -> bool:
+    """Whether each endpoint was read after the day had ended and told nothing of it."""
+    rows = [of_day.get(day, ABSENT) for of_day in every]
+    return all(row.rows == 0 and coverage.was_read_whole(day, row) for row in rows)
+
+
+def of_days(rows: Sequence[UsageRow], reached: Reach, start: date, last: date | None = None) -> Billed | None:
+    """The bill of the days from `start` as far as it came, or to the `last`; None until any of them has one.
+
+    `rows` are by day and model, and by connection where any is far behind: those of one that is are in neither sum.
+    """
+    through = min(reached.through, last) if reached.through and last else reached.through
+    if through is None or through < start:
+        return None
+    end = through + clock.DAY
+    ours = [row for row in rows if row.dimensions.get("provider_key") not in (reached.behind or {})]
+    amount = billed_sum(ours, start, end)
+    if amount is None:
+        return None
+    return Billed(amount, through, sums(cells_of(ours), set(clock.days(start, end))).spend)
