@@ -54,7 +54,7 @@ def _draw(ctx: Context) -> None:
         st.info(empty.of_view(seen, today, what="usage with tokens or a price"), icon=":material/search_off:")
         return
     _findings(seen, costs, today)
-    _rates(seen, costs)
+    _rates(seen, costs, today)
     token_mix.draw(costs.mix, costs.caching)
 
 
@@ -110,16 +110,17 @@ def other_days(view: View) -> str:
     return "" if view.preset is shortest else f" Fewer days may tell more: **{view_controls.PRESETS[shortest]}**."
 
 
-def _rates(seen: Explored, costs: UnitCosts) -> None:
+def _rates(seen: Explored, costs: UnitCosts, today: date) -> None:
     dark = st.context.theme.type == "dark"
     with st.container(border=True, gap="small"):
         unit = explore_charts.day_unit(seen)
-        headings.draw(f"Each {unit}")
+        days = text.day_range(costs.days[0], costs.days[-1], today=today)
+        headings.draw(f"Each {unit}, and {days} together")
         grid = st.grid(2, min_column_width=320)
         for rate in rate_charts.RATES:
             with grid.cell():
                 # Short, because on touch the chart's buttons stand beside it.
-                st.markdown(f"**{text.dollars(rate_charts.told(rate, costs.total))}** {rate.of_what}")
+                st.markdown(f"**{text.dollars(rate_charts.told(rate, costs.of_days))}** {rate.of_what}")
                 spec = rate_charts.line_chart(rate, costs.bars, seen, dark=dark)
                 st.vega_lite_chart(
                     pictures.of_rate(spec, rate, seen, dark=dark),
@@ -127,7 +128,7 @@ def _rates(seen: Explored, costs: UnitCosts) -> None:
                     width="stretch",
                     alt=rate_charts.alt_text(rate, costs.bars, seen),
                 )
-        st.caption(f"A {unit} without a priced request has no point; it is not zero.")
+        st.caption(lines_caption(seen, costs, today))
         with st.expander("The same figures as a table", icon=":material/table:"):
             toolbars.room()
             st.dataframe(
@@ -139,3 +140,17 @@ def _rates(seen: Explored, costs: UnitCosts) -> None:
                 column_config=rate_charts.columns(),
                 alt=f"The same figures, one row a {unit}.",
             )
+
+
+def lines_caption(seen: Explored, costs: UnitCosts, today: date) -> str:
+    """Of which days the figures and lines are, and what those of a look of their own are."""
+    unit, said = explore_charts.day_unit(seen), []
+    if left_out := (costs.days[-1] - costs.days[0]).days + 1 - len(costs.days):
+        said.append(f"The figures leave out {text.several(left_out, 'day')}, which are not complete.")
+    if costs.not_over:
+        named = text.day_range(costs.not_over[0], costs.not_over[-1], today=today)
+        be = "is" if len(costs.not_over) == 1 else "are"
+        said.append(f"{named} {be} not over as far as read, so in no line and in no figure.")
+    if any(bill and not rate_charts.is_final(bar, seen) for bar, bill in costs.bars.items()):
+        said.append("Hollow points, dashed lines: provisional, or not read completely; they may still change.")
+    return " ".join([*said, f"A {unit} without a priced request has no point; it is not zero."])

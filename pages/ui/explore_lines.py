@@ -130,6 +130,6 @@ def line_columns(
         "Requests": number(format="localized", width=68),
         "$ per M tokens": number("$ per M", format="%.2f", width=62, help="US dollars a million tokens."),
         "Cached input": number(format="%.1f %%", width=82),
-        "Price source": st.column_config.TextColumn(width=126),
-        f"Each {unit}": st.column_config.LineChartColumn(width=49, y_min=0, color="gray"),
+        "Price source": st.column_config.TextColumn(width=121),
+        f"Each {unit}": st.column_config.LineChartColumn(width=54, y_min=0, color="gray"),
     }

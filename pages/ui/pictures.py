@@ -48,7 +48,8 @@ def of_rate(spec: Spec, rate: Rate, seen: Explored, *, dark: bool) -> Spec:
     """A line of Unit economics; what is money there is an estimate."""
     title = f"{rate.title} per {explore_charts.day_unit(seen)}, {span(seen.span.days)}"
     told = [*(["estimate"] if rate.write is findings.usd else []), explore_charts.clock(seen)]
-    return titled(spec, title, [*told, *_filters(seen)], dark=dark)
+    soft = any(not row.get("final", True) for row in spec.get("data", {}).get("values", ()))
+    return titled(spec, title, [*told, *_filters(seen), *(["dashed: provisional"] if soft else [])], dark=dark)
 
 
 def _filters(seen: Explored) -> list[str]:

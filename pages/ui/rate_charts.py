@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -19,6 +20,7 @@ from pages.ui.charts import Row, Spec
 from pages.ui.palette import palette
 from tracker.explore.economics import Bill
 from tracker.explore.reading import Explored
+from tracker.overview.days import DayMark
 
 HEIGHT = 200
 MOST_DOTS = 45
@@ -87,24 +89,39 @@ def line_chart(rate: Rate, bars: Bills, seen: Explored, *, dark: bool) -> Spec:
     top = max((float(value) for value in points.values()), default=0.0) * 1.08 or 1.0
     first["y"]["axis"] |= rate.axis(top)
     first["y"]["scale"]["domain"] = [0, top]
-    spec["data"] = {"values": list(_rows(rate, columns, points, seen))}
+    spec["data"] = {"values": list(_parted(list(_rows(rate, columns, points, seen))))}
     return spec
 
 
 def _rows(rate: Rate, columns: Sequence[date], points: Mapping[date, Fraction], seen: Explored) -> Iterator[Row]:
-    """A point has a dot where there are few of them, or where no line leads to it."""
+    """A point has a dot where there are few of them, where no line leads to it, or where it is not final."""
     for n, column in enumerate(columns):
         if column not in points:
-            yield {"x": n + 0.5, "y": None}
+            yield {"x": n + 0.5, "y": None, "final": True}
             continue
         alone = not any(near in points for near in (*columns[max(n - 1, 0) : n], *columns[n + 1 : n + 2]))
+        final = is_final(column, seen)
         yield {
             "x": n + 0.5,
             "y": float(points[column]),
             "When": explore_charts.when(column, seen),
             "Value": rate.write(points[column]),
-            "dot": alone or len(columns) <= MOST_DOTS,
+            "State": explore_charts.state(seen, column),
+            "final": final,
+            "dot": alone or not final or len(columns) <= MOST_DOTS,
         }
+
+
+def _parted(rows: Sequence[Row]) -> Iterator[Row]:
+    """The line in two: `firm` between points that are final, `soft` from and to all others."""
+    for n, row in enumerate(rows):
+        near = all(each["final"] for each in rows[max(n - 1, 0) : n + 2])
+        yield row | {"firm": row["y"] if row["final"] else None, "soft": None if near else row["y"]}
+
+
+def is_final(column: date, seen: Explored) -> bool:
+    """Whether a bar's figures stay as they are."""
+    return seen.mark(column) is DayMark.FINAL
 
 
 def alt_text(rate: Rate, bars: Bills, seen: Explored) -> str:
@@ -120,7 +137,7 @@ def alt_text(rate: Rate, bars: Bills, seen: Explored) -> str:
 
 
 def told(rate: Rate, bill: Bill | None) -> str:
-    """The figure over all days."""
+    """The figure over many days."""
     value = rate.of(bill) if bill else None
     return "unknown" if value is None else rate.write(value)
 
@@ -132,6 +149,7 @@ def frame(bars: Bills, seen: Explored) -> pd.DataFrame:
         [
             {
                 explore_charts.day_unit(seen).capitalize(): explore_charts.when(bar, seen),
+                "State": explore_charts.state(seen, bar),
                 "Requests": bill.requests if bill else None,
                 **{title: float(of[bar]) if bar in of else None for title, of in points.items()},
             }
@@ -154,18 +172,24 @@ def _points(rate: Rate, bars: Bills) -> dict[date, Fraction]:
 @lru_cache(maxsize=2)
 def _template(*, dark: bool) -> Spec:
     colours = palette(dark=dark)
-    line = alt.Chart().mark_line(
-        color=colours.slots[0], strokeWidth=2, invalid="break-paths-show-domains", tooltip=None
-    )
-    dots = alt.Chart().transform_filter("datum.y !== null").mark_point(filled=True, size=24, color=colours.slots[0])
+    line: dict[str, Any] = {
+        "color": colours.slots[0],
+        "strokeWidth": 2,
+        "invalid": "break-paths-show-domains",
+        "tooltip": None,
+    }
+    firm, soft = alt.Chart().mark_line(**line), alt.Chart().mark_line(**line, strokeDash=[3, 3])
+    dots = alt.Chart().transform_filter("datum.y !== null").mark_point(size=24, color=colours.slots[0], strokeWidth=1.5)
     layers = alt.layer(
         charts.axes(colours),
-        line.encode(x="x:Q", y="y:Q"),
+        firm.encode(x="x:Q", y="firm:Q"),
+        soft.encode(x="x:Q", y="soft:Q"),
         dots.encode(
             x="x:Q",
             y="y:Q",
+            fill=alt.condition("datum.final", alt.value(colours.slots[0]), alt.value(colours.background)),
             opacity=alt.condition("datum.dot", alt.value(1), alt.value(0)),
-            tooltip=["When:N", "Value:N"],
+            tooltip=["When:N", "Value:N", "State:N"],
         ),
     )
     chart = layers.properties(data=alt.InlineData(values=[])).configure_view(stroke=None).configure_mark(aria=False)

@@ -239,7 +239,9 @@ def test_small_changes_keep_their_digits_and_none_is_less_than_nothing() -> None
 
 def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> None:
     days = [TODAY - timedelta(days=n) for n in range(60)][::-1]
-    seen: Any = SimpleNamespace(view=View(), columns=days, span=SimpleNamespace(days=days))
+    marks = {day: DayMark.PROVISIONAL if n == 58 else DayMark.FINAL for n, day in enumerate(days)}
+    span = SimpleNamespace(days=days)
+    seen: Any = SimpleNamespace(view=View(), columns=days, span=span, mark=marks.get, part=lambda _: None)
     bill = Bill(10, uncached=1_000, usd_uncached=Fraction(1))
     told = {day: bill if n not in {1, 3} else None for n, day in enumerate(days)}
 
@@ -247,8 +249,11 @@ def test_many_points_of_a_line_have_no_dots_but_those_that_no_line_reaches() -> 
 
     alt.LayerChart.from_dict(spec)
     rows = spec["data"]["values"]
-    assert [n for n, row in enumerate(rows) if row.get("dot")] == [0, 2]
+    assert [n for n, row in enumerate(rows) if row.get("dot")] == [0, 2, 58]
     assert [n for n, row in enumerate(rows) if row["y"] is None] == [1, 3]
+    assert [n for n, row in enumerate(rows) if row["firm"] is None] == [1, 3, 58]
+    assert [n for n, row in enumerate(rows) if row["soft"] is not None] == [57, 58, 59]
+    assert set(rate_charts.frame(told, seen)["State"][57:59]) == {"final", "provisional"}
 
 
 def test_what_is_chosen_in_a_bar_is_outlined_and_the_browser_told_of_each_choice_as_a_new_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 from pages import economics
 from pages.ui import findings as words
 from tests.seeds import examples
+from tracker.explore import unit_costs
 from tracker.explore.economics import Bill, Cause, causes, causes_of_all, findings, together
 from tracker.explore.view import Preset, View
+from tracker.overview.days import DayMark
 
 counts = st.integers(0, 10**9)
 prices = st.fractions(min_value=0, max_value=Fraction(1, 1_000), max_denominator=10**7)
@@ -131,6 +134,26 @@ def test_what_is_too_small_or_rests_on_too_little_is_not_said(before: Bill, afte
 def test_a_model_that_is_new_or_gone_is_compared_with_nothing() -> None:
     assert findings({"old": HIT}, {"new": HIT}) == []
     assert findings({}, {"new": HIT}) == []
+
+
+F, P, OPEN, MISSING, BEFORE = DayMark.FINAL, DayMark.PROVISIONAL, DayMark.OPEN, DayMark.MISSING, DayMark.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("marks", "spoken_of", "not_over"),
+    [
+        ([F, P, OPEN], [1, 2], [3]),  # the same days as the findings
+        ([BEFORE, F, MISSING, P, OPEN], [2, 4], [5]),
+        ([BEFORE, MISSING, OPEN], [2], [3]),
+        ([OPEN], [1], []),  # who asks for today alone is told of today
+    ],
+)
+def test_the_figures_are_of_the_days_that_the_findings_are_of(
+    marks: list[DayMark], spoken_of: list[int], not_over: list[int]
+) -> None:
+    found = unit_costs.spoken_of({date(2026, 11, n): mark for n, mark in enumerate(marks, 1)})
+
+    assert [[day.day for day in days] for days in found] == [spoken_of, not_over]
 
 
 def test_where_nothing_changed_fewer_days_are_named_once() -> None:

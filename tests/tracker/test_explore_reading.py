@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -181,6 +182,12 @@ def test_a_week_holds_what_its_days_do_and_is_as_sure_as_the_weakest(database: D
     for bar, bill in costs.items():
         assert bill == together([each for day in by_week.days_in(bar) if (each := of_days[day])])
     assert costs[DAY] is not None
+    running = replace(by_day, marks=dict(by_day.marks) | {DAY: DayMark.OPEN})
+    without = unit_costs.read(product, 1, running)
+    before = replace(running, marks={**running.marks, DAY - timedelta(days=1): DayMark.FINAL})  # as a comparison has
+    assert unit_costs.read(product, 1, before).days == without.days
+    assert (without.not_over, without.bars) == ([DAY], {**of_days, DAY: None})
+    assert without.total == together(bill for bill in of_days.values() if bill)
     days = len(by_week.days_in(DAY))
     assert rows.behind(product, 1, by_week.view, DAY, None, days=days).count == sum(
         rows.behind(product, 1, view, day, None).count for day in by_week.days_in(DAY)

@@ -24,6 +24,7 @@ from tracker.explore.span import Span
 from tracker.explore.usage import EVENTS, SERIES, day_in, of_series, within
 from tracker.explore.view import Grain, View
 from tracker.models import PriceVersion, table_of
+from tracker.overview.days import DayMark
 from tracker.overview.figures import NO_MODEL
 from tracker.own_prices import OwnPrice
 from tracker.own_rates import agreed
@@ -78,7 +79,10 @@ class Caching:
 
 @dataclass(frozen=True)
 class UnitCosts:
-    """By bar of the view, over all, and against the period before.
+    """By bar of the view, over all, over `days`, and against the period before.
+
+    `days` are the complete ones if there are any, as those of the findings are: `of_days` is what the figures beside
+    the lines are of. A day that was `not_over` when it was read is in neither, for its few hours tell of no day.
 
     Requests that say nothing of a cost are counted by why: `unpriced` as everywhere else, `free` of charge or
     complimentary, and `unrated` with a price of which the rates are not known.
@@ -87,6 +91,9 @@ class UnitCosts:
 
     bars: Mapping[date, Bill | None]
     total: Bill | None
+    days: Sequence[date]
+    of_days: Bill | None
+    not_over: Sequence[date]
     mix: Mapping[str, int]
     caching: Caching
     findings: Sequence[Finding]
@@ -120,10 +127,13 @@ def read(product: Product, workspace_id: int, seen: Explored) -> UnitCosts:
     pairs = seen.comparison.days if seen.comparison else ()
     told = _told(used)
     after, before = _by_model(told, {day for day, _ in pairs}), _by_model(_told(earlier), {twin for _, twin in pairs})
-    by_bar = _by_bar(told, seen)
+    days, not_over = spoken_of({day: seen.marks[day] for day in seen.span.days})
     return UnitCosts(
-        bars=by_bar,
-        total=together([bill for bill in by_bar.values() if bill]),
+        bars=_by_bar([each for each in told if each[0].day not in set(not_over)], seen),
+        total=together(bill for _, bill in told),
+        days=days,
+        of_days=together(bill for each, bill in told if each.day in set(days)),
+        not_over=not_over,
         mix=mix(used),
         caching=caching(used),
         findings=findings(before, after),
@@ -133,6 +143,17 @@ def read(product: Product, workspace_id: int, seen: Explored) -> UnitCosts:
         free=_silent(used, *FREE),
         unrated=_silent(used, CostBasis.ESTIMATED),
     )
+
+
+def spoken_of(marks: Mapping[date, DayMark]) -> tuple[list[date], list[date]]:
+    """The days that figures are of, in order, and those left out of all lines because they are not over.
+
+    Where no day is complete, the figures are of those that are over; where none is over, of what there is.
+    """
+    days = sorted(day for day, mark in marks.items() if mark is not DayMark.UNAVAILABLE)
+    over = [day for day in days if marks[day] is not DayMark.OPEN]
+    complete = [day for day in over if marks[day].complete]
+    return complete or over or days or sorted(marks), [day for day in days if day not in over] if over else []
 
 
 def _silent(used: Iterable[Usage], *bases: CostBasis) -> int:
