@@ -40,7 +40,7 @@ def run() -> dict[str, object]:
         page.get_by_role("link", name="Dashboard").click()
         expect(page.get_by_test_id("stMetricValue").first).to_contain_text("$", timeout=60_000)
         first = time.perf_counter()
-        expect(page.get_by_text("30 of the last 30 days complete")).to_be_visible(timeout=120_000)
+        expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=120_000)
         month = time.perf_counter()
         expect(page.get_by_text(f"Reading {text.IN_ORDER}")).to_have_count(0, timeout=300_000)
         year = time.perf_counter()

@@ -194,12 +194,11 @@ CARDS: tuple[Callable[[Overview], None], ...] = (_spend, _forecast, _against)
 
 
 def unread(seen: Overview) -> list[str]:
-    """That days are missing in the sum, when there are any."""
+    """That days, or all that some keys would tell, are missing in the sum, when there are any."""
     missing = [day for day in seen.cycle.days if seen.marks[day] is DayMark.MISSING]
-    if not missing:
-        return []
-    days = text.several(len(seen.cycle.days), "day")
-    return [f"**{len(missing)} of {days} not read yet**, so this is too low"]
+    days, keys = text.several(len(seen.cycle.days), "day"), len(seen.unread_keys)
+    said = [f"**{len(missing)} of {days} not read yet**, so this is too low"] if missing else []
+    return [*said, f"Without **{text.several(keys, 'key')} not read yet**"] if keys else said
 
 
 def unpriced(part: Unpriced) -> str:

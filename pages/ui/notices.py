@@ -49,13 +49,22 @@ def draw(seen: Overview) -> None:
 def line_of_truth(seen: Overview) -> str:
     """How far the figures can be trusted, in one line of Markdown."""
     today = seen.cycle.today
-    complete = f"**{seen.complete_days} of the last {seen.told_days}** days complete"
     part = f" for {seen.reach.part}" if seen.reach.part else ""
     through = seen.billed_through
     billed = f"Billed through **{text.day(through, today=today)} UTC**{part}" if through else "No bill yet"
     read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
     worker = "" if seen.workers.alive else "**no worker running**"
-    return " · ".join(part for part in (billed, complete, read, worker) if part)
+    return " · ".join(part for part in (billed, complete(seen), read, worker) if part)
+
+
+def complete(seen: Overview) -> str:
+    """How many of which days are complete, and of how many keys where others were never read."""
+    last = seen.cycle.finished
+    days = text.day_range(last[-seen.told_days] if seen.told_days else last[0], last[-1], today=seen.cycle.today)
+    unread, counted = len(seen.unread_keys), sum(each.counted for each in seen.connections)
+    of = f" of {text.several(counted, 'key')}" if unread else ""
+    told = f"**{seen.complete_days} of {seen.told_days}** days{of} complete ({days})"
+    return f"{told} · **{text.several(unread, 'key')} not read yet**" if unread else told
 
 
 def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:

@@ -63,7 +63,7 @@ def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page
 
     tab_to(page, page.get_by_role("link", name="Dashboard"))
     page.keyboard.press("Enter")
-    expect(page.get_by_text("30 of the last 30 days complete")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)
 
 
 def test_no_page_has_a_serious_fault_with_a_year_to_show(own_site: Site, page: Page, album: Album) -> None:

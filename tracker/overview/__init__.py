@@ -154,6 +154,11 @@ class Overview:
         return [day for day in self.cycle.days_of(period) if self.marks[day] is DayMark.MISSING]
 
     @property
+    def unread_keys(self) -> list[str]:
+        """The labels of connections with which nothing was ever read: what was used there is in no figure."""
+        return [each.label for each in self.connections if not each.counted]
+
+    @property
     def told_days(self) -> int:
         """How many of the last thirty finished days a provider can tell of: those that its history holds."""
         return sum(self.marks[day] is not DayMark.UNAVAILABLE for day in self.cycle.finished)

@@ -27,6 +27,9 @@ class Truth:
     billed_for: str = ""
     """For whom `billed_through` holds, where not for all that owe a bill: 2 of 3 organisations."""
 
+    unread_keys: int = 0
+    """Connections with which nothing was ever read, beside others: the days are complete without theirs."""
+
     @property
     def sentence(self) -> str:
         """As plain text: 29 of 30 days complete, billed through 21 Nov UTC, read 3 h ago."""
@@ -34,7 +37,8 @@ class Truth:
         whole = f"{self.complete} of {self.finished} {'day' if self.finished == 1 else 'days'} complete"
         whole = whole if self.finished or self.untold else "no day over yet"
         before = f" ({self.untold} more before the provider's history)" if self.untold else ""
-        return f"{whole}{before}, {self._billed()}, {read}"
+        keys = f", without {self.unread_keys} {'key' if self.unread_keys == 1 else 'keys'} not read yet"
+        return f"{whole}{before}{keys if self.unread_keys else ''}, {self._billed()}, {read}"
 
     def _billed(self) -> str:
         through = self.billed_through
@@ -47,7 +51,8 @@ class Truth:
 
 def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:
     """The truth about the UTC days [start, end) at `now`; days that are not over are no part of it."""
-    keys = days.read_keys(session, workspace_id).counted
+    known = days.read_keys(session, workspace_id)
+    keys = known.counted
     over = min(end, clock.day_of(now))
     finished = clock.days(start, over) if start < over else []
     ledgers = days.read_ledgers(session, workspace_id, start, end)
@@ -62,4 +67,5 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
         read_at=days.last_read(session, workspace_id),
         now=now,
         untold=untold,
+        unread_keys=len(known.every) - len(keys),
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pages.ui import needs, notices
+from pages.ui import cards, needs, notices
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, record, store, two_workspaces
 from tracker import connections, overview
 from tracker.db import Database
@@ -61,13 +61,18 @@ def test_keys_never_accepted_change_no_figure_and_each_says_what_it_needs(databa
     add(database, UNCHECKED, INVALID, UNCHECKED)
     beside = seen(database)
 
+    assert (notices.complete(alone), cards.unread(alone)[1:]) == ("**1 of 30** days complete (24 Oct – 22 Nov)", [])
+    assert notices.complete(beside) == (
+        "**1 of 30** days of 1 key complete (24 Oct – 22 Nov) · **3 keys not read yet**"
+    )
+    assert cards.unread(beside)[1:] == ["Without **3 keys not read yet**"]
     assert (alone.marks[DAY], alone.billed_through) == (DayMark.PROVISIONAL, DAY)
     assert (beside.marks, beside.billed_through, beside.progress) == (alone.marks, DAY, alone.progress)
     steps = [need.step for need in needs.needs(beside) if need.fact.startswith("The key of other")]
     assert steps == ["Replace the key", "See the key", "See the key"]
     with database.workspace(1) as session:
         told = truth.read(session, 1, DAY, NEXT, now=NOW)
-    assert (told.finished, told.complete, told.billed_through) == (1, 1, DAY)
+    assert (told.finished, told.complete, told.billed_through, told.unread_keys) == (1, 1, DAY, 3)
     view = View(Preset.CUSTOM, DAY, DAY)
     explored = reading.read(product_of(database), 1, view, reading.read_facets(product_of(database), 1), now=NOW)
     assert explored.mark(DAY) is DayMark.PROVISIONAL

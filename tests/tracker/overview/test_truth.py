@@ -33,6 +33,13 @@ WHOLE = Truth(30, 29, date(2026, 11, 21), NOW - timedelta(hours=3), NOW)
             replace(WHOLE, untold=2),
             "29 of 30 days complete (2 more before the provider's history), billed through 21 Nov UTC, read 3 h ago",
         ),
+        (
+            replace(WHOLE, billed_for="2 of 3 organisations", unread_keys=1),
+            (
+                "29 of 30 days complete, without 1 key not read yet, "
+                "billed through 21 Nov UTC for 2 of 3 organisations, read 3 h ago"
+            ),
+        ),
         (Truth(0, 0, None, None, NOW), "no day over yet, not billed yet, not read yet"),
     ],
 )
