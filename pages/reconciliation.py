@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, empty, headings, implied, notices, pictures, tables, text, toolbars, waterfall
+from pages.ui import arithmetic, empty, headings, implied, notices, pictures, tables, text, toolbars, waterfall, ways
 from pages.ui.context import Context
 from pages.ui.tables import number
+from pages.ui.ways import Way
 from tracker import clock, overview, unpriced
 from tracker.overview import Overview, truth
 from tracker.reconciliation.causes import Cause
@@ -39,8 +40,7 @@ def render(ctx: Context) -> None:
         empty.draw(ctx, "reconciliation")
         return
     if start >= end:
-        st.markdown(notices.line_of_truth(seen))
-        st.info(_no_bill(seen, start), icon=":material/hourglass:", title=f"No day of {start:%B} has a bill yet")
+        _nothing_billed(seen, start)
         return
     told = statement(ctx.product, ctx.workspace_id, start, end, without=seen.reach.behind or ())
     st.markdown(text.dollars(_headline(told, seen)))
@@ -81,10 +81,30 @@ def _without(seen: Overview) -> str:
     return f" Without {named}: the provider has not billed what was used there, so it is in neither sum."
 
 
-def _no_bill(seen: Overview, start: date) -> str:
-    """Why there is nothing to compare yet, and where there may be something."""
-    before = f"**{LAST}** above compares {seen.cycle.previous_start:%B}." if start == seen.cycle.start else ""
-    return f"A provider tells what a day cost a day or two after it; each day stands here as soon as it does. {before}"
+def _nothing_billed(seen: Overview, start: date) -> None:
+    """Why there is nothing to compare yet, and a way to what there is."""
+    st.markdown(notices.line_of_truth(seen))
+    st.info(text.dollars(no_bill(seen)), icon=":material/hourglass:", title=f"No day of {start:%B} has a bill yet")
+    with st.container(horizontal=True):
+        st.button(f"Compare {seen.cycle.previous_start:%B}", icon=":material/history:", on_click=_choose_last)
+        ways.button("See what was read", Way.COMPLETENESS, icon=":material/calendar_view_month:")
+
+
+def _choose_last() -> None:
+    st.session_state["period"] = LAST
+
+
+def no_bill(seen: Overview) -> str:
+    """Whose bill is waited for, as Markdown; without any usage, that none is owed."""
+    late, through = seen.reach.late, seen.billed_through
+    if through:
+        told = f"The bill is there through {text.day(through, today=seen.cycle.today)}."
+    elif late:
+        named = " and ".join(f"**{text.quoted(label)}**" for label in late)
+        told = f"What was used with {named} is not billed yet."
+    else:
+        told = "Nothing was used that a provider would bill."
+    return f"{told} A provider tells what a day cost a day or two after it; each day stands here as soon as it does."
 
 
 def _headline(told: Statement, seen: Overview) -> str:
