@@ -110,7 +110,7 @@ def _unchecked(seen: Overview) -> Iterator[Need]:
         if connection.status is KeyStatus.UNCHECKED and not connection.paused:
             fact = f"The key of {text.quoted(connection.label)} is not checked yet, so nothing is read with it."
             why = f"{text.quoted(connection.reason or '')} {prospects.of_unchecked(connection, seen)}".strip()
-            mends = connection.prospect(seen.workers.alive) in THEIRS
+            mends = connection.prospect(seen.workers.alive) in THEIRS and not connection.foreign
             yield Need("hourglass", fact, why, *CHECK, mends=mends)
 
 

@@ -61,6 +61,11 @@ UNCHECKED: Words = {
     Prospect.PAUSED: "It is checked when reading is resumed.",
 }
 
+ELSEWHERE = (
+    "Several tries in a row met a page where the provider's API should be. Ask whoever runs this installation to look "
+    "at the base address set for the provider, and at any proxy or sign-in page between the worker and it."
+)
+
 FIRST_USAGE: Words = {
     Prospect.READ: "If it is the right one, there is nothing to do: usage appears here within the hour.",
     Prospect.NO_WORKER: "If it is the right one, usage appears here once a worker runs.",
@@ -127,8 +132,12 @@ def checked(found: Prospect, at: datetime | None, *, now: datetime, today: date)
 
 
 def of_unchecked(each: Connection, seen: Overview) -> str:
-    """The same of a connection of the dashboard."""
-    return checked(each.prospect(seen.workers.alive), each.retry_at, now=seen.now, today=seen.cycle.today)
+    """The same of a connection of the dashboard; where another than the provider answers, what to look at."""
+    found = each.prospect(seen.workers.alive)
+    told = checked(found, each.retry_at, now=seen.now, today=seen.cycle.today)
+    if not each.foreign or found is not Prospect.CHECKED:
+        return told
+    return f"{ELSEWHERE} {told.replace('; nothing to do', '')}"
 
 
 def begins(status: KeyStatus, *, workers: int) -> str:

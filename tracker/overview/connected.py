@@ -13,6 +13,10 @@ from tracker.overview.prospects import Prospect, prospect
 from tracker.passports import Passport
 from tracker.providers import provider as provider_named
 
+TRIES = 3
+NOT_JSON = "instead of JSON"
+"""As the client tells an answer that is a page and no data."""
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -34,6 +38,13 @@ class Connection:
     counted: bool = True
     excess: tuple[str, ...] = ()
     lacking: int = 0
+    failures: int = 0
+    """Checks in a row that came to nothing."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether something else than the provider's API goes on to answer, which no further try mends."""
+        return self.failures >= TRIES and NOT_JSON in (self.reason or "")
 
     @property
     def refused(self) -> bool:
@@ -73,4 +84,5 @@ def _connection(row: ProviderKey, passport: Passport | None, *, counted: bool, l
         counted=counted,
         excess=tuple(each.allows for each in passport.excess) if passport else (),
         lacking=lacking,
+        failures=row.failures,
     )

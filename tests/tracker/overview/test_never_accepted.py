@@ -24,6 +24,9 @@ from tracker.overview.days import DayMark, Keys
 from tracker.usage import BilledCost
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+PAGE = "answered with text/html instead of JSON"
+"""As the client words it (test_http_answers)."""
+
 NEXT = DAY + timedelta(days=1)
 VALID, UNCHECKED, INVALID = KeyStatus.VALID, KeyStatus.UNCHECKED, KeyStatus.INVALID
 
@@ -131,6 +134,19 @@ def test_what_mends_itself_stands_apart_and_is_counted_for_nobody(database: Data
     ]
     assert needs.count(told) == "**2 things** below need you"
     assert [need.mends for need in needs.needs(idle)] == [False] * 3
+
+
+def test_a_page_in_the_place_of_the_provider_needs_a_person_after_a_few_tries(database: Database) -> None:
+    told = replace(seen(database), workers=Workers(1, NOW))
+    (key,) = told.connections
+    page = replace(key, reason=f"OpenAI {PAGE}.", retry_at=NOW + timedelta(minutes=15))
+
+    found = []
+    for each in (replace(page, failures=2), replace(page, failures=3), replace(page, failures=9, reason="502")):
+        (need,) = [need for need in needs.needs(beside(told, each)) if "not checked yet" in need.fact]
+        found.append((need.mends, "nothing to do" in need.consequence, "base address" in need.consequence))
+
+    assert found == [(True, True, False), (False, False, True), (True, True, False)]
 
 
 def read_whole(database: Database) -> None:
