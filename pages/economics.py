@@ -17,16 +17,18 @@ from pages.ui import (
     headings,
     pictures,
     rate_charts,
+    rates,
     text,
     token_mix,
     toolbars,
     view_controls,
 )
 from pages.ui.context import Context
-from tracker.explore import reading, unit_costs
+from tracker.explore import lacking, reading, unit_costs
 from tracker.explore.reading import Explored
 from tracker.explore.unit_costs import UnitCosts
 from tracker.explore.view import Preset, View
+from tracker.unpriced import Unpriced
 
 TITLE = "Unit economics"
 ICON = ":material/price_check:"
@@ -49,7 +51,8 @@ def _draw(ctx: Context) -> None:
     costs = unit_costs.read(ctx.product, ctx.workspace_id, seen)
     today = ctx.now.date()
     nothing = not costs.mix and costs.total is None
-    st.markdown(text.dollars(_headline(seen, costs, today)))
+    without = lacking.read(ctx.product, ctx.workspace_id, seen)
+    st.markdown(text.dollars(_headline(seen, costs, without, today)))
     if nothing:
         st.info(empty.of_view(seen, today, what="usage with tokens or a price"), icon=":material/search_off:")
         return
@@ -58,7 +61,7 @@ def _draw(ctx: Context) -> None:
     token_mix.draw(costs.mix, costs.caching)
 
 
-def _headline(seen: Explored, costs: UnitCosts, today: date) -> str:
+def _headline(seen: Explored, costs: UnitCosts, without: Unpriced, today: date) -> str:
     days = text.day_range(seen.span.days[0], seen.span.days[-1], today=today)
     said = [f"{days}, {explore_charts.clock(seen)}"]
     if seen.filters:
@@ -67,8 +70,8 @@ def _headline(seen: Explored, costs: UnitCosts, today: date) -> str:
         said.append(f"**{text.several(costs.total.requests, 'request')}** with a price")
     if silent := _silent(costs):
         said.append(f"{silent}, which say nothing here")
-    if names := [line.name for line in seen.lines() if line.unpriced_rows]:
-        said.append(f"wholly or partly unpriced: {text.first_of(names)}")
+    if without.rows:
+        said.append(f"without a price: {rates.kinds(without.kinds)}")
     return " · ".join(said)
 
 

@@ -23,6 +23,7 @@ from pages.ui import (
     live,
     picks,
     pictures,
+    rates,
     saved,
     tables,
     text,
@@ -38,7 +39,6 @@ from tracker.explore.reading import Comparison, Explored
 from tracker.explore.view import Chosen
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Measure
-from tracker.overview.lines import Line
 from tracker.overview.stacks import Bars
 from tracker.unpriced import Unpriced
 
@@ -78,7 +78,7 @@ def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> No
         st.info(empty.of_view(seen, ctx.now.date()), icon=":material/search_off:")
         return
     lines = seen.lines()
-    _chart_block(seen, bars, lines, without, chosen, ctx.now.date())
+    _chart_block(seen, bars, without, chosen, ctx.now.date())
     explore_lines.draw(seen, bars, lines, kept.explored_sources(ctx, seen))
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)
     token_mix.draw(tokens.mix, tokens.caching)
@@ -125,9 +125,7 @@ def _days(seen: Explored, today: date) -> str:
     return text.day_range(seen.span.days[0], seen.span.days[-1], today=today)
 
 
-def _chart_block(
-    seen: Explored, bars: Bars, lines: list[Line], without: Unpriced, chosen: Picked | None, today: date
-) -> None:
+def _chart_block(seen: Explored, bars: Bars, without: Unpriced, chosen: Picked | None, today: date) -> None:
     unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
         st.header(f"{pictures.MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
@@ -143,7 +141,7 @@ def _chart_block(
             alt=_alt(seen, bars),
         )
         _say_chosen(seen, bars, chosen)
-        st.caption(text.dollars(f"{_unpriced(seen, lines, without)} {chart_caption(seen, unit, today)}".strip()))
+        st.caption(text.dollars(f"{_unpriced(without)} {chart_caption(seen, unit, today)}".strip()))
         with st.expander("The same figures as a table", icon=":material/table:"):
             _column_table(seen, bars, unit)
 
@@ -176,12 +174,11 @@ def _twins(seen: Explored, unit: str) -> str:
     return f"the same {unit} of the period before"
 
 
-def _unpriced(seen: Explored, lines: list[Line], without: Unpriced) -> str:
+def _unpriced(without: Unpriced) -> str:
     """What is in no bar of money."""
-    names = [line.name for line in lines if line.unpriced_rows]
-    if seen.view.measure is not Measure.SPEND or not names:
+    if not without.rows:
         return ""
-    return f"Wholly or partly without a price: {text.first_of(names)}.{cards.unpriced_rule(without)}"
+    return f"Without a price, and so in no bar: {rates.kinds(without.kinds)}.{cards.unpriced_rule(without)}"
 
 
 def _say_chosen(seen: Explored, bars: Bars, chosen: Picked | None) -> None:

@@ -7,7 +7,20 @@ from decimal import Decimal
 
 import streamlit as st
 
-from pages.ui import arithmetic, empty, headings, implied, notices, pictures, tables, text, toolbars, waterfall, ways
+from pages.ui import (
+    arithmetic,
+    empty,
+    headings,
+    implied,
+    notices,
+    pictures,
+    rates,
+    tables,
+    text,
+    toolbars,
+    waterfall,
+    ways,
+)
 from pages.ui.context import Context
 from pages.ui.tables import number
 from pages.ui.ways import Way
@@ -168,7 +181,13 @@ def _causes(told: Statement) -> None:
         words = ", ".join(f"{cause.value} {text.money_change(amount)}" for cause, amount in drawn)
         st.vega_lite_chart(spec, height=waterfall.height(drawn), width="stretch", alt=f"Causes: {words}.")
         words = "The causes add up to the difference; those that come to less than a cent are not drawn."
-        st.caption(text.dollars(f"{words} {unpriced.in_words(told.unpriced)}".strip()))
+        st.caption(text.dollars(f"{words} {_without_price(told)}".strip()))
+
+
+def _without_price(told: Statement) -> str:
+    """What is in no estimate, by kind, with its bound."""
+    said = unpriced.in_words(told.unpriced)
+    return f"{said} It is {rates.kinds(told.unpriced.kinds)}." if said else ""
 
 
 def _rows(told: Statement, today: date) -> None:

@@ -7,7 +7,7 @@ what is not sold by the token (images, seconds, calls) has no bound.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -46,6 +46,7 @@ class Unpriced:
     """What is in no estimate. `tokenless_rows` are those of `rows` that no token rate can bound.
 
     `at_most` is the cost in USD of the tokens at the `dearest` listed rates (input, output), None without any tokens.
+    `kinds` are the usage type and model of each kind, most rows first, where they were asked for.
     """
 
     rows: int = 0
@@ -55,6 +56,7 @@ class Unpriced:
     tokenless_rows: int = 0
     at_most: Decimal | None = None
     dearest: tuple[Rate, Rate] | None = None
+    kinds: tuple[tuple[str, str | None], ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -81,8 +83,12 @@ class KindOfDay:
 
 
 def read(session: Session, workspace_id: int, start: date, end: date) -> Unpriced:
-    """The unpriced part of the UTC days [start, end)."""
-    return of_days(by_day(session, workspace_id, start, end), clock.days(start, end))
+    """The unpriced part of the UTC days [start, end), with its kinds."""
+    days = clock.days(start, end)
+    part = of_days(by_day(session, workspace_id, start, end), days)
+    if not part.rows:
+        return part
+    return replace(part, kinds=tuple(kinds_of(kinds_by_day(session, workspace_id, start, end), days)))
 
 
 BY_DAY = (
@@ -125,11 +131,14 @@ def kinds_by_day(session: Session, workspace_id: int, start: date, end: date) ->
 
 def kinds_of(found: Iterable[KindOfDay], days: Collection[date]) -> list[tuple[str, str | None]]:
     """The usage type and the model of each kind of these days, most rows first."""
+    return most_first((each.usage_type, each.model, each.rows) for each in found if each.day in days)
+
+
+def most_first(found: Iterable[tuple[str, str | None, int]]) -> list[tuple[str, str | None]]:
+    """The kinds of these usage types, models and numbers of rows, most rows first."""
     rows: dict[tuple[str, str | None], int] = {}
-    for each in found:
-        if each.day in days:
-            kind = each.usage_type, each.model
-            rows[kind] = rows.get(kind, 0) + each.rows
+    for usage_type, model, count in found:
+        rows[usage_type, model] = rows.get((usage_type, model), 0) + count
     return sorted(rows, key=lambda kind: (-rows[kind], kind[0], kind[1] or ""))
 
 
@@ -142,14 +151,17 @@ def of_days(found: Iterable[OfDay], days: Collection[date]) -> Unpriced:
     return total([of_provider(name, *map(sum, zip(*counts, strict=True))) for name, counts in providers.items()])
 
 
+NO_BOUND = " What is not counted in tokens has no such bound."
+
+
 def in_words(part: Unpriced) -> str:
     """The part as a sentence, with its bound and the rule of it; empty where everything has a price."""
     if not part.rows:
         return ""
-    counted = [f"{part.requests:,} requests"] if part.requests else []
-    counted += [f"{part.tokens:,} tokens"] if part.tokens else []
-    fact = f"Without a price, and so in no estimate: {', '.join([*counted, f'{part.rows:,} rows'])}."
-    return f"{fact}{_bound_in_words(part)}{_unbounded_in_words(part)}"
+    number, noun = (part.requests, "request") if part.requests else (part.rows, "row")
+    tokens = f" ({part.tokens:,} tokens)" if part.tokens else ""
+    fact = f"Without a price, and so in no estimate: {number:,} {noun}{'' if number == 1 else 's'}{tokens}."
+    return f"{fact}{_bound_in_words(part)}{NO_BOUND if part.tokenless_rows else ''}"
 
 
 def _bound_in_words(part: Unpriced) -> str:
@@ -163,11 +175,6 @@ def _bound_in_words(part: Unpriced) -> str:
         f"{bound}, at the dearest rates on the list: ${given.dollars} a million read ({given.model}) and "
         f"${made.dollars} a million written ({made.model})."
     )
-
-
-def _unbounded_in_words(part: Unpriced) -> str:
-    rows = part.tokenless_rows
-    return f" {rows:,} of the rows are not counted in tokens and have no such bound." if rows else ""
 
 
 def of_provider(

@@ -12,7 +12,7 @@ from pages.ui import text
 from pages.ui.kept import Explained
 from tracker import clock
 from tracker.overview import Billed, DayMark, Measure, Overview, Stage
-from tracker.unpriced import Unpriced
+from tracker.unpriced import NO_BOUND, Unpriced
 
 ESTIMATE = "estimate"
 """In plain words: the label is also the name of the card's help, in which markup would be read out."""
@@ -207,7 +207,7 @@ def unpriced(part: Unpriced) -> str:
         return ""
     tokens = f" ({text.count(part.tokens)} tokens)" if part.tokens else ""
     what = text.several(part.requests, "unpriced request") if part.requests else ""
-    return f"{what or text.several(part.rows, 'unpriced event')}{tokens}{_bound(part)}"
+    return f"{what or text.several(part.rows, 'unpriced row')}{tokens}{_bound(part)}"
 
 
 def _marked(line: str, part: Unpriced) -> str:
@@ -225,13 +225,13 @@ def lacking(seen: Overview) -> str:
     fact = f"**{MARK}**: {' and '.join(counted)} have no price, so the estimates above do not hold what they cost."
     if now.at_most is None:
         return fact
-    rest = " What is not counted in tokens has no such bound." if now.tokenless_rows else ""
+    rest = NO_BOUND if now.tokenless_rows else ""
     tokens = f"The {text.count(now.tokens)} tokens of {seen.cycle.start:%B}"
     return f"{fact} {tokens} would cost at most {text.money(now.at_most)}.{rest}"
 
 
 def _counted(part: Unpriced, of: str) -> str:
-    what = text.several(part.requests, "request") if part.requests else text.several(part.rows, "event")
+    what = text.several(part.requests, "request") if part.requests else text.several(part.rows, "row")
     return f"{what} of {of}"
 
 
@@ -252,7 +252,7 @@ def unpriced_rule(part: Unpriced) -> str:
             f"read ({given.model}) and {text.money(made.dollars)} {millions} written ({made.model})."
         )
     if part.tokenless_rows:
-        rule += f" {text.several(part.tokenless_rows, 'event')} of images, audio and tools have no such bound."
+        rule += NO_BOUND if part.dearest else " What is not counted in tokens has no bound."
     return rule
 
 

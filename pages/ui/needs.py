@@ -14,6 +14,7 @@ from tracker.models import KeyStatus
 from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.prospects import Prospect
 from tracker.overview.unusual import WEEKS, Unusual
+from tracker.unpriced import NO_BOUND
 
 MOST = 5
 THEIRS = frozenset({Prospect.READ, Prospect.CHECKED})
@@ -168,7 +169,7 @@ def _unpriced(seen: Overview) -> Iterator[Need]:
         tokens = text.count(part.tokens)
         bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
         if part.tokenless_rows:
-            bound += " What is not counted in tokens has no such bound."
+            bound += NO_BOUND
     kinds = seen.kinds_of(seen.cycle.days)
     fact = f"{rates.kinds(kinds)} {'has' if len(kinds) == 1 else 'have'} no price."
     consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"

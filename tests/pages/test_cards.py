@@ -19,7 +19,7 @@ from tracker.unpriced import Unpriced
     ("part", "told"),
     [
         (Unpriced(), ""),
-        (Unpriced(rows=2, tokenless_rows=2), "2 unpriced events"),
+        (Unpriced(rows=2, tokenless_rows=2), "2 unpriced rows"),
         (Unpriced(rows=3, requests=1, tokenless_rows=3), "1 unpriced request"),
         (Unpriced(rows=3, requests=1_204, input_tokens=900, output_tokens=99), "1,204 unpriced requests (999 tokens)"),
         (
@@ -52,7 +52,7 @@ def test_the_unpriced_part_is_told_with_its_tokens_and_its_bound(part: Unpriced,
         (
             Unpriced(rows=3, tokenless_rows=3),
             Unpriced(),
-            "**+ unpriced**: 3 events of November have no price, so the estimates above do not hold what they cost.",
+            "**+ unpriced**: 3 rows of November have no price, so the estimates above do not hold what they cost.",
         ),
     ],
 )
@@ -68,7 +68,7 @@ def test_the_bounds_rule_is_stated_and_so_is_what_has_no_bound() -> None:
     assert cards.unpriced_rule(Unpriced(rows=1)) == ""
     assert cards.unpriced_rule(unpriced.of_provider("openai", 3, 5, 2_000_000, 1_000_000, 2)) == (
         " Unpriced tokens are bounded by the dearest rates on the list: $150.00 a million read (o1-pro) and $600.00 a "
-        "million written (o1-pro). 2 events of images, audio and tools have no such bound."
+        "million written (o1-pro). What is not counted in tokens has no such bound."
     )
 
 

@@ -150,7 +150,9 @@ def test_requests_that_say_nothing_of_a_cost_are_counted_by_why_as_everywhere_el
     costs = unit_costs.read(product, 1, found)
 
     assert (costs.unpriced, costs.free, costs.unrated) == (7, 5, 0)
-    assert costs.unpriced == lacking.read(product, 1, found).requests == found.total.unpriced_requests
+    without = lacking.read(product, 1, found)
+    assert costs.unpriced == without.requests == found.total.unpriced_requests
+    assert without.kinds == (("completions", "nobody-knows"),)
     assert costs.total and costs.total.requests == 3
 
 

@@ -58,12 +58,12 @@ def test_without_tokens_or_list_there_is_no_bound() -> None:
 def test_the_part_is_told_with_its_bound_and_the_rule_of_it() -> None:
     assert unpriced.in_words(Unpriced()) == ""
     assert unpriced.in_words(unpriced.of_provider("openai", 1_003, 5, 2_000_000, 1_000_000, 3)) == (
-        "Without a price, and so in no estimate: 5 requests, 3,000,000 tokens, 1,003 rows. The tokens cost at most "
+        "Without a price, and so in no estimate: 5 requests (3,000,000 tokens). The tokens cost at most "
         "$900.00, at the dearest rates on the list: $150 a million read (o1-pro) and $600 a million written (o1-pro). "
-        "3 of the rows are not counted in tokens and have no such bound."
+        "What is not counted in tokens has no such bound."
     )
     assert unpriced.in_words(unpriced.of_provider("openai", 2, 0, 0, 0, 2)).startswith(
-        "Without a price, and so in no estimate: 2 rows. 2 of the rows are not counted in tokens"
+        "Without a price, and so in no estimate: 2 rows. What is not counted in tokens"
     )
     two = unpriced.total([unpriced.of_provider("openai", 1, 1, 1_000_000, 0, 0) for _ in range(2)])
     assert "at most $300.00, at the dearest rates that each provider lists." in unpriced.in_words(two)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -30,9 +31,17 @@ def read(product: Product, workspace_id: int, seen: Explored) -> Unpriced:
 
 
 def part(session: Session, workspace_id: int, span: Span, *, only: Only) -> Unpriced:
-    """The same of a span, of the rows that `only` lets through."""
-    statement = (_series_days if span.zone == "UTC" else _events)(workspace_id, span, only, ())
-    return unpriced.total([_of(row) for row in session.execute(statement)])
+    """The same of a span, of the rows that `only` lets through, with its kinds."""
+    kind = (SERIES.c.usage_type, SERIES.c.model)
+    statement = (_series_days if span.zone == "UTC" else _events)(workspace_id, span, only, kind)
+    of_provider: dict[str, list[list[int]]] = defaultdict(list)
+    kinds: list[tuple[str, str | None, int]] = []
+    for provider, *sums, usage_type, model in session.execute(statement):
+        counts = [int(each) for each in sums]
+        of_provider[provider].append(counts)
+        kinds.append((usage_type, model, counts[0]))
+    parts = [_of([name, *map(sum, zip(*counts, strict=True))]) for name, counts in of_provider.items()]
+    return replace(unpriced.total(parts), kinds=tuple(unpriced.most_first(kinds)))
 
 
 def by_cell(
