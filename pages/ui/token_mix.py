@@ -46,6 +46,6 @@ def _saved(told: Caching) -> str:
     if told.net is None:
         return f"What caching saved is unknown: the {text.count(told.cached)} cached input tokens have no known rate."
     known = text.count(told.cached - told.unknown)
-    written = f", of which writing it took {text.money(told.written)} back" if told.written else ""
+    written = f", after {text.money(told.written)} spent on writing to the cache" if told.written else ""
     unknown = f" {text.count(told.unknown)} more cached tokens have no known rate." if told.unknown else ""
-    return f"Caching saved **{text.money(told.net)}** (estimate) on {known} input tokens{written}.{unknown}"
+    return f"Caching saved **{text.money(told.net)}** (estimate) on {known} cached tokens{written}.{unknown}"

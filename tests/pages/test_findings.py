@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from pages import economics
 from pages.ui import findings as words
+from pages.ui import token_mix
 from tests.seeds import examples
 from tracker.explore import unit_costs
 from tracker.explore.economics import Bill, Cause, causes, causes_of_all, findings, together
@@ -159,3 +161,11 @@ def test_the_figures_are_of_the_days_that_the_findings_are_of(
 def test_where_nothing_changed_fewer_days_are_named_once() -> None:
     assert economics.other_days(View()) == " Fewer days may tell more: **Last 7 days**."
     assert economics.other_days(View(Preset.WEEK)) == ""
+
+
+def test_what_caching_saved_is_told_after_what_writing_it_cost() -> None:
+    told = unit_costs.Caching(cached=3_700_000, saved=Decimal("8.37"), written=Decimal("0.01"))
+
+    assert token_mix._saved(told) == (
+        "Caching saved **$8.36** (estimate) on 3.7M cached tokens, after $0.01 spent on writing to the cache."
+    )
