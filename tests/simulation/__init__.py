@@ -29,7 +29,7 @@ from tracker.product import Product
 from tracker.providers import PROVIDERS
 
 FAILED_WAITS = coverage.LONGEST_RETRY + HOUR
-"""What failed waits for half a day at most, and for a day where a clock that ran ahead said until when."""
+"""What failed waits half a day at most; for a day where a clock that ran ahead, however long ago, said until when."""
 
 QUIET = tuple(timedelta(hours=hours) for hours in (0, 13, 8 * 24))
 """Before the looks of the quiet time that ends a story: what failed is tried again, what settled is read once more.
@@ -58,10 +58,9 @@ class Simulation:
         story, end = self.story, self.story.now + timedelta(days=self.days)
         with points.watch(self.stage.reached):
             while story.now < end and not self.stage.failures:
-                was_calm = story.weather.is_calm
                 story.change_weather()
                 self._look()
-                if story.weather.is_calm and not was_calm:  # what failed before is tried again within a calm time
+                if story.weather.is_calm:  # what failed before is tried again within a calm time
                     story.pass_time(FAILED_WAITS)
                     self._look()
                 for _ in range(story.chance.randrange(3)):
