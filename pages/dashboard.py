@@ -33,7 +33,7 @@ from pages.ui import (
 )
 from pages.ui.context import Context
 from tracker import clock, overview
-from tracker.overview import Line, Measure, Overview, Period, Split, Stage
+from tracker.overview import Line, Measure, Overview, Period, Split, Stage, keys
 from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
 from tracker.overview.unusual import WEEKS
@@ -60,6 +60,7 @@ def render(ctx: Context) -> None:
     notices.draw(seen)
     if seen.stage is Stage.NO_KEY:
         demo.button(ctx.product, "Look around with demo data")
+        live.draw_again_when(ctx, lambda: bool(keys.connected(ctx.product, ctx.workspace_id)))
     if seen.stage not in notices.WITHOUT_FIGURES:
         st.markdown(" · ".join(part for part in (notices.line_of_truth(seen), needs.count(seen)) if part))
         place = cards.draw(seen)

@@ -240,6 +240,7 @@ WORK = {
 
 OVERVIEW = {
     "overview.read": Recipe(lambda a: overview.read(a.caller.product, a.caller.workspace_id, now=NOW)),
+    "overview.keys.connected": Recipe(lambda a: keys.connected(a.caller.product, a.caller.workspace_id)),
     "overview.keys.read": Recipe(lambda a: keys.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.passport.read": Recipe(
         lambda a: passport.read(a.caller.product, a.caller.workspace_id, a.victim.key_id), aimed=True

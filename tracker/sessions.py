@@ -128,11 +128,11 @@ def recognise(database: Database, token: str, *, now: datetime) -> SignedIn | No
         return _signed_in(session.execute(OF_TOKEN, {**_at(now), "of_token": digest(token)}).first())
 
 
-def check(database: Database, session_id: int, *, now: datetime) -> SignedIn | None:
-    """The session if it still lives; this use of it is noted."""
+def check(database: Database, session_id: int, *, now: datetime, is_use: bool = True) -> SignedIn | None:
+    """The session if it still lives; a use of it is noted. What a page looks up by itself is none."""
     with database.exempt() as session:
         row = session.execute(OF_ID, {**_at(now), "of_id": session_id}).first()
-    if row is not None and now - row.last_used_at >= NOTED_EVERY:
+    if is_use and row is not None and now - row.last_used_at >= NOTED_EVERY:
         _note_use(database, session_id, now)
     return _signed_in(row)
 

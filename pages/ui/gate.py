@@ -59,10 +59,10 @@ def leave_everywhere(ctx: Context, words: str) -> None:
     _farewell(words)
 
 
-def recheck(ctx: Context) -> None:
+def recheck(ctx: Context, *, is_use: bool = True) -> None:
     """First step of every fragment: run the whole page, gate included, when the session has ended."""
-    session_id = st.session_state.get(SESSION)
-    if session_id is None or sessions.check(ctx.product.database, session_id, now=utc_now()) is None:
+    session_id, now = st.session_state.get(SESSION), utc_now()
+    if session_id is None or sessions.check(ctx.product.database, session_id, now=now, is_use=is_use) is None:
         st.rerun(scope="app")
 
 

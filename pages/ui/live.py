@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import streamlit as st
 
-from pages.ui import text
+from pages.ui import gate, text
+from pages.ui.context import Context
 
 EVERY_S = 2
 
@@ -23,6 +25,17 @@ def keep_fresh(page: str) -> None:
     """Draw the page again every two seconds, from the gate on; called only while something is under way."""
     st.session_state[_drawn(page)] = True
     _again(page)
+
+
+@st.fragment(run_every=timedelta(seconds=EVERY_S))
+def draw_again_when(ctx: Context, has_come: Callable[[], bool]) -> None:
+    """Look every two seconds whether it has come, and draw the page again once it has.
+
+    What is waited for may never come: so little is looked at, and a page left open keeps no session from its end.
+    """
+    gate.recheck(ctx, is_use=False)
+    if has_come():
+        st.rerun()
 
 
 @st.fragment(run_every=timedelta(seconds=EVERY_S))

@@ -50,6 +50,10 @@ def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page
         page.keyboard.press("Enter")
     expect(page.get_by_text("No provider is connected yet")).to_be_visible()
     rest(page)
+    second = page.context.new_page()
+    second.goto(own_site.base_url)
+    expect(second.get_by_text("No provider is connected yet")).to_be_visible()
+    page.bring_to_front()
     tab_to(page, page.get_by_role("button", name="Connect a key"))
     page.keyboard.press("Enter")
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()
@@ -64,6 +68,7 @@ def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page
     tab_to(page, page.get_by_role("link", name="Dashboard"))
     page.keyboard.press("Enter")
     expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)
+    expect(second.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)  # nobody touched it
 
 
 def test_no_page_has_a_serious_fault_with_a_year_to_show(own_site: Site, page: Page, album: Album) -> None:

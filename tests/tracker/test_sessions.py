@@ -82,6 +82,14 @@ def test_an_unused_session_ends_after_an_hour(database: Database, user_id: int, 
     assert lives(database, session_id, token, NOW + unused) is alive
 
 
+def test_what_a_page_looks_up_by_itself_is_no_use_of_a_session(database: Database, user_id: int) -> None:
+    session_id, token = cookie(database, user_id)
+    for minutes in range(0, 60, 10):
+        assert sessions.check(database, session_id, now=NOW + timedelta(minutes=minutes), is_use=False)
+
+    assert not lives(database, session_id, token, NOW + timedelta(hours=1))
+
+
 def test_a_session_in_use_ends_after_a_day(database: Database, user_id: int) -> None:
     session_id, token = cookie(database, user_id)
     for minutes in range(0, 24 * 60, 30):

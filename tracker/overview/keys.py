@@ -95,6 +95,12 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
     )
 
 
+def connected(product: Product, workspace_id: int) -> list[str]:
+    """The labels of the connections to be read."""
+    with product.database.workspace(workspace_id) as session:
+        return [key.label for key in days.read_keys(session, workspace_id).every]
+
+
 def _card(session: Session, row: ProviderKey, passport: Passport | None, now: datetime) -> KeyCard:
     key_id = row.id or 0
     of_key = (LEDGER.c.workspace_id == row.workspace_id, LEDGER.c.provider_key_id == key_id)
