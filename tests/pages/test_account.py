@@ -45,7 +45,7 @@ def open_tab(page: Page, site: Site, tab: str) -> None:
 def test_signing_out_everywhere_ends_the_other_browser_too(own_site: Site, page: Page, chromium: Browser) -> None:
     other = chromium.new_context()
     elsewhere = other.new_page()
-    steps.open_signed_in(elsewhere, own_site)
+    steps.open_signed_in(elsewhere, own_site, "/prices")  # which asks for nothing by itself
     open_tab(page, own_site, "Your account")
     expect(page.get_by_text("Chrome on Linux").nth(1)).to_be_visible()
     expect(page.get_by_text("This browser")).to_have_count(1)

@@ -34,6 +34,10 @@ LABELS = [
 
 FILES, MONTH = ("usage.csv", "billed.csv"), "?from=2026-11-01&to=2026-11-24"
 
+NAMES = re.compile("evil|HYPERLINK")
+SHOWN = {"Unit economics": "What the tokens were"}
+"""By what a page is known to be drawn that shows none of the names in an ordinary month."""
+
 MADE_OF_WORDS = "main :is(a[href*=evil]:not([href^='/prices?view=']), img[src*=evil], script, iframe, .katex)"
 """What a page would hold had it read a name as markup."""
 
@@ -70,7 +74,7 @@ def test_names_of_a_provider_stay_words_on_every_page_and_in_every_file(own_site
     for entry in PAGES:
         page.get_by_role("link", name=entry.title).click()
         expect(page.get_by_role("heading", name=entry.title, exact=True)).to_be_visible()
-        expect(page.get_by_text(re.compile("evil|HYPERLINK")).first).to_be_attached()
+        expect(page.get_by_text(SHOWN.get(entry.title, NAMES)).first).to_be_attached()
         assert page.locator(MADE_OF_WORDS).count() == 0, entry.title
     cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
     files = [httpx.get(f"{own_site.base_url}/export/{name}{MONTH}", cookies=cookies) for name in FILES]

@@ -137,7 +137,7 @@ def test_every_field_of_a_new_account_says_what_it_is_for(own_site: Site, page: 
     ("email", "password", "told"),
     [
         ("no address", "a long enough password", "That is not an e-mail address"),
-        ("short@acme.example", "too short", "15 to 128 are expected"),
+        ("short@acme.example", "too short", "Choose one of 15 to 128"),
     ],
 )
 def test_an_account_that_cannot_be_made_says_why(
