@@ -34,6 +34,8 @@ MODEL = "gpt-4.1-mini"
 START = clock.day_of(NOW) - 9 * clock.DAY
 END = clock.day_of(NOW)
 LATER = timedelta(minutes=20)
+MADE_IN = timedelta(minutes=1)
+"""A kept moment is made in less, by a clock that begins at NOW and goes on: so what was asked for then is due."""
 SEEDS = 25
 
 
@@ -142,7 +144,7 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def prepare(made: Small, scenario: Scenario, environ: dict[str, str]) -> None:
-    set_clock(environ, NOW + scenario.at)
+    set_clock(environ, NOW + MADE_IN + scenario.at)
     made.world.troubles._waiting.clear()
     if scenario.trouble:
         made.world.troubles.add(Trouble(**vars(scenario.trouble)))
