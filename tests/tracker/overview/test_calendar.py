@@ -129,8 +129,9 @@ def test_the_days_of_a_paused_key_wait_and_another_workspace_sees_nothing(ready:
     assert calendar.read(ready.product, other, days=32, now=NOW).keys == ()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize(("days", "fine", "coarse"), [(32, 32, 6), (90, 90, 14), (365, 53, 13)])
+@pytest.mark.parametrize(
+    ("days", "fine", "coarse", "dark"), [(32, 32, 6, False), (90, 90, 14, True), (365, 53, 13, False)]
+)
 def test_the_chart_is_one_that_altair_accepts_with_a_cell_for_each_column_wide_and_narrow(
     ready: Installation, days: int, fine: int, coarse: int, dark: bool
 ) -> None:
