@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from tests.installation import NOW, Installation, held
 from tests.small import Small, assert_true, small, true_rows
-from tracker import clock, storage
+from tracker import clock, health, storage
 from tracker.coverage import LEASE
 
 START = clock.day_of(NOW) - timedelta(days=9)
@@ -72,6 +72,7 @@ def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
         connection.execute("vacuum")  # no page is free
     with limit(new, file):
         assert new.fetch() == 1
+        assert told_well(new) == (503, "The disk of the database is full, or fails.", 1)
         told = held(new.csv(START, clock.day_of(NOW)))  # but today, which goes on
         assert told.items() <= true_rows(new.world, NOW).items()
 
@@ -79,3 +80,10 @@ def test_a_full_disk_fails_the_run_and_leaves_all_whole_until_there_is_space(
     new.later(NOW + LEASE)
     assert new.fetch() == 0
     assert_true(new, NOW)
+    assert told_well(new)[1:] == (None, 0)
+
+
+def told_well(ready: Installation) -> tuple[int, object, float | None]:
+    """What the worker's own probe says: its status, why it cannot write, and the figure of that."""
+    told = health.of_worker(ready.product.database, now=clock.utc_now(), looks=True, own={})
+    return told.status, told.told["writes_refused"], told.figures["writes_refused"]

@@ -1,7 +1,8 @@
 """What a probe is told: whether this process is well, and nothing of any tenant.
 
 The web process is well while it can serve: the database answers and the schema is this version's. A worker is well
-while, besides, it looks for work and nothing has waited for longer than `standing.LATE_AFTER`.
+while, besides, it looks for work, none of its writes was refused lately, and nothing has waited for longer than
+`standing.LATE_AFTER`. Only a process itself knows that its own writes are refused: a quota may meet one of them alone.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def of_web(database: Database, *, now: datetime) -> Health:
     schema = schema_state(database)
     answers = schema != SILENT
     told: dict[str, object] = {"database": "answers" if answers else SILENT, "schema": schema if answers else None}
+    told["writes_refused"] = refused = database.writes.lately(now)
     figures: dict[str, float | None] = {"database_answers": answers, "schema_current": schema == "current"}
+    figures["writes_refused"] = bool(refused)
     if schema == "current":
         with database.exempt() as session:
             seen, at = standing.last_told(session)
@@ -60,14 +63,17 @@ def of_worker(database: Database, *, now: datetime, looks: bool, own: Mapping[st
     answers = schema != SILENT
     told: dict[str, object] = {"looks": looks, "database": "answers" if answers else SILENT, **own}
     told["schema"] = schema if answers else None
+    told["writes_refused"] = refused = database.writes.lately(now)
     figures: dict[str, float | None] = {"database_answers": answers, "schema_current": schema == "current", **own}
+    figures["writes_refused"] = bool(refused)
     if schema != "current":
         return Health(well=False, told=told, figures=figures)
     seen = standing.look(database, now=now)
     counts = {"connections": seen.connections, "connections_due": seen.due, "connections_behind": seen.behind}
     told |= {**counts, **words(seen, now=now)}
     figures |= {**counts, **_figures(seen, now=now)}
-    return Health(looks and not standing.is_late(seen, now=now), told, figures)
+    well = looks and not refused and not standing.is_late(seen, now=now)
+    return Health(well, told, figures)
 
 
 def schema_state(database: Database) -> str:

@@ -36,6 +36,7 @@ RUN_SECONDS = Histogram(
 
 MEANINGS = {
     "database_answers": "1 while the database answers.",
+    "writes_refused": "1 for two minutes after the database refused what this process wrote: full, or read-only.",
     "schema_current": "1 while the schema is this version's.",
     "sessions": "Sessions that are signed in.",
     "workers": "Workers that gave a sign of life in the last 30 seconds.",

@@ -58,7 +58,7 @@ def test_both_processes_tell_the_work_until_it_is_late(read: Installation, migra
     told = "".join(each.json for each in (*fine, *late, stuck))
     assert not any(word in told for word in (EMAIL, "acme", "main", read.world.keys["good"], "workspace"))
     assert set(json.loads(fine[0].json)) == {
-        *("well", "database", "schema", "workers", "told_at", "late"),
+        *("well", "database", "schema", "writes_refused", "workers", "told_at", "late"),
         *("uncovered_day", "uncovered_day_age_s", "late_since", "last_success_at"),
     }
     revision(migrated_url, "0001")
@@ -72,7 +72,7 @@ def test_a_database_that_does_not_answer_is_told(tmp_path: Path) -> None:
 
     told = health.of_web(gone, now=NOW)
 
-    assert (told.status, told.told) == (503, {"database": "does not answer", "schema": None})
+    assert (told.status, told.told) == (503, {"database": "does not answer", "schema": None, "writes_refused": None})
     assert figures(metrics.text("web", told.figures))["tracker_web_database_answers"] == 0
 
 

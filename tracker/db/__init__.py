@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from threading import RLock
@@ -24,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
+from tracker.clock import utc_now
 from tracker.db import plain
 from tracker.db.session import LOCK_TIMEOUT_MS, TenantSession
 from tracker.errors import BadConfiguration
@@ -49,6 +51,7 @@ at a time, and its memory would grow with all that it ever wrote.
 
 TRANSACTION_TRIES = 6
 POOL_WAIT_S = 10
+LATELY = timedelta(minutes=2)
 READ_ONLY, DISK_FULL = "25006", "53100"
 
 # Serialization failure, deadlock, a lock waited for too long, and a connection or server that went away: the whole
@@ -68,9 +71,20 @@ class Refusal(StrEnum):
 
 @dataclass
 class Writes:
-    """What became of a process's last attempt to write: None unless it was refused."""
+    """What became of a process's last attempt to write (None unless it was refused), and the last refusal of all.
+
+    On a full disk a small row may still find room between large ones that do not.
+    """
 
     refused: Refusal | None = None
+    last: tuple[Refusal, datetime] | None = None
+
+    def refuse(self, why: Refusal) -> None:
+        self.refused, self.last = why, (why, utc_now())
+
+    def lately(self, now: datetime) -> Refusal | None:
+        """Why something was refused in the last LATELY, whatever was taken since."""
+        return self.last[0] if self.last and now - self.last[1] < LATELY else None
 
 
 @dataclass(frozen=True)
@@ -139,7 +153,7 @@ class Database:
             yield
         except DBAPIError as error:
             if write and (refusal := refusal_of(error)):
-                self.writes.refused = refusal
+                self.writes.refuse(refusal)
                 self.engine.dispose()
             raise
         if write:
