@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Literal
 
 import streamlit as st
 
 from pages.ui import calendars, empty, headings, notices, prospects, tables, text, toolbars
 from pages.ui.context import Context
-from tracker import overview
+from tracker import clock, overview
 from tracker.overview import Overview, Prospect, calendar
 from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar, Undivided
 from tracker.restatements import Restated
@@ -29,7 +30,7 @@ DAYS = f" · On a narrow screen a cell is a week, {GRAVEST}"
 WEEKS = f" · A cell is a week, on a narrow screen a month, {GRAVEST}"
 ICONS = {Face.FAILED: ":red[:material/error:]", Face.MISSING: ":orange[:material/hourglass_empty:]"}
 NOUNS = {"api_key_id": "API key", "project_id": "project"}
-MOST, REASON_PX = 8, 400
+MOST, MOST_OPEN, REASON_PX = 8, 12, 400
 
 
 def render(ctx: Context) -> None:
@@ -118,39 +119,48 @@ def _open(found: Calendar, seen: Overview) -> None:
     headings.draw("Not final")
     if not found.gaps:
         st.markdown("Nothing is open: every day shown is final.")
-    for gap in found.gaps[:MOST]:
+    for gap in found.gaps[:MOST_OPEN]:
         icon = ICONS.get(gap.face, ":gray[:material/schedule:]")
-        st.markdown(f"{icon} **{_fact(gap, seen)}**  \n:gray[{_fate(gap, seen)}]")
-    if len(found.gaps) > MOST:
-        st.caption(f"{len(found.gaps) - MOST} more.")
+        st.markdown(f"{icon} **{fact(gap, today=seen.cycle.today)}**  \n:gray[{fate(gap, now=seen.now)}]")
+    if len(found.gaps) > MOST_OPEN:
+        st.caption(f"{len(found.gaps) - MOST_OPEN} more; the calendars above and their tables show all.")
 
 
-def _fact(gap: Gap, seen: Overview) -> str:
-    today = seen.cycle.today
+def fact(gap: Gap, *, today: date) -> str:
+    """Which days of which endpoints, and what is known of them, as Markdown."""
     days = text.day_range(gap.days[0], gap.days[-1], today=today)
     some = "" if (gap.days[-1] - gap.days[0]).days + 1 == len(gap.days) else f", {len(gap.days)} of these days"
-    named = [name.replace("_", " ") for name in gap.endpoints]
-    which = ", ".join(named) if len(named) <= 2 else text.several(len(named), "endpoint")
+    runs = ", today" if gap.days == (today,) else ""
     what = "rows set aside" if gap.lack else gap.face.value
-    return f"{days}{some}, {which} of {text.quoted(gap.label)}: {what}"
+    return f"{days}{some}{runs}, {_which(gap)} of {text.quoted(gap.label)}: {what}"
 
 
-def _fate(gap: Gap, seen: Overview) -> str:
-    today = seen.cycle.today
+def _which(gap: Gap) -> str:
+    """The endpoints by name, or by the name of those that are not meant."""
+    named, others = ([name.replace("_", " ") for name in names] for names in (gap.endpoints, gap.others))
+    if len(named) <= 2:
+        return " and ".join(named)
+    if len(others) <= 2:
+        return f"all endpoints but {' and '.join(others)}" if others else f"all {len(named)} endpoints"
+    return text.several(len(named), "endpoint")
+
+
+def fate(gap: Gap, *, now: datetime) -> str:
+    """What becomes of these days, and when, as Markdown."""
+    today = clock.day_of(now)
     if gap.lack or gap.face is Face.FAILED:
         named = "Named below, with what is wrong; the rest of these days counts."
-        again = prospects.tried(gap.prospect, gap.next_at, now=seen.now, today=today)
+        again = prospects.tried(gap.prospect, gap.next_at, now=now, today=today)
         return f"{named if gap.lack else text.quoted(gap.reason or '')} {again}"
     due = gap.next_at if gap.prospect is Prospect.READ else None
-    when = f"These days next {text.instant(due, today=today)}." if due and due > seen.now else "They are due now."
+    when = f"next {text.instant(due, today=today)}" if due and due > now else "due now"
     if gap.face is Face.MISSING:
-        order = f" {text.IN_ORDER.capitalize()}. {when}" if due else ""
+        order = f" {text.IN_ORDER.capitalize()}; {when}." if due else ""
         return f"{prospects.DAYS[gap.prospect]}{order}"
-    return (
-        f"Read again until it stops changing. {when}"
-        if due
-        else f"It may still change. {prospects.AGAIN[gap.prospect]}"
-    )
+    if not due:
+        return f"It may still change. {prospects.AGAIN[gap.prospect]}"
+    often = "every hour until the day is over" if gap.days == (today,) else "daily until nothing changes any more"
+    return f"Read {often}; {when}."
 
 
 def _restated(found: Calendar, seen: Overview) -> None:

@@ -82,9 +82,11 @@ class KeyCalendar:
 
 @dataclass(frozen=True)
 class Gap:
-    """Days that are not final for one reason, newest last, their prospect, and when the first of them is due.
+    """Days that are not final for one reason, the same of each of these endpoints, newest last, and their prospect.
 
-    Days that `lack` rows are one gap for each endpoint; the reasons stand with the rows.
+    `next_at` is when they are read next (UTC), of days that failed the first of them; None for never.
+    `others` are the connection's endpoints that are not in it. Days that `lack` rows are one gap for each endpoint; the
+    reasons stand with the rows.
     """
 
     label: str
@@ -92,6 +94,7 @@ class Gap:
     prospect: Prospect
     face: Face
     endpoints: tuple[str, ...]
+    others: tuple[str, ...]
     days: tuple[date, ...]
     reason: str | None
     next_at: datetime | None
@@ -149,7 +152,7 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         )
         for key in keys
     )
-    gaps = [gap for calendar in calendars for gap in gaps_of(calendar)]
+    gaps = [gap for calendar in calendars for gap in gaps_of(calendar, now=now)]
     return Calendar(
         start,
         end,
@@ -182,30 +185,51 @@ FACES = {
 }
 
 
-def gaps_of(calendar: KeyCalendar) -> list[Gap]:
-    """What is not final of a connection, days and endpoints of the same fate together."""
-    together: dict[tuple[Face, bool, str | None], list[DayCell]] = {}
+def gaps_of(calendar: KeyCalendar, *, now: datetime) -> list[Gap]:
+    """What is not final of a connection: endpoints whose days have the same fate and are the same days, together.
+
+    The day that runs is a gap of its own, for it is read more often than those that are over.
+    """
+    fates: dict[Fate, dict[str, list[DayCell]]] = {}
     for cell in calendar.cells:
         if cell.face in OPEN:
-            fate = cell.endpoint if cell.lacks else cell.reason if cell.face is Face.FAILED else None
-            together.setdefault((cell.face, cell.lacks, fate), []).append(cell)
-    return [
-        replace(_gap(calendar, face, None if lack else reason, cells), lack=lack)
-        for (face, lack, reason), cells in together.items()
-    ]
+            fates.setdefault(_fate(cell, now), {}).setdefault(cell.endpoint, []).append(cell)
+    return [_gap(calendar, cells) for fate, of in fates.items() for cells in _alike(of)]
 
 
-def _gap(calendar: KeyCalendar, face: Face, reason: str | None, cells: Sequence[DayCell]) -> Gap:
-    touched = {cell.endpoint for cell in cells}
+Fate = tuple[Face, bool, str | datetime | None, bool]
+
+
+def _fate(cell: DayCell, now: datetime) -> Fate:
+    """What decides which days are told of together; those that are due are, since whenever."""
+    runs = cell.day == clock.day_of(now)
+    if cell.lacks or cell.face is Face.FAILED:
+        return cell.face, cell.lacks, cell.endpoint if cell.lacks else cell.reason, False
+    waits = not runs and cell.next_at and cell.next_at > now
+    return cell.face, False, cell.next_at if waits else None, runs
+
+
+def _alike(of: Mapping[str, Sequence[DayCell]]) -> Iterable[list[DayCell]]:
+    """The cells of these endpoints, those together whose days are the same."""
+    together: dict[tuple[date, ...], list[DayCell]] = {}
+    for cells in of.values():
+        together.setdefault(tuple(cell.day for cell in cells), []).extend(cells)
+    return together.values()
+
+
+def _gap(calendar: KeyCalendar, cells: Sequence[DayCell]) -> Gap:
+    first, touched = cells[0], {cell.endpoint for cell in cells}
     return Gap(
         label=calendar.label,
         provider=calendar.provider,
         prospect=calendar.prospect,
-        face=face,
+        face=first.face,
         endpoints=tuple(name for name in calendar.endpoints if name in touched),
+        others=tuple(name for name in calendar.endpoints if name not in touched),
         days=tuple(sorted({cell.day for cell in cells})),
-        reason=reason,
+        reason=None if first.lacks or first.face is not Face.FAILED else first.reason,
         next_at=min((cell.next_at for cell in cells if cell.next_at), default=None),
+        lack=first.lacks,
     )
 
 

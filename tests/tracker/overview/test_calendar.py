@@ -12,6 +12,7 @@ from pathlib import Path
 import altair as alt
 import pytest
 
+from pages import completeness
 from pages.ui import calendars, needs
 from pages.ui.ways import Way
 from tests.installation import NOW, PASSWORD, TODAY, Installation, installed
@@ -63,13 +64,56 @@ def test_every_day_of_every_endpoint_is_there_and_what_is_open_says_when_it_is_r
     ready.fetch()
     after = seen(ready)
     (of_key,) = after.keys
-    (gap,) = after.gaps
+    today, *over = after.gaps
 
     assert len(of_key.cells) == 32 * len(of_key.endpoints) == 32 * 11
     assert {cell.face for cell in of_key.cells} >= {Face.FINAL, Face.ZERO, Face.PROVISIONAL}
-    assert gap.face is Face.PROVISIONAL and gap.days[-1] == TODAY and gap.next_at is not None
-    assert gap.next_at == min(cell.next_at for cell in of_key.cells if cell.face is Face.PROVISIONAL and cell.next_at)
-    assert gap.next_at <= clock.utc_now() + coverage.TODAY_REFRESH
+    assert today.days == (TODAY,) and today.endpoints == of_key.endpoints and today.next_at is not None
+    assert today.next_at <= clock.utc_now() + coverage.TODAY_REFRESH
+    assert over and {gap.next_at for gap in over} == {coverage.next_daily(NOW, ready.product.settings.fetch_hour_utc)}
+    assert all(gap.face is Face.PROVISIONAL and TODAY not in gap.days for gap in over)
+
+
+PLAIN, NOON = Face.PROVISIONAL, datetime(2026, 11, 28, 12, tzinfo=UTC)
+NIGHT, SOON = datetime(2026, 11, 29, 2, tzinfo=UTC), NOON + timedelta(minutes=45)
+
+
+def of_november(endpoint: str, next_at: datetime, *days: int, face: Face = PLAIN) -> list[DayCell]:
+    return [DayCell(endpoint, date(2026, 11, day), face, read_at=READ, next_at=next_at) for day in days]
+
+
+def told_open(*cells: list[DayCell]) -> list[tuple[str, str]]:
+    every = tuple(cell for each in cells for cell in each)
+    endpoints = ("completions", "images", "audio_speeches", "costs")
+    gaps = calendar.gaps_of(KeyCalendar(1, "main", "OpenAI", Prospect.READ, endpoints, every), now=NOON)
+    return [(completeness.fact(gap, today=NOON.date()), completeness.fate(gap, now=NOON)) for gap in gaps]
+
+
+def test_each_open_day_is_told_with_its_own_next_reading_and_endpoints_together_only_of_the_same_days() -> None:
+    usage = [each for name in ("completions", "images", "audio_speeches") for each in of_november(name, NIGHT, 26, 27)]
+    today = [
+        each for name in ("completions", "images", "audio_speeches", "costs") for each in of_november(name, SOON, 28)
+    ]
+    bill = of_november("costs", NIGHT, 2, 3, 7)
+
+    daily = "Read daily until nothing changes any more; next 29 Nov 02:00 UTC."
+    assert told_open(usage, bill, today) == [
+        ("26–27 Nov, all endpoints but costs of main: provisional", daily),
+        ("2–7 Nov, 3 of these days, costs of main: provisional", daily),
+        (
+            "28 Nov, today, all 4 endpoints of main: provisional",
+            "Read every hour until the day is over; next 12:45 UTC.",
+        ),
+    ]
+
+
+def test_days_that_are_due_stand_apart_from_those_that_wait() -> None:
+    due, later = of_november("images", READ, 25, 26), of_november("images", NIGHT, 27)
+
+    assert told_open(due, later) == [
+        ("25–26 Nov, images of main: provisional", "Read daily until nothing changes any more; due now."),
+        ("27 Nov, images of main: provisional", "Read daily until nothing changes any more; next 29 Nov 02:00 UTC."),
+    ]
 
 
 def test_a_failed_day_comes_first_with_its_reason(ready: Installation) -> None:
