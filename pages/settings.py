@@ -38,7 +38,9 @@ STATES: dict[KeyStatus, tuple[str, str, str]] = {
 
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
-    st.title(TITLE, anchor=False)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.title(TITLE, anchor=False)
+        tab = _tab()
     standing = keys.read(ctx.product, ctx.workspace_id, now=ctx.now)
     with st.container():  # always there, so that a word appearing in it moves nothing about
         _worker(standing)
@@ -49,11 +51,22 @@ def render(ctx: Context) -> None:
         Tab.ACCOUNT: lambda: account.draw(ctx),
         Tab.TRAIL: lambda: trail.draw(ctx),
     }
-    tabs = st.tabs([tab.value for tab in Tab], key="tab", bind="query-params")
-    for tab, place in zip(Tab, tabs, strict=True):
-        if place.open:  # another one is drawn when it is opened
-            with place:
-                drawn[tab]()
+    drawn[tab]()
+
+
+def _tab() -> Tab:
+    """The chosen part. Not st.tabs: while it is drawn anew it is out of order for a moment, and loses a click."""
+    chosen = st.segmented_control(
+        "Part of the settings",
+        [tab.value for tab in Tab],
+        # What a button of another place has chosen is there already, and Streamlit warns of a default beside it.
+        default=None if "tab" in st.session_state else Tab.KEYS.value,
+        required=True,
+        label_visibility="collapsed",
+        key="tab",
+        bind="query-params",
+    )
+    return Tab(chosen) if chosen in list(Tab) else Tab.KEYS
 
 
 def _keys(ctx: Context, standing: Standing) -> None:

@@ -17,7 +17,7 @@ class Tab(StrEnum):
 
     KEYS = "Provider keys"
     BUDGET = "Budget"
-    ACCOUNT = "Your account"
+    ACCOUNT = "Account"
     TRAIL = "Audit trail"
 
 

@@ -125,15 +125,15 @@ def _refuse(page: Page) -> None:
 
 def _settings(page: Page, album: Album) -> None:
     """On the last of the pages: its tabs, what the budget's form answers, and what a key is asked about."""
-    page.get_by_role("tab", name="Budget").click()
+    page.get_by_role("radio", name="Budget").click()
     _budget(page, "a lot", "such as 6000")
     album.look(page, "settings, a budget refused", lambda: _budget(page, "a lot", "such as 6000"))
     _budget(page, "240", "The budget is $240.00 a month")
     album.look(page, "settings, a budget", lambda: _budget(page, "240", "The budget is $240.00 a month"))
-    for tab in ("Your account", "Audit trail"):
-        page.get_by_role("tab", name=tab).click()
+    for tab in ("Account", "Audit trail"):
+        page.get_by_role("radio", name=tab).click()
         album.look(page, f"settings, {tab}")
-    page.get_by_role("tab", name="Provider keys").click()
+    page.get_by_role("radio", name="Provider keys").click()
     for action, words in {"Key passport": "Every call ever made with it", "Delete": "already read stay"}.items():
         _manage(page, action, words)
         album.look(page, f"settings, {action}", lambda: _manage(page, action, words))  # noqa: B023 - called at once

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from pages.ui.account import browser_of
 from tests.installation import EMAIL, NOW, PASSWORD
@@ -39,12 +39,57 @@ def test_a_browser_is_named_in_our_own_words(agent: str, told: str) -> None:
 
 def open_tab(page: Page, site: Site, tab: str) -> None:
     steps.open_signed_in(page, site, "/settings")
-    wanted = page.get_by_role("tab", name=tab)
-    for _ in range(2):  # the session's answer begins a run, and a click that meets it may be lost
-        rest(page)
-        wanted.click()
+    page.get_by_role("radio", name=tab).click()
+
+
+@pytest.mark.browser
+def test_a_part_chosen_while_the_page_is_only_half_drawn_anew_is_shown(own_site: Site, page: Page) -> None:
+    wire = _HeldWire()
+    page.route_web_socket("**/_stcore/stream", wire.connect)
+    steps.open_signed_in(page, own_site, "/settings")
     rest(page)
-    expect(wanted).to_have_attribute("aria-selected", "true")
+
+    wire.hold_at(b"Audit trail")
+    page.keyboard.press("r")
+    wire.wait(page)
+    page.get_by_role("radio", name="Audit trail").click(force=True)  # as a hand does, which does not wait
+    wire.let_go()
+
+    expect(page.get_by_role("link", name="The audit trail as CSV")).to_be_visible()
+
+
+class _HeldWire:
+    """What the server says to a page, kept back from a message on that names something."""
+
+    def __init__(self) -> None:
+        self.held: list[str | bytes] = []
+        self._names: bytes | None = None
+
+    def connect(self, browser: WebSocketRoute) -> None:
+        self._browser, server = browser, browser.connect_to_server()
+        browser.on_message(server.send)
+        server.on_message(self._told)
+
+    def hold_at(self, names: bytes) -> None:
+        self._names = names
+
+    def wait(self, page: Page) -> None:
+        for _ in range(1_000):
+            if self.held:
+                return
+            page.wait_for_timeout(20)
+        raise AssertionError("the server does not say it")
+
+    def let_go(self) -> None:
+        self._names, held, self.held = None, self.held, []
+        for message in held:
+            self._browser.send(message)
+
+    def _told(self, message: str | bytes) -> None:
+        if self.held or (self._names and isinstance(message, bytes) and self._names in message):
+            self.held.append(message)
+        else:
+            self._browser.send(message)
 
 
 @pytest.mark.browser
@@ -52,7 +97,7 @@ def test_signing_out_everywhere_ends_the_other_browser_too(own_site: Site, page:
     other = chromium.new_context()
     elsewhere = other.new_page()
     steps.open_signed_in(elsewhere, own_site, "/prices")  # which asks for nothing by itself
-    open_tab(page, own_site, "Your account")
+    open_tab(page, own_site, "Account")
     expect(page.get_by_text("Chrome on Linux").nth(1)).to_be_visible()
     expect(page.get_by_text("This browser")).to_have_count(1)
 
@@ -75,12 +120,12 @@ def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, pa
     page.goto(f"{own_site.base_url}/settings")
     expect(page.get_by_text("Please confirm that it is you").first).to_be_visible()
     expect(page.get_by_label("OpenAI admin key")).to_have_count(0)
-    page.get_by_role("tab", name="Your account").click()
+    page.get_by_role("radio", name="Account").click()
     expect(page.get_by_role("heading", name="Signed-in browsers")).to_be_visible()
     expect(page.get_by_text("Please confirm that it is you")).to_have_count(1)
     expect(page.get_by_label("New password", exact=True)).to_have_count(0)
     expect(page.get_by_text("Second factor", exact=True)).to_have_count(0)
-    page.get_by_role("tab").first.click()
+    page.get_by_role("radio", name="Provider keys").click()
     expect(page.get_by_role("heading", name="Add a provider key")).to_be_visible()
     expect(page.get_by_label("Your password")).to_have_count(1)
     page.get_by_label("Your password").first.fill("not my password at all")
@@ -120,7 +165,7 @@ def test_guessing_is_slowed_with_a_word_on_how_long(own_site: Site, page: Page) 
 
 @pytest.mark.browser
 def test_another_password_ends_every_session_and_the_old_one_opens_nothing(own_site: Site, page: Page) -> None:
-    open_tab(page, own_site, "Your account")
+    open_tab(page, own_site, "Account")
     page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     page.get_by_label("Repeat the new password").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Change the password").click()
@@ -167,7 +212,7 @@ def _link_in_the_newest_letter(site: Site, page: Page) -> str:
 @pytest.mark.browser
 def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, page: Page) -> None:
     steps.open_signed_in_with(page, own_site, "a third and last set of words")
-    page.get_by_role("tab", name="Your account").click()
+    page.get_by_role("radio", name="Account").click()
     page.get_by_role("button", name="Set up a second factor").click()
     secret = page.get_by_test_id("stCode").inner_text().strip()
     page.get_by_label("Code").fill(_code(own_site, secret))

@@ -54,7 +54,7 @@ def test_a_label_is_shown_as_it_was_typed_wherever_it_stands(own_site: Site, pag
     steps.add_key(page, own_site.key, LABELS[-1])
     expect(page.get_by_text("printable characters.")).to_be_visible()
 
-    page.get_by_role("tab", name="Audit trail").click()
+    page.get_by_role("radio", name="Audit trail").click()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="The audit trail as CSV").click()
     waiting.value.save_as(tmp_path / "audit.csv")
@@ -117,7 +117,7 @@ def test_a_body_of_ten_megabytes_is_turned_away(own_site: Site) -> None:
 def _shown(page: Page) -> str:
     """The label on the one card, without the joiners that keep it from becoming a link."""
     expect(page.get_by_role("button", name="Manage")).to_have_count(1)  # until then the page is drawn without the card
-    label = page.get_by_role("tabpanel").first.locator("strong").first
+    label = page.get_by_test_id("stMarkdown").filter(has_text="OpenAI · ends").locator("strong").first
     expect(label).to_be_visible()
     return label.inner_text().replace("\N{WORD JOINER}", "")
 
