@@ -78,7 +78,7 @@ class Story:
     now: datetime
     weather: Weather = CALM
     skew: timedelta = timedelta()
-    history: list[str] = field(default_factory=list)
+    _noted: list[tuple[datetime, str, str]] = field(default_factory=list)
     happened: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -94,8 +94,13 @@ class Story:
     def strikes(self, chance: float) -> bool:
         return bool(chance) and self.chance.random() < chance
 
+    @property
+    def history(self) -> list[str]:
+        """The record in words, which are made for whoever asks: most stories end well, and nobody does."""
+        return [f"{at:%Y-%m-%d %H:%M:%S} {who} {what}" for at, who, what in self._noted]
+
     def note(self, what: str, *, who: str = "-") -> None:
-        self.history.append(f"{self.now:%Y-%m-%d %H:%M:%S} {who} {what}")
+        self._noted.append((self.now, who, what))
 
     def happens(self, what: str, *, who: str = "-") -> None:
         """Something went wrong, or otherwise than usual."""
