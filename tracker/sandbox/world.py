@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -73,6 +73,7 @@ class World:
     _more_keys: dict[str, str] = field(default_factory=dict)
     _factors: dict[tuple[str, datetime], float] = field(default_factory=dict)
     _kept: OrderedDict[tuple[str, date], list[Request]] = field(default_factory=OrderedDict)
+    _bills: dict[tuple[str, date], tuple[list[Request], list[BillLine]]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -144,9 +145,20 @@ class World:
         return lines
 
     def _bill_of(self, org: str, day: date) -> list[BillLine]:
+        """Of the day as it is told now: a bill is asked for many times, and its requests seldom change."""
+        requests = self._of_day(org, day)
+        told, lines = self._bills.get((org, day), (None, []))
+        if told is not requests:
+            lines = self._billed(day, requests)
+            if len(self._bills) >= DAYS_KEPT:
+                self._bills.clear()
+            self._bills[org, day] = requests, lines
+        return lines
+
+    def _billed(self, day: date, requests: Iterable[Request]) -> list[BillLine]:
         sums: dict[Dims, list[Decimal]] = defaultdict(lambda: [Decimal(), Decimal()])
         units: dict[str, str] = {}
-        for request in self._of_day(org, day):
+        for request in requests:
             since, factor = self.repriced.get(request.model or "", (day, Decimal(1)))
             for charge in charges(request):
                 amount = sums[charge.line_item, request.project, request.key]
