@@ -5,6 +5,7 @@ The figures are for this machine, and for whoever holds the token; the health is
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,8 @@ from tracker import metrics
 from tracker.config import is_loopback
 from tracker.health import Health
 from tracker.redact import SecretKey
+
+log = logging.getLogger(__name__)
 
 PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
@@ -31,6 +34,13 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10  # seconds for a request to come in: a caller that says nothing holds no thread
 
     def do_GET(self) -> None:
+        try:
+            self._tell()
+        except Exception:  # the library would print a traceback beside the log, and answer nothing
+            log.exception("a probe could not be answered")
+            self._answer(500, "text/plain", b"This could not be answered; the worker's log says why.\n")
+
+    def _tell(self) -> None:
         if self.path == "/healthz":
             found = self.health()
             self._answer(found.status, "application/json; charset=utf-8", found.json.encode())

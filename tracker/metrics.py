@@ -49,6 +49,7 @@ MEANINGS = {
     "seconds_since_look": "Since the worker last looked for work.",
     "units_in_hand": "Units being read.",
     "connections_in_work": "Connections being read.",
+    "rests": "1 while the worker begins nothing, for the database failed it a moment ago.",
 }
 """What each looked-up figure says. One that cannot be known now is left out, and is not zero."""
 

@@ -14,6 +14,8 @@ from schedule import Scheduler
 
 from jobs import health as served
 from jobs.__main__ import _guarded
+from jobs.queue import QueueWorker
+from jobs.worker import Worker
 from tests.installation import EMAIL, NOW, Installation, installed
 from tests.tracker.test_migrations import revision
 from tracker import clock, health, metrics, product
@@ -22,7 +24,7 @@ from tracker.health import Health
 from tracker.redact import SecretKey
 from tracker.sandbox import Trouble, World
 
-OWN = {"seconds_since_look": 0.1, "units_in_hand": 0, "connections_in_work": 0}
+OWN = {"seconds_since_look": 0.1, "units_in_hand": 0, "connections_in_work": 0, "rests": 0}
 LATER = NOW + timedelta(hours=9)
 
 
@@ -88,6 +90,28 @@ def test_the_figures_count_units_calls_runs_and_fields_nobody_reads(read: Instal
     assert found["tracker_unknown_fields_total{'endpoint': 'completions'}"] >= 1
     assert found["tracker_run_seconds_count"] >= 1
     assert "main" not in str(found) and "acme" not in str(found)
+
+
+@pytest.mark.parametrize("kind", [Worker, QueueWorker])
+def test_every_figure_of_either_engines_worker_is_told(read: Installation, kind: type[Worker | QueueWorker]) -> None:
+    told = kind(read.product).health()
+
+    found = figures(metrics.text("worker", told.figures))
+
+    known = {f"tracker_worker_{name}" for name, value in told.figures.items() if value is not None}
+    assert {"tracker_worker_units_in_hand", "tracker_worker_connections", "tracker_worker_late_seconds"} <= known
+    assert known <= found.keys()
+
+
+def test_a_probe_that_cannot_be_answered_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    nameless = Health(well=True, told={}, figures={"no such figure": 1})
+    with served.serve("127.0.0.1", 0, lambda: nameless) as server:
+        assert httpx.get(f"http://127.0.0.1:{server.server_port}/metrics").status_code == 500
+        server.shutdown()
+
+    assert [record.getMessage() for record in caplog.records if record.name == "jobs.health"] == [
+        "a probe could not be answered"
+    ]
 
 
 def test_a_job_that_raises_is_counted_and_the_loop_lives() -> None:
