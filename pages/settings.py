@@ -77,7 +77,7 @@ def _keys(ctx: Context, standing: Standing) -> None:
         st.caption(f"None yet. Paste the first one below; {soon}.")
     for card in standing.keys:
         _card(ctx, card, standing)
-    _add(ctx)
+    _add(ctx, first=not standing.keys)
     if standing.workers and any(map(_under_way, standing.keys)) and not st.session_state.get(ASKING):
         live.keep_fresh("settings")
 
@@ -266,14 +266,14 @@ ACTIONS: dict[str, Callable[[Context, KeyCard], None]] = {
 }
 
 
-def _add(ctx: Context) -> None:
+def _add(ctx: Context, *, first: bool) -> None:
     st.header("Add a provider key", anchor=False)
     with st.container(border=True):
         grid = st.grid(2, min_column_width=320, gap="large")
         with grid.cell():
             provider = _provider()
             if proof.stands(ctx, "add"):
-                _form(ctx, provider)
+                _form(ctx, provider, first=first)
         with grid.cell():
             guides.draw(provider)
 
@@ -288,15 +288,19 @@ def _provider() -> str:
     return str(chosen)
 
 
-def _form(ctx: Context, provider: str) -> None:
-    """The fields are new ones after each key that was stored, so that none stays in the browser."""
+def _form(ctx: Context, provider: str, *, first: bool) -> None:
+    """The fields are new ones after each key that was stored, so that none stays in the browser.
+
+    Its button is the page's main one as long as no key is stored.
+    """
     number = st.session_state.get(ROUND, 0)
     title = PROVIDERS[provider].title
     with st.form(f"add-{number}", border=False):
         label = st.text_input("Label", placeholder="for example: Acme production", max_chars=80, autocomplete="off")
         place = st.empty()
         typed = _key_field(place, f"{title} admin key")
-        sent = st.form_submit_button("Check and save", type=brand.main_button(), icon=":material/key:")
+        kind = brand.main_button() if first else "secondary"
+        sent = st.form_submit_button("Check and save", type=kind, icon=":material/key:")
     st.caption("Checked with read-only requests before anything is stored.")
     name = label.strip() or title
     if sent and _stored(

@@ -24,6 +24,7 @@ class Tab(StrEnum):
 class Way(StrEnum):
     """The addresses that other pages lead to; a test holds them against the registry."""
 
+    DASHBOARD = "dashboard"
     PRICES = "prices"
     COMPLETENESS = "completeness"
     SETTINGS = "settings"

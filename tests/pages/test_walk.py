@@ -67,7 +67,7 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
     expect(page.locator("input[aria-label='OpenAI admin key']:not([value=''])")).to_have_count(0)
     expect(page.locator("input[aria-label='OpenAI admin key'][value='']")).to_have_count(1)
 
-    page.get_by_role("link", name="Dashboard").click()
+    page.get_by_role("button", name="See your dashboard").click()
     expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)
     expect(page.get_by_text(f"Reading {text.IN_ORDER}")).to_have_count(0, timeout=120_000)
 
