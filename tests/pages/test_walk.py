@@ -72,7 +72,7 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
     expect(page.get_by_text(f"Reading {text.IN_ORDER}")).to_have_count(0, timeout=120_000)
 
     page.get_by_role("link", name="Completeness").click()
-    expect(page.get_by_text("11 endpoints of main: provisional")).to_be_visible()
+    expect(page.get_by_text("20–22 Nov, all 11 endpoints of main: provisional")).to_be_visible()
     page.get_by_role("link", name="Dashboard").click()
     page.get_by_role("button", name="A range as CSV").click()
     rows = downloaded(page, "Usage of 1–23 Nov", tmp_path / "usage.csv")
