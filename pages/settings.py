@@ -89,8 +89,9 @@ def _under_way(card: KeyCard) -> bool:
 
 def _worker(standing: Standing) -> None:
     """The worker in one line, and a clear word when there is none."""
-    st.markdown(" · ".join([last_run(standing.last_run, standing), _life(standing)]))
-    st.caption(standing.next_reading)
+    if standing.keys:  # without one there is nothing to be said of runs, and the form is what matters
+        st.markdown(" · ".join([last_run(standing.last_run, standing), _life(standing)]))
+        st.caption(standing.next_reading)
     if not standing.workers:
         seen_at = _instant(standing.seen_at, standing) if standing.seen_at else None
         title, words = prospects.without_worker(seen_at, full=standing.full)
@@ -99,15 +100,13 @@ def _worker(standing: Standing) -> None:
 
 def last_run(run: LastRun | None, standing: Standing) -> str:
     """What the newest run came to that read anything, or that the first one has not ended yet."""
-    if run is None:
-        return "First run under way" if standing.workers and any(map(_under_way, standing.keys)) else "No run yet"
+    if run is None or not run.units_done + run.units_failed:  # then no run ever had anything to read
+        return "First run under way" if standing.workers and any(map(_under_way, standing.keys)) else "Nothing read yet"
     when = f"Last run **{_instant(run.finished_at, standing)}**"
     if run.units_failed:
         reason = text.quoted(run.reason or "no reason told")
         return f"{when}, **{run.units_failed:,} of {run.units_done + run.units_failed:,} reads failed**: {reason}"
-    return (
-        f"{when}, {text.several(run.units_done, 'read')}, none failed" if run.units_done else f"{when}, nothing was due"
-    )
+    return f"{when}, {text.several(run.units_done, 'read')}, none failed"
 
 
 def _life(standing: Standing) -> str:

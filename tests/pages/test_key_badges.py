@@ -72,8 +72,9 @@ def test_a_first_run_that_has_not_ended_is_under_way() -> None:
     reading = card(progress=BEGUN)
 
     assert settings.last_run(None, standing(reading)) == "First run under way"
-    assert settings.last_run(None, standing(reading, workers=0)) == "No run yet"
-    assert settings.last_run(None, standing()) == "No run yet"
+    assert settings.last_run(None, standing(reading, workers=0)) == "Nothing read yet"
+    assert settings.last_run(LastRun(NOW, 0, 0, None), standing(reading)) == "First run under way"
+    assert settings.last_run(LastRun(NOW, 0, 0, None), standing(card())) == "Nothing read yet"
     failed = settings.last_run(LastRun(NOW, 6, 14, "connection refused"), standing(reading))
     assert failed == "Last run **15:30 UTC**, **14 of 20 reads failed**: connection refused"
 
