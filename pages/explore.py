@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -33,6 +32,7 @@ from pages.ui import (
 )
 from pages.ui.context import Context
 from tracker.explore import lacking, picked, reading, rows, unit_costs
+from tracker.explore.billed import Bill
 from tracker.explore.facets import NOUNS
 from tracker.explore.picked import Picked
 from tracker.explore.reading import Comparison, Explored
@@ -95,19 +95,21 @@ def _headline(seen: Explored, without: Unpriced, today: date) -> str:
     parts += [explore_charts.filtered(seen)] if seen.filters else []
     if seen.comparison:
         parts.append(_compared(seen, seen.comparison, today))
-    if measure is Measure.SPEND and seen.billed_total is not None:
-        parts.append(_billed(seen, seen.billed_total, today))
+    if measure is Measure.SPEND and seen.bill and seen.bill.days:
+        parts.append(_billed(seen, seen.bill, today))
     if without.rows:
         parts.append(f"{cards.unpriced(without)}, in no sum")
     return " · ".join(parts)
 
 
-def _billed(seen: Explored, amount: Decimal, today: date) -> str:
-    """The bill, and of fewer days than the estimate with the estimate of those: nobody holds it against the other."""
-    told = f"billed **{text.money(amount)}**"
-    if not seen.is_billed_in_part:
-        return f"{told} for these days"
-    return f"{told} for {explore_lines.billed_days(seen, today)}, estimated there {text.money(seen.estimate_of_billed)}"
+def _billed(seen: Explored, bill: Bill, today: date) -> str:
+    """The bill; where it is of less than the estimate, with the estimate of that: nobody holds it against the other."""
+    told = f"billed **{text.money(bill.total)}** for"
+    if not seen.is_billed_in_part and not bill.part:
+        return f"{told} these days"
+    days = explore_lines.billed_days(seen, today) if seen.is_billed_in_part else "these days"
+    part = f" and {bill.part}" if bill.part else ""
+    return f"{told} {days}{part}, estimated there {text.money(bill.estimate)}"
 
 
 def _compared(seen: Explored, comparison: Comparison, today: date) -> str:

@@ -25,7 +25,7 @@ from pages.ui.context import Context
 from pages.ui.tables import number
 from pages.ui.ways import Way
 from tracker import clock, overview, unpriced
-from tracker.overview import Overview, truth
+from tracker.overview import Overview, Reach, truth
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.shown import Shown, shown
 from tracker.reconciliation.statement import Statement, statement
@@ -55,11 +55,11 @@ def render(ctx: Context) -> None:
     if start >= end:
         _nothing_billed(seen, start)
         return
-    told = statement(ctx.product, ctx.workspace_id, start, end, without=seen.reach.behind or ())
-    st.markdown(text.dollars(_headline(told, seen)))
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
-    st.caption(f"Of these days: {found.sentence}.{_without(seen)}")
+    told = statement(ctx.product, ctx.workspace_id, start, end, without=found.reach.behind or ())
+    st.markdown(text.dollars(_headline(told, seen)))
+    st.caption(f"Of these days: {found.sentence}.{_without(found.reach)}")
     _cards(told, seen)
     if told.causes:
         _causes(told)
@@ -86,11 +86,11 @@ def _period(seen: Overview) -> tuple[date, date]:
     return (cycle.start, end) if chosen != ALL else (min(end, cycle.today - clock.DAY * 364), end)
 
 
-def _without(seen: Overview) -> str:
+def _without(reach: Reach) -> str:
     """Whose usage is not compared, because the bill for it is far behind that of the others."""
-    if not seen.reach.part:
+    if not reach.part:
         return ""
-    named = " and ".join(text.quoted(label) for label in seen.reach.late)
+    named = " and ".join(text.quoted(label) for label in reach.late)
     return f" Without {named}: the provider has not billed what was used there, so it is in neither sum."
 
 

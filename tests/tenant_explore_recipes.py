@@ -8,10 +8,11 @@ from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
 from tests.tracker.builders import DAY
 from tracker import clock, export, saved_views
-from tracker.explore import facets, files, lacking, line_files, reading, rows, unit_costs, usage
+from tracker.explore import billed, facets, files, lacking, line_files, reading, rows, unit_costs, usage
 from tracker.explore.span import Span
 from tracker.explore.usage import within as within_days
 from tracker.explore.view import By, Grain, Preset, View
+from tracker.overview import days
 
 SPAN = Span(DAY, NEXT, "UTC")
 
@@ -52,6 +53,9 @@ RECIPES: dict[str, Recipe] = {
     "explore.files.file_of what is shown": Recipe(lambda a: _file(a, "view.csv")),
     "explore.files.file_of every row": Recipe(lambda a: _file(a, "rows.csv")),
     "explore.line_files.table": Recipe(_table),
+    "explore.billed.read": within(
+        lambda s, w, _: billed.read(s, w, VIEW, SPAN, keys=days.read_keys(s, w).counted, marks={}, now=NOW)
+    ),
     "export.usage_rows": within(
         lambda s, w, _: export.usage_rows(s, w, within_days(w, clock.day_start(DAY), clock.day_start(NEXT)))
     ),

@@ -260,6 +260,9 @@ OVERVIEW = {
     "unpriced.read": within(lambda s, w, _: unpriced.read(s, w, DAY, NEXT), "counts"),
     "unpriced.kinds_by_day": within(lambda s, w, _: unpriced.kinds_by_day(s, w, DAY, NEXT)),
     "unpriced.by_day": within(lambda s, w, _: unpriced.by_day(s, w, DAY, NEXT), "counts"),
+    "overview.truth.billed": within(
+        lambda s, w, _: truth.billed(s, w, days.read_keys(s, w).counted, DAY, NEXT, now=NOW), "counts"
+    ),
     "overview.truth.read": within(lambda s, w, _: truth.read(s, w, DAY, NEXT, now=NOW), "counts"),
     "overview.days.read_keys": within(lambda s, w, _: days.read_keys(s, w)),
     "overview.days.read_ledgers": within(lambda s, w, _: days.read_ledgers(s, w, DAY, NEXT), "counts"),

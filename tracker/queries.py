@@ -188,9 +188,11 @@ def other_currencies(session: Session, workspace_id: int, start: date, end: date
     return list(session.execute(FOREIGN, _in_days(workspace_id, start, end)).scalars())
 
 
-def totals(session: Session, workspace_id: int, start: date, end: date) -> UsageRow:
-    """The sums over everything in the period; all unknown when nothing was stored."""
-    rows = usage(session, workspace_id, Question(start, end))
+def totals(
+    session: Session, workspace_id: int, start: date, end: date, only: Mapping[str, Sequence[Value]] | None = None
+) -> UsageRow:
+    """The sums over everything in the period that `only` lets through; all unknown when nothing was stored."""
+    rows = usage(session, workspace_id, Question(start, end, (), only or {}))
     return rows[0] if rows else _row((), (), NOTHING, None)
 
 

@@ -82,13 +82,13 @@ class KindOfDay:
     rows: int
 
 
-def read(session: Session, workspace_id: int, start: date, end: date) -> Unpriced:
-    """The unpriced part of the UTC days [start, end), with its kinds."""
+def read(session: Session, workspace_id: int, start: date, end: date, *, without: Collection[int] = ()) -> Unpriced:
+    """The unpriced part of the UTC days [start, end), with its kinds, `without` what is of these connections."""
     days = clock.days(start, end)
-    part = of_days(by_day(session, workspace_id, start, end), days)
+    part = of_days(by_day(session, workspace_id, start, end, without=without), days)
     if not part.rows:
         return part
-    return replace(part, kinds=tuple(kinds_of(kinds_by_day(session, workspace_id, start, end), days)))
+    return replace(part, kinds=tuple(kinds_of(kinds_by_day(session, workspace_id, start, end, without=without), days)))
 
 
 BY_DAY = (
@@ -98,14 +98,18 @@ BY_DAY = (
         DAILY.c.day >= bindparam("first"),
         DAILY.c.day < bindparam("end"),
         DAILY.c.unpriced_rows > 0,
+        DAILY.c.provider_key_id.not_in(bindparam("left_out", expanding=True)),
     )
     .group_by(DAILY.c.day, DAILY.c.provider)
 )
 
 
-def by_day(session: Session, workspace_id: int, start: date, end: date) -> list[OfDay]:
+def by_day(
+    session: Session, workspace_id: int, start: date, end: date, *, without: Collection[int] = ()
+) -> list[OfDay]:
     """The unpriced parts of the UTC days [start, end), for `of_days`; days that lack no price are left out."""
-    found = session.execute(BY_DAY, {"of_workspace": workspace_id, "first": start, "end": end})
+    asked = {"of_workspace": workspace_id, "first": start, "end": end, "left_out": list(without)}
+    found = session.execute(BY_DAY, asked)
     return [OfDay(day, provider, tuple(map(int, sums))) for day, provider, *sums in found]
 
 
@@ -118,14 +122,18 @@ KINDS = (
         SERIES_DAYS.c.day >= bindparam("first"),
         SERIES_DAYS.c.day < bindparam("end"),
         SERIES_DAYS.c.unpriced_rows > 0,
+        SERIES.c.provider_key_id.not_in(bindparam("left_out", expanding=True)),
     )
     .group_by(SERIES_DAYS.c.day, SERIES.c.usage_type, SERIES.c.model)
 )
 
 
-def kinds_by_day(session: Session, workspace_id: int, start: date, end: date) -> list[KindOfDay]:
+def kinds_by_day(
+    session: Session, workspace_id: int, start: date, end: date, *, without: Collection[int] = ()
+) -> list[KindOfDay]:
     """The kinds of usage that lack a price in the UTC days [start, end), for `kinds_of`."""
-    found = session.execute(KINDS, {"of_workspace": workspace_id, "first": start, "end": end})
+    asked = {"of_workspace": workspace_id, "first": start, "end": end, "left_out": list(without)}
+    found = session.execute(KINDS, asked)
     return [KindOfDay(day, usage_type, model, int(rows)) for day, usage_type, model, rows in found]
 
 

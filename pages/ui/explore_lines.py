@@ -51,7 +51,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Sour
         hidden = [change] if all(line.change is None for line in lines) else []
         toolbars.room()
         st.dataframe(
-            frame.drop(columns=[*hidden, *([BILLED] if not seen.billed else [])]),
+            frame.drop(columns=[*hidden, *([BILLED] if seen.billed_days is None else [])]),
             hide_index=True,
             height=420 if len(frame) > 11 else "content",
             row_height=34,
@@ -60,7 +60,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Sour
             alt=f"The same days, one row a {NOUNS[seen.view.by]}, {tables.order(measure)}.",
         )
         st.caption(text.dollars(_lines_caption(seen)))
-        told = (billed_label(seen), seen.billed_by_name()) if seen.billed else None
+        told = (billed_label(seen), seen.billed_by_name()) if seen.billed_days else None
         plain.draw(lines, prices, what=what, change=change, billed=told, why=_why(seen))
 
 
@@ -101,7 +101,7 @@ def _lines_caption(seen: Explored) -> str:
     said = "Estimates at the prices in force; $ per M tokens is of those tokens that have a price."
     if seen.view.is_local:
         return f"{said} The bill is told by UTC days only, so it is left out here."
-    if seen.billed is None:
+    if seen.bill is None:
         return f"{said} The bill is not divided by {NOUNS[seen.view.by]} or by these filters."
     return said
 

@@ -58,7 +58,9 @@ def explored_sources(ctx: Context, seen: Explored) -> dict[str, Source]:
     if seen.view.by is not By.MODEL:
         return {}
     first, end = seen.span.utc_days
-    return sources_of(ctx.product, ctx.workspace_id, first, end, (None, seen.billed_total, seen.total.estimate))
+    return sources_of(
+        ctx.product, ctx.workspace_id, first, end, (None, seen.bill.total if seen.bill else None, seen.total.estimate)
+    )
 
 
 def _version(seen: Overview) -> Version:

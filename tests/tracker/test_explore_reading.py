@@ -14,14 +14,16 @@ from sqlalchemy import insert
 
 from pages import explore
 from pages.ui import empty
-from tests.tracker.builders import AFTER, DAY, ENDPOINTS, record, store, two_workspaces
+from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
 from tracker import clock
 from tracker.db import Database
 from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.economics import together
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Grain, Preset, View
+from tracker.memory import Memory
 from tracker.models import Coverage, DayState, Name, table_of
+from tracker.overview import truth
 from tracker.overview.days import DayMark, weakest
 from tracker.overview.figures import Measure
 from tracker.usage import BilledCost
@@ -29,6 +31,7 @@ from tracker.usage import BilledCost
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ONE = Decimal("0.00265")
 NEXT = DAY + timedelta(days=1)
+LATER = clock.day_start(DAY + timedelta(days=20))
 TWO_DAYS = View(Preset.CUSTOM, DAY + timedelta(days=2), DAY + timedelta(days=3))
 
 
@@ -90,7 +93,7 @@ def test_a_local_day_is_as_incomplete_as_the_worst_utc_day_it_touches(database: 
     found = seen(database, View(**{**vars(TWO_DAYS), "zone": "America/New_York"}))
 
     assert {found.mark(day) for day in found.span.days} == {DayMark.MISSING}
-    assert found.billed is None
+    assert found.bill is None
     assert sum(cell.figures.requests or 0 for cell in found.cells) == 1  # 49:00 is still the day before there
 
 
@@ -122,9 +125,43 @@ def test_the_part_of_a_local_day_that_is_still_to_come_is_not_missing(database: 
 def test_the_bill_is_told_only_by_what_it_knows(database: Database, by: By, only: Any, billed: Any) -> None:
     found = seen(database, View(**{**vars(TWO_DAYS), "by": by, "only": only}))
 
-    assert found.billed == billed
+    assert (found.bill and found.bill.by_value) == billed
     assert (found.billed_days, found.is_billed_in_part) == (((TWO_DAYS.first,) * 2, True) if billed else (None, False))
-    assert found.estimate_of_billed == (2 * ONE if billed else None)
+    assert (found.bill and found.bill.estimate) == (2 * ONE if billed else None)
+
+
+def test_a_connection_far_behind_with_its_bill_is_left_out_of_both_as_on_the_dashboard(database: Database) -> None:
+    with owned(database).workspace(1, write=True) as session:
+        session.add(connection_of(1, "late"))
+    store(database, *(record(24 * day, model="gpt-5.4") for day in range(20)), days=20, key=3, now=LATER)
+    days = [DAY + timedelta(days=n) for n in range(18)]
+    store(
+        database,
+        *(BilledCost(day, Decimal(1), "usd", "gpt-5.4, input", "gpt-5.4", "p1") for day in days),
+        endpoint="costs",
+        days=18,
+        now=LATER,
+    )
+
+    product: Any = SimpleNamespace(database=database, memory=Memory(), settings=None)
+    choices = reading.read_facets(product, 1)
+    month = View(Preset.CUSTOM, DAY, DAY + timedelta(days=19))
+    found, late = (
+        reading.read(product, 1, View(**{**vars(month), "only": only}), choices, now=LATER)
+        for only in ({}, {By.KEY: (3,)})
+    )
+    with database.workspace(1) as session:
+        told = truth.read(session, 1, DAY, DAY + timedelta(days=20), now=LATER)
+
+    assert found.bill and late.bill
+    assert (found.bill.total, found.bill.days, found.bill.part) == (
+        Decimal(18),
+        (DAY, days[-1]),
+        "1 of 2 organisations",
+    )
+    assert found.bill.estimate == 5 * ONE
+    assert (told.reach.through, told.reach.part) == (days[-1], found.bill.part)
+    assert (late.bill.total, late.billed_days) == (None, None)
 
 
 def test_choices_and_names_come_from_the_series(database: Database) -> None:

@@ -88,14 +88,16 @@ def tell_truth(session: Session, workspace_id: int, start: date, end: date) -> N
     print(found.sentence[0].upper() + found.sentence[1:] + ".", file=sys.stderr)
     total = queries.totals(session, workspace_id, start, end)
     estimated = _amount(total.estimated_cost)
-    if found.billed_through is None or total.billed_cost is None:
+    through = found.reach.through
+    if through is None or total.billed_cost is None:
         print(f"Estimated {estimated}, not billed yet.", file=sys.stderr)
         return
-    billed_end = min(end, found.billed_through + clock.DAY)
-    same = queries.totals(session, workspace_id, start, billed_end)
+    ours = found.reach.only(queries.key_labels(session, workspace_id))
+    same = queries.totals(session, workspace_id, start, through + clock.DAY, ours)
+    part = f" for {found.reach.part}" if found.reach.part else ""
     print(
-        f"Estimated {estimated}. Through {found.billed_through} billed {_amount(same.billed_cost)} and estimated "
-        f"{_amount(same.estimated_cost)}, difference {_amount(same.difference)}.",
+        f"Estimated {estimated}. Through {through} billed {_amount(same.billed_cost)} and estimated "
+        f"{_amount(same.estimated_cost)}{part}, difference {_amount(same.difference)}.",
         file=sys.stderr,
     )
 

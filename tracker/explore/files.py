@@ -15,16 +15,16 @@ from decimal import Decimal
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from tracker import export, parquet, queries, unpriced
+from tracker import export, parquet, unpriced
 from tracker.errors import BadInput
 from tracker.explore import lacking, line_files, reading
 from tracker.explore.reading import Explored
 from tracker.explore.rows import bounds
 from tracker.explore.span import Span, span_of
 from tracker.explore.usage import of_series, within
-from tracker.explore.view import Chosen, Parameters, View, parse
+from tracker.explore.view import Chosen, Grain, Parameters, View, parse
 from tracker.product import Product
-from tracker.queries import MEASURES, Question
+from tracker.queries import MEASURES
 from tracker.unpriced import Unpriced
 
 CSV, PARQUET = "text/csv; charset=utf-8", "application/vnd.apache.parquet"
@@ -97,7 +97,6 @@ def _every_row(product: Product, workspace_id: int, view: View, span: Span) -> I
 
 def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
     seen = reading.read(product, workspace_id, view, reading.read_facets(product, workspace_id), now=now)
-    billed = _billed(product, workspace_id, seen)
     columns: parquet.Columns = (
         ("start", parquet.TEXT),
         ("zone", parquet.TEXT),
@@ -115,7 +114,7 @@ def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tu
         ("unpriced_tokens", parquet.COUNT),
         ("unpriced_cost_usd_at_most", parquet.MONEY),
     )
-    return columns, _cells(seen, billed, _lacking(product, workspace_id, seen))
+    return columns, _cells(seen, _billed(seen), _lacking(product, workspace_id, seen))
 
 
 def _cells(
@@ -166,18 +165,12 @@ def _lacking(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[
     return {cell: unpriced.total(every) for cell, every in parts.items()}
 
 
-def _billed(product: Product, workspace_id: int, seen: Explored) -> dict[tuple[date, Chosen], Decimal]:
-    """The bill of each day and value, where the bill knows the view's days and dimensions."""
-    if seen.billed is None or isinstance(next(iter(seen.columns)), datetime):
-        return {}
-    view, only = seen.view, {by.dimension: values for by, values in seen.view.only.items()}
-    question = Question(seen.span.first, seen.span.end, ("day", view.by.dimension), only)
-    with product.database.workspace(workspace_id) as session:
-        found = queries.billed_cost(session, workspace_id, question)
+def _billed(seen: Explored) -> dict[tuple[date, Chosen], Decimal]:
+    """The bill of each bar and value; an hour has none."""
     told: dict[tuple[date, Chosen], Decimal] = defaultdict(Decimal)
-    for (day, value), amount in found.items():
-        assert isinstance(day, date)
-        told[seen.bar_of(day), reading.chosen(value)] += amount
+    if seen.bill and seen.view.bars is not Grain.HOUR:
+        for (day, value), amount in seen.bill.by_day.items():
+            told[seen.bar_of(day), value] += amount
     return told
 
 

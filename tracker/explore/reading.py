@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -12,9 +11,10 @@ from operator import not_
 
 from sqlmodel import Session
 
-from tracker import clock, colours, queries
-from tracker.explore import bars, usage
+from tracker import clock, colours
+from tracker.explore import bars, billed, usage
 from tracker.explore import facets as choices
+from tracker.explore.billed import Bill
 from tracker.explore.facets import Facets
 from tracker.explore.figures import Cell, Figures, added
 from tracker.explore.span import Span, pairs, span_before, span_of
@@ -27,7 +27,6 @@ from tracker.overview.figures import Amount
 from tracker.overview.lines import Line, lines
 from tracker.overview.stacks import Bars
 from tracker.product import Product
-from tracker.queries import Question
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ class Explored:
     """A view at an instant. `cells` are by day of the view's zone, or by hour; `marks` say what is known of each day.
 
     `utc_marks` say it of each UTC day that the span touches, up to today's.
-    `billed` is what the provider charged, by value: None where the bill does not know the view's dimensions or days;
-    `billed_days` are the first and the last UTC day that it is of, both included, None without a line.
+    `bill` is what the provider charged: None where it does not know the view's dimensions or days.
     """
 
     view: View
@@ -75,8 +73,7 @@ class Explored:
     cells: tuple[Cell, ...]
     marks: Mapping[date, DayMark]
     utc_marks: Mapping[date, DayMark]
-    billed: Mapping[Chosen, Decimal] | None
-    billed_days: tuple[date, date] | None
+    bill: Bill | None
     comparison: Comparison | None
     is_approximate: bool
     slots: Mapping[str, int]
@@ -116,21 +113,14 @@ class Explored:
         return added(cell.figures for cell in self.cells)
 
     @property
-    def billed_total(self) -> Decimal | None:
-        return sum(self.billed.values(), Decimal()) if self.billed else None
+    def billed_days(self) -> tuple[date, date] | None:
+        """The first and the last UTC day that the bill is of, both included; None without a line."""
+        return self.bill.days if self.bill else None
 
     @property
     def is_billed_in_part(self) -> bool:
         """Whether what is billed is of fewer days than what is estimated."""
         return self.billed_days is not None and self.billed_days != (self.span.days[0], self.span.days[-1])
-
-    @property
-    def estimate_of_billed(self) -> Decimal | None:
-        """The estimate of the days that `billed` is of."""
-        if self.billed_days is None:
-            return None
-        first, last = self.billed_days
-        return added(cell.figures for cell in self.cells if first <= _day(cell, self.span) <= last).estimate
 
     def mark(self, column: date) -> DayMark:
         """What is known of a bar: what is of the weakest of its days; of an hour what is of its UTC day."""
@@ -211,7 +201,7 @@ class Explored:
         return found
 
     def billed_by_name(self) -> dict[str, Decimal]:
-        return {self.name(value): amount for value, amount in (self.billed or {}).items()}
+        return {self.name(value): amount for value, amount in self.bill.by_value.items()} if self.bill else {}
 
     def values(self) -> dict[str, Chosen]:
         """Of each name, what stands in the address."""
@@ -227,7 +217,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
         keys = _keys(session, workspace_id, view)
         marks, utc_marks = _marks(session, workspace_id, keys, [span, *([before] if before else [])], now)
         comparison = _comparison(session, workspace_id, view, cells, (span, before), marks, facets) if before else None
-        billed, billed_days = _billed(session, workspace_id, view, span)
+        bill = billed.read(session, workspace_id, view, span, keys=keys, marks=utc_marks, now=now)
         slots = colours.kept(session, workspace_id, view.by.column) if view.by.column in colours.DIMENSIONS else {}
         return Explored(
             view=view,
@@ -236,8 +226,7 @@ def read(product: Product, workspace_id: int, view: View, facets: Facets, *, now
             cells=tuple(cells),
             marks=marks,
             utc_marks=utc_marks,
-            billed=billed,
-            billed_days=billed_days,
+            bill=bill,
             comparison=comparison,
             is_approximate=span.is_approximate,
             slots=slots,
@@ -249,29 +238,6 @@ def read_facets(product: Product, workspace_id: int) -> Facets:
     """What can be chosen in the workspace."""
     with product.database.workspace(workspace_id) as session:
         return choices.facets(session, workspace_id)
-
-
-def _billed(
-    session: Session, workspace_id: int, view: View, span: Span
-) -> tuple[dict[Chosen, Decimal] | None, tuple[date, date] | None]:
-    """What was billed by value, and the first and the last day of it."""
-    dimensions = {by.dimension for by in (view.by, *view.only)}
-    if view.is_local or not dimensions <= set(queries.BILLED):
-        return None, None
-    only = {by.dimension: values for by, values in view.only.items()}
-    asked = Question(span.first, span.end, ("day", view.by.dimension), only)
-    found = queries.billed_cost(session, workspace_id, asked)
-    billed: dict[Chosen, Decimal] = defaultdict(Decimal)
-    for (_, value), amount in found.items():
-        billed[chosen(value)] += amount
-    days = [day for day, _ in found if isinstance(day, date)]
-    return billed, (min(days), max(days)) if days else None
-
-
-def chosen(value: queries.Value) -> Chosen:
-    """A value of a dimension that can be chosen: never a day."""
-    assert value is None or isinstance(value, str | int)
-    return value
 
 
 def _marks(

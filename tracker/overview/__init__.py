@@ -21,7 +21,7 @@ from tracker.overview import bills, days, events, history, onboarding, splits
 from tracker.overview.bills import Billed, Reach
 from tracker.overview.connected import Connection, connections_of
 from tracker.overview.cycle import Cycle, Period
-from tracker.overview.days import DayMark, Failure, Progress
+from tracker.overview.days import DayMark, Failure, Keys, Ledgers, Progress
 from tracker.overview.events import Event
 from tracker.overview.figures import (
     Cell,
@@ -250,7 +250,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         without_price=tuple(without_price),
         kinds=tuple(unpriced_part.kinds_by_day(session, workspace_id, cycle.previous_start, cycle.end)),
         billed=bills.of_days(of_keys, reach, cycle.start),
-        billed_before=bills.of_days(of_keys, reach, cycle.previous_start, cycle.start - clock.DAY),
+        billed_before=bills.of_days(of_keys, _reach_before(ledgers, keys, cycle), cycle.previous_start),
         foreign=tuple(queries.other_currencies(session, workspace_id, cycle.start, cycle.end)),
         change=change(cells, cycle, marks),
         forecast=foretold,
@@ -259,6 +259,11 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         cells=cells,
         events=tuple(events.last_events(session, workspace_id)),
     )
+
+
+def _reach_before(ledgers: Ledgers, keys: Keys, cycle: Cycle) -> Reach:
+    """How far the bill of the month before has come: whoever is far behind by now may be billed for all of it."""
+    return bills.reach(ledgers, keys.counted, start=cycle.previous_start, last=cycle.start - clock.DAY)
 
 
 def cells_by(product: Product, workspace_id: int, seen: Overview, split: Split) -> Sequence[Cell]:

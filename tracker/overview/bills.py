@@ -6,7 +6,7 @@ takes the bill of the others from nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from tracker.money import difference_in_cents
 from tracker.overview.days import Ledgers
 from tracker.overview.figures import billed_sum, cells_of, percent, sums
 from tracker.providers import provider as provider_named
-from tracker.queries import UsageRow
+from tracker.queries import UsageRow, Value
 
 WAITED_FOR = timedelta(days=7)
 """Providers bill a day a day or two after it; a connection further behind the others is not waited for."""
@@ -46,6 +46,10 @@ class Reach:
     def part(self) -> str:
         """For whom the day holds, where not for all: 2 of 3 organisations."""
         return f"{self.known} of {self.known + len(self.late)} organisations" if self.through and self.late else ""
+
+    def only(self, connections: Iterable[Value]) -> dict[str, list[Value]]:
+        """The filter that lets through whom the day holds for, of these connections; none where it is all."""
+        return {"provider_key": [each for each in connections if each not in self.behind]} if self.behind else {}
 
 
 @dataclass(frozen=True)
@@ -75,17 +79,25 @@ class Billed:
         return percent(self.amount, self.estimate)
 
 
-def reach(ledgers: Ledgers, keys: Sequence[ProviderKey]) -> Reach:
-    """How far the bill of these connections has come, by the ledger of some days."""
+def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.min, last: date = date.max) -> Reach:
+    """How far the bill of these connections has come in the UTC days from `start` to `last`, both included.
+
+    The ledger is of more days than these: who is far behind is so whatever days are asked for, unless it has a bill
+    for all of them.
+    """
     owing = {key.id or 0: key for key in keys if _used(ledgers, key)}
-    billed = {number: _last_bill(ledgers, key) for number, key in owing.items()}
-    furthest = max((day for day in billed.values() if day), default=None)
-    if furthest is None:
+    billed = {number: list(_bills(ledgers, key)) for number, key in owing.items()}
+    furthest = max((day for of_key in billed.values() for day in of_key), default=None)
+    if furthest is None or not any(start <= day <= last for of_key in billed.values() for day in of_key):
         return Reach(behind={number: key.label for number, key in owing.items()})
-    come = {number: _through(ledgers, key, billed[number]) for number, key in owing.items()}
-    known = [day for day in come.values() if day >= furthest - WAITED_FOR]
-    behind = {number: owing[number].label for number, day in come.items() if day < furthest - WAITED_FOR}
-    return Reach(min(known), len(known), behind)
+    come = {number: _through(ledgers, key, max(billed[number], default=None)) for number, key in owing.items()}
+    enough = min(furthest - WAITED_FOR, last)
+    known = [day for day in come.values() if day >= enough]
+    behind = {number: owing[number].label for number, day in come.items() if day < enough}
+    through = min(*known, last)
+    if through < start:
+        return Reach(behind={number: key.label for number, key in owing.items()})
+    return Reach(through, len(known), behind)
 
 
 def _used(ledgers: Ledgers, key: ProviderKey) -> bool:
@@ -93,10 +105,11 @@ def _used(ledgers: Ledgers, key: ProviderKey) -> bool:
     return any(row.rows for of_day in ledgers.get(key.id or 0, {}).values() for row in of_day.values())
 
 
-def _last_bill(ledgers: Ledgers, key: ProviderKey) -> date | None:
+def _bills(ledgers: Ledgers, key: ProviderKey) -> Iterable[date]:
+    """The days for which there is a bill."""
     of_key, endpoints = ledgers.get(key.id or 0, {}), provider_named(key.provider).endpoints
     bills = [of_key.get(each.name, {}) for each in endpoints if each.bills]
-    return max((day for of in bills for day, row in of.items() if coverage.is_complete(day, row)), default=None)
+    return (day for of in bills for day, row in of.items() if coverage.is_complete(day, row))
 
 
 def _through(ledgers: Ledgers, key: ProviderKey, last: date | None) -> date:
@@ -115,12 +128,12 @@ def _is_idle(every: Sequence[OfDays], day: date) -> bool:
     return all(row.rows == 0 and coverage.was_read_whole(day, row) for row in rows)
 
 
-def of_days(rows: Sequence[UsageRow], reached: Reach, start: date, last: date | None = None) -> Billed | None:
-    """The bill of the days from `start` as far as it came, or to the `last`; None until any of them has one.
+def of_days(rows: Sequence[UsageRow], reached: Reach, start: date) -> Billed | None:
+    """The bill of the days from `start` as far as it came; None until any of them has one.
 
     `rows` are by day and model, and by connection where any is far behind: those of one that is are in neither sum.
     """
-    through = min(reached.through, last) if reached.through and last else reached.through
+    through = reached.through
     if through is None or through < start:
         return None
     end = through + clock.DAY

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlmodel import Session
 
 from tracker import clock
+from tracker.models import ProviderKey
 from tracker.overview import bills, days
+from tracker.overview.bills import Reach
+from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Of the `finished` UTC days of a period so many are `complete`. `billed_through` is the last day with a bill."""
+    """Of the `finished` UTC days of a period so many are `complete`, and the bill has come to `reach`."""
 
     finished: int
     complete: int
-    billed_through: date | None
+    reach: Reach
     read_at: datetime | None
     now: datetime
     untold: int = 0
     """Days that are over, lie before the provider's history, and so can never be complete."""
-
-    billed_for: str = ""
-    """For whom `billed_through` holds, where not for all that owe a bill: 2 of 3 organisations."""
 
     unread_keys: int = 0
     """Connections with which nothing was ever read, beside others: the days are complete without theirs."""
@@ -41,11 +42,11 @@ class Truth:
         return f"{whole}{before}{keys if self.unread_keys else ''}, {self._billed()}, {read}"
 
     def _billed(self) -> str:
-        through = self.billed_through
+        through = self.reach.through
         if through is None:
             return "not billed yet"
         year = "" if through.year == self.now.year else f" {through.year}"
-        part = f" for {self.billed_for}" if self.billed_for else ""
+        part = f" for {self.reach.part}" if self.reach.part else ""
         return f"billed through {through.day} {through:%b}{year} UTC{part}"
 
 
@@ -58,14 +59,21 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
     ledgers = days.read_ledgers(session, workspace_id, start, end)
     marks = days.marks_with_history(ledgers, keys, finished, now=now)
     untold = sum(mark is DayMark.UNAVAILABLE for mark in marks.values())
-    reach = bills.reach(ledgers, keys)
     return Truth(
         finished=len(finished) - untold,
         complete=sum(mark.complete for mark in marks.values()),
-        billed_through=reach.through,
-        billed_for=reach.part,
+        reach=billed(session, workspace_id, keys, start, end, now=now),
         read_at=days.last_read(session, workspace_id),
         now=now,
         untold=untold,
         unread_keys=len(known.every) - len(keys),
     )
+
+
+def billed(
+    session: Session, workspace_id: int, keys: Sequence[ProviderKey], start: date, end: date, *, now: datetime
+) -> Reach:
+    """How far the bill of the UTC days [start, end) has come for these connections: as the dashboard says at `now`."""
+    cycle = Cycle(clock.day_of(now))
+    ledgers = days.read_ledgers(session, workspace_id, min(start, cycle.horizon), cycle.end)
+    return bills.reach(ledgers, keys, start=start, last=end - clock.DAY)

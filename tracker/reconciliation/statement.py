@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -79,12 +79,12 @@ class Statement:
 
 
 def statement(
-    product: Product, workspace_id: int, start: date, end: date, *, without: Container[int] = ()
+    product: Product, workspace_id: int, start: date, end: date, *, without: Collection[int] = ()
 ) -> Statement:
-    """What the database holds of the period, reconciled, `without` the lines of these connections."""
+    """What the database holds of the period, reconciled, `without` what is of these connections."""
     with product.database.workspace(workspace_id) as session:
         found = read.reconciled(session, workspace_id, start, end)
-        lacking = unpriced.read(session, workspace_id, start, end)
+        lacking = unpriced.read(session, workspace_id, start, end, without=without)
     ours = [each for each in found if each.line.provider_key_id not in without]
     return replace(of(ours, start, end), unpriced=lacking)
 

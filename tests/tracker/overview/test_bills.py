@@ -50,6 +50,25 @@ def test_who_owes_a_bill_decides_and_who_is_far_behind_is_named(
     assert (found.through and found.through.day, found.part, found.late) == (through, part, late)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "through", "part"),
+    [
+        (1, 27, 26, "1 of 2 organisations"),
+        (1, 20, 20, "1 of 2 organisations"),  # near its end, and no less far behind
+        (1, 9, 9, ""),  # billed for all of these days
+        (1, 10, 10, "1 of 2 organisations"),
+        (26, 27, 26, "1 of 2 organisations"),
+        (27, 27, None, ""),
+    ],
+)
+def test_of_some_days_the_bill_has_come_as_far_as_of_all(first: int, last: int, through: int | None, part: str) -> None:
+    ledgers: Ledgers = {1: ledger(MAIN), 2: ledger((range(1, 28), range(1, 10)))}
+
+    found = bills.reach(ledgers, keys(2), start=FIRST.replace(day=first), last=FIRST.replace(day=last))
+
+    assert (found.through and found.through.day, found.part) == (through, part)
+
+
 def test_a_connection_far_behind_is_neither_in_the_bill_nor_in_the_estimate_beside_it() -> None:
     rows = [used(1, Decimal(3), Decimal(4)), used(2, Decimal(50), None)]
 
@@ -59,6 +78,8 @@ def test_a_connection_far_behind_is_neither_in_the_bill_nor_in_the_estimate_besi
     assert beside and (beside.amount, beside.estimate) == (Decimal(4), Decimal(3))
     assert both and (both.amount, both.estimate) == (Decimal(4), Decimal(53))
     assert bills.of_days(rows, Reach(), FIRST) is None
+    assert Reach(LAST, 1, {2: "k2"}).only([1, 2, 3]) == {"provider_key": [1, 3]}
+    assert Reach(LAST, 3, {}).only([1, 2, 3]) == {}
     assert bills.of_days(rows, Reach(FIRST - clock.DAY, 1), FIRST) is None
 
 

@@ -75,7 +75,7 @@ def test_keys_never_accepted_change_no_figure_and_each_says_what_it_needs(databa
     assert steps == ["Replace the key", "See the key", "See the key"]
     with database.workspace(1) as session:
         told = truth.read(session, 1, DAY, NEXT, now=NOW)
-    assert (told.finished, told.complete, told.billed_through, told.unread_keys) == (1, 1, DAY, 3)
+    assert (told.finished, told.complete, told.reach.through, told.unread_keys) == (1, 1, DAY, 3)
     view = View(Preset.CUSTOM, DAY, DAY)
     explored = reading.read(product_of(database), 1, view, reading.read_facets(product_of(database), 1), now=NOW)
     assert explored.mark(DAY) is DayMark.PROVISIONAL

@@ -12,11 +12,13 @@ from tests.tracker.builders import AFTER, DAY, connection_of, record, store, two
 from tracker import clock, set_aside
 from tracker.db import Database
 from tracker.overview import days, truth
+from tracker.overview.bills import Reach
 from tracker.overview.truth import Truth
 from tracker.usage import RowSetAside
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
-WHOLE = Truth(30, 29, date(2026, 11, 21), NOW - timedelta(hours=3), NOW)
+BILLED = Reach(date(2026, 11, 21), 1, {})
+WHOLE = Truth(30, 29, BILLED, NOW - timedelta(hours=3), NOW)
 
 
 @pytest.mark.parametrize(
@@ -24,9 +26,9 @@ WHOLE = Truth(30, 29, date(2026, 11, 21), NOW - timedelta(hours=3), NOW)
     [
         (WHOLE, "29 of 30 days complete, billed through 21 Nov UTC, read 3 h ago"),
         (replace(WHOLE, finished=1, complete=0), "0 of 1 day complete, billed through 21 Nov UTC, read 3 h ago"),
-        (replace(WHOLE, billed_through=None), "29 of 30 days complete, not billed yet, read 3 h ago"),
+        (replace(WHOLE, reach=Reach()), "29 of 30 days complete, not billed yet, read 3 h ago"),
         (
-            replace(WHOLE, billed_through=date(2025, 12, 31)),
+            replace(WHOLE, reach=Reach(date(2025, 12, 31), 1, {})),
             "29 of 30 days complete, billed through 31 Dec 2025 UTC, read 3 h ago",
         ),
         (
@@ -34,13 +36,13 @@ WHOLE = Truth(30, 29, date(2026, 11, 21), NOW - timedelta(hours=3), NOW)
             "29 of 30 days complete (2 more before the provider's history), billed through 21 Nov UTC, read 3 h ago",
         ),
         (
-            replace(WHOLE, billed_for="2 of 3 organisations", unread_keys=1),
+            replace(WHOLE, reach=Reach(date(2026, 11, 21), 2, {3: "k3"}), unread_keys=1),
             (
                 "29 of 30 days complete, without 1 key not read yet, "
                 "billed through 21 Nov UTC for 2 of 3 organisations, read 3 h ago"
             ),
         ),
-        (Truth(0, 0, None, None, NOW), "no day over yet, not billed yet, not read yet"),
+        (Truth(0, 0, Reach(), None, NOW), "no day over yet, not billed yet, not read yet"),
     ],
 )
 def test_a_total_says_how_far_it_can_be_trusted(told: Truth, sentence: str) -> None:
@@ -60,7 +62,7 @@ def test_days_that_are_not_over_are_no_part_of_it(database: Database) -> None:
         running = truth.read(session, 1, DAY, end, now=clock.day_start(DAY + timedelta(days=2)))
         future = truth.read(session, 1, DAY, end, now=clock.day_start(DAY))
     assert [found.finished for found in (whole, running, future)] == [5, 2, 0]
-    assert (whole.complete, whole.billed_through, whole.read_at) == (0, None, None)
+    assert (whole.complete, whole.reach.through, whole.read_at) == (0, None, None)
 
 
 def test_a_day_that_lacks_a_row_is_not_told_as_one_that_could_not_be_read(database: Database) -> None:
