@@ -21,16 +21,23 @@ from tests.secrets_scan import keys_in
 from tracker import clock, migrations
 
 MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30
-"""Where the tests' files lie if there is so much room: their thousands of commits would wait for a disk otherwise.
+"""Where the tests' files and databases lie if there is so much room: each is made anew for hundreds of tests, which a
+disk takes thirty times as long for.
 
 A killed process loses nothing there either; only a machine without power would.
 """
 
 
+def in_memory() -> Path | None:
+    """The folder for files that take no disk, if there is one with room, where programs may lie as well."""
+    fits = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH
+    return MEMORY if fits and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     ran.watch(config)
-    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ENOUGH:
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+    if memory := in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +60,7 @@ def own_settings_and_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A PostgreSQL for this test run. None to be found is a failure, never a skip."""
-    with postgres.running(os.environ) as server:
+    with postgres.running(os.environ, place=in_memory() or Path("/tmp")) as server:
         yield server
 
 

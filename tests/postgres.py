@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL for one test run: the binaries of a wheel or of the system, a socket in /tmp, no TCP.
+"""A throw-away PostgreSQL for one test run: the binaries of a wheel or of the system, a socket in its folder, no TCP.
 
 A keeper process starts the server and holds it. When the keeper's input ends — the tests closed it, or pytest
 died in whatever way — it stops the server and removes every trace.
@@ -33,6 +33,7 @@ SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "max_wal_size": "128MB",
     "shared_buffers": "32MB",
     "timezone": "UTC",
 }
@@ -74,13 +75,15 @@ def swap_database(url: str, database: str) -> str:
 
 
 @contextmanager
-def running(environ: Mapping[str, str]) -> Iterator[PostgresServer]:
-    """The server named by TEST_DATABASE_URL, else one of our own for the block."""
+def running(environ: Mapping[str, str], *, place: Path = Path("/tmp")) -> Iterator[PostgresServer]:
+    """The server named by TEST_DATABASE_URL, else one of our own for the block, in a folder of that place.
+
+    The place has a short path, for a socket's is limited to about 100 bytes, and another account can reach it.
+    """
     if given := environ.get("TEST_DATABASE_URL"):
         yield PostgresServer(given.replace("postgresql+psycopg://", "postgresql://", 1))
         return
-    # /tmp itself: a socket's path is limited to about 100 bytes, and another account must be able to reach it.
-    folder = Path(tempfile.mkdtemp(prefix="tracker-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="tracker-pg-", dir=place))
     call = [sys.executable, "-I", __file__, str(first_usable(candidates(environ))), str(folder)]
     with (
         tempfile.TemporaryFile() as words,
