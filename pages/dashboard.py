@@ -86,10 +86,10 @@ def _days_of(ctx: Context, seen: Overview) -> None:
             heading = st.empty()
             period = Period(_switch("Days of the chart and of the table", [each.value for each in Period], "days"))
         heading.header(_heading(seen, period), anchor=False)
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
             split = _split(measure)
-        live.say(_sum(seen, period, measure, split))
+            live.say(_sum(seen, period, measure, split))
         toolbars.room()
         cells = overview.cells_by(ctx.product, ctx.workspace_id, seen, split)
         bars = seen.bars(cells, period, measure)

@@ -61,16 +61,19 @@ def _filters(seen: Explored) -> list[str]:
 
 
 def titled(spec: Spec, title: str, told: Iterable[str] = (), *, dark: bool) -> Spec:
-    """The spec with a title, lines under it, and an edge around all."""
+    """The spec with a title, lines under it, and an edge around all.
+
+    As quiet as the axes, for on screen a heading stands above it: what is saved is what is drawn (Streamlit 1.67).
+    """
     colours = palette(dark=dark)
     spec["padding"] = dict.fromkeys(("left", "right", "top", "bottom"), PADDING_PX)
     spec["title"] = {
         "text": title,
         "subtitle": wrapped(told),
         "anchor": "start",
-        "color": colours.text,
+        "color": colours.grey,
         "fontSize": 12,
-        "fontWeight": 600,
+        "fontWeight": 400,
         "subtitleColor": colours.grey,
         "subtitleFontSize": 12,
         "subtitlePadding": 4,
