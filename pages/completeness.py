@@ -8,6 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from pages.ui import calendars, empty, headings, notices, prospects, tables, text, toolbars
+from pages.ui.addresses import Word
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Overview, Prospect, calendar
@@ -19,6 +20,7 @@ TITLE = "Completeness"
 ICON = ":material/calendar_view_month:"
 
 RANGES = {"32 days": 32, "90 days": 90, "A year": 365}
+WORDS = (Word("range", tuple(RANGES)),)
 
 CAPTION = (
     "Full: final · **•**, a dot: restated, changed later by the provider, both values kept · half full, **~**: "

@@ -31,6 +31,7 @@ from pages.ui import (
     text,
     toolbars,
 )
+from pages.ui.addresses import Told, Word
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage, keys
@@ -44,6 +45,7 @@ ICON = ":material/space_dashboard:"
 MEASURES = {"Spend": Measure.SPEND, "Tokens": Measure.TOKENS, "Requests": Measure.REQUESTS}
 NOUNS = {Split.MODEL: "model", Split.PROJECT: "project", Split.API_KEY: "API key", Split.CLASS: "token class"}
 NAME_PX = 148
+DAYS, MEASURE, BY = "days", "m", "by"
 SUMMED = {Measure.SPEND: "estimated", Measure.TOKENS: "tokens", Measure.REQUESTS: "requests"}
 FILES = {"Usage": "usage.csv", "The bill": "billed.csv"}
 
@@ -84,10 +86,10 @@ def _days_of(ctx: Context, seen: Overview) -> None:
     with st.container(border=True, gap="small"):
         with _title_row():
             heading = st.empty()
-            period = Period(_switch("Days of the chart and of the table", [each.value for each in Period], "days"))
+            period = Period(_switch("Days of the chart and of the table", [each.value for each in Period], DAYS))
         heading.header(_heading(seen, period), anchor=False)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            measure = MEASURES[_switch("Measure", list(MEASURES), "m")]
+            measure = MEASURES[_switch("Measure", list(MEASURES), MEASURE)]
             split = _split(measure)
             live.say(_sum(seen, period, measure, split))
         toolbars.room()
@@ -124,8 +126,25 @@ def _span(seen: Overview, period: Period) -> str:
 
 def _split(measure: Measure) -> Split:
     """By what the days are divided; a request has tokens of every class, so requests are not divided by it."""
-    offered = [each for each in Split if measure is not Measure.REQUESTS or each is not Split.CLASS]
-    return Split(_switch("Divided by", [each.value for each in offered], "by"))
+    return Split(_switch("Divided by", _splits(measure), BY))
+
+
+def _splits(measure: Measure) -> list[str]:
+    return [each.value for each in Split if measure is not Measure.REQUESTS or each is not Split.CLASS]
+
+
+def _divides(told: Told) -> bool:
+    """Whether the address divides its measure by something that it can be divided by."""
+    asked = told.get(MEASURE, ("",))[-1]
+    return told[BY][-1] in _splits(MEASURES.get(asked, Measure.SPEND))
+
+
+WORDS = (
+    Word(DAYS, tuple(each.value for each in Period)),
+    Word(MEASURE, tuple(MEASURES)),
+    Word(BY, tuple(each.value for each in Split), _divides),
+)
+"""What the page reads from its address."""
 
 
 def _switch(label: str, options: list[str], name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.ui import agreed, agreeing, anew, arithmetic, text
+from pages.ui.addresses import Word
 from pages.ui.context import Context
 from tracker import clock
 
@@ -18,6 +19,7 @@ VIEWS: dict[str, Callable[[Context], None]] = {
     arithmetic.VIEW: arithmetic.draw,
     anew.VIEW: anew.draw,
 }
+WORDS = (Word("view", tuple(VIEWS)), *arithmetic.WORDS, *anew.WORDS)
 
 
 def render(ctx: Context) -> None:

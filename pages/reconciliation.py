@@ -21,6 +21,7 @@ from pages.ui import (
     waterfall,
     ways,
 )
+from pages.ui.addresses import Word
 from pages.ui.context import Context
 from pages.ui.tables import number
 from pages.ui.ways import Way
@@ -39,6 +40,7 @@ EQUAL, LEAST = Decimal("0.01"), Decimal("0.0001")
 WHOLE, DAILY = "The period", "Each day"
 MOST = 16
 THIS, LAST, ALL = "This month", "Last month", "Last 12 months"
+WORDS = Word("period", (THIS, LAST, ALL)), Word("rows", (WHOLE, DAILY))
 CARD_PX, NAME_PX = 230, 230
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import account, brand, budget, gate, guides, live, passports, proof, prospects, said, text, trail
+from pages.ui.addresses import Word
 from pages.ui.context import Context
 from pages.ui.ways import Tab
 from tracker import clock, connections
@@ -21,6 +22,7 @@ from tracker.providers import PROVIDERS
 
 TITLE = "Settings"
 ICON = ":material/settings:"
+WORDS = (Word("tab", tuple(tab.value for tab in Tab)),)
 
 ROUND, TRIES, ASKING = "settings.round", "settings.tries", "settings.asking"
 MOST_KEY = 600

@@ -9,6 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from pages.ui import brand, gate, headings, text, toolbars
+from pages.ui.addresses import Told, Word, is_day
 from pages.ui.agreeing import SAID
 from pages.ui.context import Context
 from pages.ui.tables import number
@@ -21,6 +22,14 @@ VIEW, PATH = "Reprice", "prices"
 PLAN, LOOK = "prices.plan", "prices.look"
 MOST = 20
 SHORT = 12
+
+
+def _takes(name: str) -> Callable[[Told], bool]:
+    return lambda told: told.get("view", ("",))[-1] == VIEW and is_day(told[name][-1])
+
+
+WORDS = tuple(Word(name, takes=_takes(name)) for name in ("from", "to"))
+"""What this part of the page reads from its address, beside the page's `view`."""
 
 
 def draw(ctx: Context) -> None:

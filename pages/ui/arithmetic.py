@@ -9,15 +9,32 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pages.ui import headings, rates, text, toolbars
+from pages.ui.addresses import Told, Word, is_day
 from pages.ui.context import Context
 from tracker import clock, explaining
 from tracker.explaining import DaySum, Group
+from tracker.explore.view import short
 
 VIEW = "Why this number?"
 NO_MODEL = "(no model)"
+MISSING = "arithmetic.missing"
 
 MOST_ROWS = 20_000
 """So many rows are added up while somebody waits; the days of more than that are explained one by one."""
+
+
+def _is_here(told: Told) -> bool:
+    return told.get("view", ("",))[-1] == VIEW
+
+
+def _are_over(told: Told) -> bool:
+    """Whether its days are such, and none is to come; a day of which nothing can be known is not explained."""
+    today = clock.day_of(clock.utc_now())
+    return _is_here(told) and all(is_day(day) and date.fromisoformat(day) <= today for day in told["day"])
+
+
+WORDS = Word("day", takes=_are_over), Word("model", takes=_is_here)
+"""What this part of the page reads from its address, beside the page's `view`."""
 
 
 def address(first: date, last: date, model: str | None) -> str:
@@ -38,7 +55,9 @@ def draw(ctx: Context) -> None:
             st.markdown(f"No usage of {text.day_range(first, last, today=today)} is stored.")
             return
         options = [NO_MODEL if each is None else each for each in models]
+        asked = st.query_params.get("model")
         chosen = str(st.selectbox("Model", options, key="model", bind="query-params", width=340))
+    _say_missing(asked, chosen, options, text.day_range(first, last, today=today))
     model = None if chosen == NO_MODEL else chosen
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         days = explaining.days_of(session, ctx.workspace_id, first, end, model)
@@ -52,6 +71,18 @@ def draw(ctx: Context) -> None:
     for number, group in enumerate(groups):
         with st.container(border=True, gap="small"):
             _group(group, number, today=today)
+
+
+def _say_missing(asked: str | None, chosen: str, options: Sequence[str], days: str) -> None:
+    """That the days have nothing of the model that the address names, while the one in its place is shown."""
+    if asked is not None and asked not in options:
+        st.session_state[MISSING] = asked, chosen
+    missing, instead = st.session_state.get(MISSING, (None, None))
+    if missing is None or missing in options or instead != chosen:
+        st.session_state.pop(MISSING, None)
+        return
+    said = f"No usage of “{short(missing)}” is stored for {days}, so this is “{chosen}”."
+    st.warning(text.quoted(f"{said} Choose another model or other days."), icon=":material/link_off:")
 
 
 def _days(today: date) -> tuple[date, date]:

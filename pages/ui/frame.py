@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages import sign_in
 from pages.registry import PAGES, Page
-from pages.ui import brand, bridge, failures, gate, social, text
+from pages.ui import addresses, brand, bridge, failures, gate, social, text
 from pages.ui.context import Context
 from pages.web.running import settle, the_product
 from tracker import recovery
@@ -81,7 +81,12 @@ def _page(page: Page, draw_it: Callable[[], None]) -> StreamlitPage:
 
 
 def _render(page: Page, ctx: Context) -> Callable[[], None]:
-    return lambda: page.render(ctx)
+    def draw_it() -> None:
+        addresses.begin(page.path, page.words)
+        page.render(ctx)
+        addresses.end(page.words)
+
+    return draw_it
 
 
 def _sign_in(product: Product) -> Callable[[], None]:

@@ -14,6 +14,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import text
+from pages.ui.addresses import Word
 from tracker import zones
 from tracker.explore import picked as choice
 from tracker.explore.facets import NOUNS, Facets
@@ -33,6 +34,10 @@ PRESETS = {
 MEASURES = {Measure.SPEND: "Spend", Measure.TOKENS: "Tokens", Measure.REQUESTS: "Requests"}
 BARS = {Grain.DAY: "Days", Grain.HOUR: "Hours", Grain.WEEK: "Weeks", Grain.MONTH: "Months"}
 OURS = (*NAMES, *choice.NAMES)
+WORDS = tuple(map(Word, OURS))
+WORDS_OF_DAYS = tuple(Word(name) for name in NAMES if name not in {"by", "m", "grain"})
+"""Those of a page without grouping, measure and grain. What their values are worth is said under the controls."""
+
 ADDRESS, COMPLAINTS, SEEDED, WHOLE = "view.address", "view.complaints", "view.seeded", "view.whole"
 SUITS = "view.suits"
 UNTOLD = "view.untold"

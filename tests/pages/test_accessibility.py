@@ -5,6 +5,7 @@ And whoever has no mouse gets as far: from the way in to the first number.
 
 from __future__ import annotations
 
+import re
 from functools import partial
 
 import pytest
@@ -106,7 +107,7 @@ def _open_downloads(page: Page) -> None:
 DRAWN = {"dashboard", "explore", "economics", "completeness", "reconciliation"}
 
 VIEWS = {
-    "dashboard by token class, downloads open": ("/?m=Tokens&by=Token+class", "1–23 Nov by token class"),
+    "dashboard by token class, downloads open": ("/?m=Tokens&by=Token+class&range=7d", "1–23 Nov by token class"),
     "explore by the hour": ("/explore?range=custom&from=2026-11-19&to=2026-11-20&grain=hour", "each hour"),
     "explore without a row": ("/explore?range=custom&from=2020-01-01&to=2020-01-05", "No usage"),
     "why this number": (
@@ -160,6 +161,7 @@ def _prices(page: Page, album: Album) -> None:
     page.get_by_role("button", name="Make it ours").click()
     expect(page.get_by_text("Below is what repricing would change")).to_be_visible()
     expect(page.get_by_text("Session State API")).to_have_count(0)  # Streamlit's words for what a visitor cannot mend
+    _there_and_back(page)
     page.get_by_role("button", name="Apply …").click()
     page.get_by_role("button", name="Apply", exact=True).click()
     page.get_by_role("button", name="Undo …").first.click()
@@ -175,6 +177,20 @@ def _prices(page: Page, album: Album) -> None:
     album.look(page, "adding a price", lambda: _add_a_price(page))
     _factor(page, "0.5", "50 % off")
     album.look(page, "prices with one agreed")
+
+
+def _there_and_back(page: Page) -> None:
+    """Between two pages, of which a button of one leads to the other, no address holds words of the wrong one."""
+    rest(page)
+    led_to = page.url
+    page.go_back()
+    expect(page.get_by_role("heading", name="Reconciliation", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("/reconciliation$"))
+    rest(page)
+    page.go_forward()
+    expect(page.get_by_role("heading", name="Prices", exact=True)).to_be_visible()
+    expect(page).to_have_url(led_to)
+    rest(page)
 
 
 def _add_a_price(page: Page) -> None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -86,8 +87,10 @@ def test_from_sign_up_to_true_numbers_and_out(fresh_site: Site, page: Page, tmp_
 
     explore(page, fresh_site, rows, tmp_path)
 
+    explored = page.url
     page.get_by_role("link", name="Dashboard").click()
     another_measure(page, "Tokens")
+    there_and_back(page, explored)
     fresh_site.command("end-sessions", NEW)
     page.get_by_role("radio", name="Requests").click()
     steps.sees_only_the_way_in(page)
@@ -105,10 +108,25 @@ def another_measure(page: Page, measure: str) -> None:
     expect(page).to_have_url(re.compile(f"m={measure}"))
 
 
+def there_and_back(page: Page, explored: str) -> None:
+    """The browser's Back and Forward show what the address says, though both pages have a word of the same name."""
+    rest(page)
+    dashboard = page.url
+    page.go_back()
+    expect(page.get_by_role("heading", name="Estimated spend each day by usage type")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Go to its rows")).to_contain_text("Nov, completions: ")
+    rest(page)
+    assert parse_qs(urlsplit(page.url).query) == parse_qs(urlsplit(explored).query)
+    page.go_forward()
+    expect(page.get_by_label(re.compile("^Tokens per UTC day"))).to_be_visible()
+    expect(page).to_have_url(dashboard)
+
+
 def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> None:
     """The month's rows, found again on Explore, by its address also after signing in anew, and in its file."""
-    page.goto(f"{site.base_url}/explore?range=custom&from=2026-11-01&to=2026-12-02&by=type&model=~&m=nonsense")
+    page.goto(f"{site.base_url}/explore?range=custom&from=2026-11-01&to=2026-12-02&by=type&model=~&m=nonsense&days=1")
     expect(page.get_by_text("“nonsense” is not a value of “m”")).to_be_visible()
+    expect(page.get_by_text("so left out of it: “days=1”")).to_be_visible()
     expect(page.get_by_text("1 Nov – 2 Dec reaches into the future")).to_be_visible()
     assert any(not row["model"] for row in rows)
     page.get_by_role("button", name="Filters").click()
