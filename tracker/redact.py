@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from logging import LogRecord
 from types import TracebackType
 from typing import NoReturn, SupportsIndex, final
@@ -185,9 +185,23 @@ def setup_logging(level: int | str = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    _adopt(LOUD)
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
+
+
+LOUD = ("streamlit", "uvicorn", "websockets")
+"""Libraries that write lines of their own making beside the log, unless told otherwise."""
+
+
+def _adopt(families: Iterable[str]) -> None:
+    """Let what these libraries log become lines of ours; what Streamlit says of a page that failed we say ourselves."""
+    for name in [each for each in logging.root.manager.loggerDict if each.partition(".")[0] in families]:
+        found = logging.getLogger(name)
+        found.handlers.clear()
+        found.propagate = True
+    logging.getLogger("streamlit.error_util").setLevel(logging.CRITICAL)
 
 
 class _CleanRecord(LogRecord):

@@ -221,6 +221,27 @@ def test_a_process_of_ours_logs_json_lines_without_secrets_to_the_last() -> None
     assert done.returncode == 1
 
 
+LIBRARIES = """
+import streamlit.web.cli
+from streamlit import config
+from streamlit.error_util import _log_uncaught_app_exception as log_uncaught_app_exception
+from streamlit.logger import get_logger
+from tracker.redact import setup_logging
+
+config.get_option("logger.level")  # the server reads them before it starts the app, and sets its loggers up then
+setup_logging()
+get_logger("streamlit.runtime.runtime").warning("a line of Streamlit's")
+log_uncaught_app_exception(ValueError("said by our own event"))
+"""
+
+
+def test_what_the_web_server_logs_becomes_lines_of_ours() -> None:
+    done = _run(LIBRARIES)
+
+    assert done.returncode == 0
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines()] == ["a line of Streamlit's"]
+
+
 def test_an_interrupted_process_ends_as_usual() -> None:
     done = _run("from tracker.redact import setup_logging; setup_logging(); raise KeyboardInterrupt")
 
