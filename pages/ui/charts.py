@@ -28,6 +28,8 @@ Spec = dict[str, Any]
 Row = dict[str, object]
 
 HEIGHT = 380
+OF_NOTHING = 1.0
+"""How high a chart of nothing is; no amount stands beside it."""
 STATES = {
     DayMark.FINAL: "final",
     DayMark.PROVISIONAL: "provisional",
@@ -78,7 +80,8 @@ def dressed(spec: Spec, bars: Bars, labels: str, columns: int, top: float, colou
     first, parts = spec["layer"][0]["encoding"], spec["layer"][1:]
     first["x"]["axis"] |= {"labelExpr": labels, "values": [n + 0.5 for n in range(columns)]}
     first["x"]["scale"]["domain"] = [0, columns]
-    first["y"]["axis"] |= axis_words.amounts(bars.measure, top)
+    nothing = not bars.highest and top == OF_NOTHING
+    first["y"]["axis"] |= {"values": []} if nothing else axis_words.amounts(bars.measure, top)
     first["y"]["scale"]["domain"] = [0, top]
     for layer in parts:
         if "color" in layer["encoding"]:
@@ -96,7 +99,7 @@ def top_of(
 ) -> float:
     """The height of the chart: a little above the highest of all, with room for words; one unit for nothing."""
     words = [height * marks.ROOM for height in (noted or {}).values()]
-    return max(float(bars.highest), float(pace or 0), *(float(day.high) for day in outlook), *words) * 1.06 or 1.0
+    return max(float(bars.highest), float(pace or 0), *(float(day.high) for day in outlook), *words) * 1.06 or OF_NOTHING
 
 
 def _bar_rows(bars: Bars, states: Mapping[date, DayMark]) -> Iterator[Row]:

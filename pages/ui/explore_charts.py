@@ -48,7 +48,7 @@ def bar_chart(
     spec = copy.deepcopy(_template(dark=dark))
     columns = list(seen.columns)
     highest = max(float(bars.highest), *(float(twin.amount or 0) for twin in before.values()), 0.0)
-    top = highest * 1.06 or 1.0
+    top = highest * 1.06 or charts.OF_NOTHING
     marks = {column: seen.mark(column) for column in columns}
     parts = [row | {"turn": turn} for row in _bars(seen, bars, columns)]
     rows = [*parts, _outline(parts, chosen), *charts.gap_rows(bars, marks, top), *_untold(seen, top)]

@@ -85,7 +85,7 @@ def _steps(seen: Overview) -> None:
     marks = [f":green[:material/check_circle:] {step.value}" for step in done]
     marks.append(f":primary[:material/arrow_circle_right:] **{ahead[0].value}**")
     marks += [f":gray[:material/radio_button_unchecked: {step.value}]" for step in ahead[1:]]
-    st.markdown(" · ".join(marks))
+    st.markdown(" · ".join(mark.replace(" ", "\N{NO-BREAK SPACE}") for mark in marks))
 
 
 def _no_key(_seen: Overview) -> None:

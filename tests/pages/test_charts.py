@@ -82,11 +82,17 @@ def test_the_table_holds_what_the_chart_holds() -> None:
     assert [name for name in frame.columns if HOSTILE in name] == [f"\N{WORD JOINER}{HOSTILE}"]
 
 
-def test_a_week_without_anything_still_has_its_axes() -> None:
+def test_a_week_without_anything_still_has_its_days_and_no_amounts() -> None:
     bars = stacks.bars([], WEEK, Measure.SPEND)
+    marks = dict.fromkeys(WEEK, DayMark.FINAL)
 
-    assert charts.top_of(bars) == 1.0
-    assert charts.day_chart(bars, dict.fromkeys(WEEK, DayMark.FINAL), dark=False)["data"]["values"] == []
+    spec = charts.day_chart(bars, marks, dark=False)
+
+    encoding = spec["layer"][0]["encoding"]
+    assert (charts.top_of(bars), spec["data"]["values"]) == (1.0, [])
+    assert (len(encoding["x"]["axis"]["values"]), encoding["y"]["axis"]["values"]) == (7, [])
+    priced = charts.day_chart(bars, marks, dark=False, pace=Decimal(3))
+    assert priced["layer"][0]["encoding"]["y"]["axis"]["values"]
 
 
 @pytest.mark.parametrize("colours", [palette(dark=False), palette(dark=True)])
