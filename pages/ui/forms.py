@@ -100,6 +100,20 @@ class Purposeful:
         return self._place.text_input(label, **{**options, "autocomplete": self._purposes[label]})
 
 
+class NamesLast(Purposeful):
+    """The form of a new account. The package asks for names first; they may be left out, so they stand last here."""
+
+    def __init__(self, form: Any, purposes: Mapping[str, str]) -> None:
+        super().__init__(form.container(), purposes)
+        self._names: Any = form.container()
+        self.form_submit_button = form.form_submit_button  # below both
+
+    def columns(self, *asked: Any, **options: Any) -> list[Purposeful]:
+        """The first ones asked for are those of the names."""
+        names, self._names = self._names, None
+        return Purposeful(names or self._place, self._purposes).columns(*asked, **options)
+
+
 class Streamlit:
     """What the package (0.4.2) draws with: by itself it writes autocomplete="off" into every field."""
 
@@ -107,7 +121,8 @@ class Streamlit:
         return getattr(st, name)
 
     def form(self, key: str, **options: Any) -> Purposeful:
-        return Purposeful(st.form(key, **options), NEW_PURPOSES if key == SIGN_UP_KEY else PURPOSES)
+        drawn = st.form(key, **options)
+        return NamesLast(drawn, NEW_PURPOSES) if key == SIGN_UP_KEY else Purposeful(drawn, PURPOSES)
 
 
 sys.modules[Authenticate.__module__].st = Streamlit()  # type: ignore[attr-defined]

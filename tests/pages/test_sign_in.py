@@ -130,7 +130,7 @@ def test_every_field_of_a_new_account_says_what_it_is_for(own_site: Site, page: 
     page.get_by_role("button", name="Create an account").click()
     expect(page.get_by_label("Repeat the password")).to_be_visible()
 
-    are_for(page, "given-name", "family-name", "email", "new-password", "new-password")
+    are_for(page, "email", "new-password", "new-password", "given-name", "family-name")
 
 
 @pytest.mark.parametrize(
