@@ -85,7 +85,9 @@ def _steps(seen: Overview) -> None:
     marks = [f":green[:material/check_circle:] {step.value}" for step in done]
     marks.append(f":primary[:material/arrow_circle_right:] **{ahead[0].value}**")
     marks += [f":gray[:material/radio_button_unchecked: {step.value}]" for step in ahead[1:]]
-    st.markdown(" · ".join(mark.replace(" ", "\N{NO-BREAK SPACE}") for mark in marks))
+    with st.container(horizontal=True, gap="small"):  # each in a place of its own, so that none is parted from its mark
+        for mark in marks:
+            st.markdown(mark, width="content")
 
 
 def _no_key(_seen: Overview) -> None:
