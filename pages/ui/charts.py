@@ -99,7 +99,9 @@ def top_of(
 ) -> float:
     """The height of the chart: a little above the highest of all, with room for words; one unit for nothing."""
     words = [height * marks.ROOM for height in (noted or {}).values()]
-    return max(float(bars.highest), float(pace or 0), *(float(day.high) for day in outlook), *words) * 1.06 or OF_NOTHING
+    return (
+        max(float(bars.highest), float(pace or 0), *(float(day.high) for day in outlook), *words) * 1.06 or OF_NOTHING
+    )
 
 
 def _bar_rows(bars: Bars, states: Mapping[date, DayMark]) -> Iterator[Row]:

@@ -14,7 +14,7 @@ from tracker.errors import BadInput
 from tracker.explore.view import View
 from tracker.saved_views import MOST_NAME, Kept
 
-NEW, CHOSEN, TOLD = "saved.new", "saved.chosen", "saved.told"
+NEW, OTHER, CHOSEN, TOLD = "saved.new", "saved.other", "saved.chosen", "saved.told"
 
 
 def draw(ctx: Context, view: View) -> None:
@@ -27,6 +27,7 @@ def draw(ctx: Context, view: View) -> None:
             (st.success if good else st.error)(text.quoted(words))
         if kept:
             _choose(ctx, kept)
+            st.divider()
         st.text_input("Name for the view on screen", key=NEW, max_chars=MOST_NAME)
         st.button("Save this view", on_click=_save, args=(ctx, view), icon=":material/bookmark_add:")
         st.caption("Everybody of the workspace sees them. The address above can be shared as it is, too.")
@@ -40,24 +41,30 @@ def _choose(ctx: Context, kept: list[Kept]) -> None:
     with st.container(horizontal=True, gap="small"):
         st.button("Open this view", on_click=view_controls.go, args=(names[name],), icon=":material/open_in_new:")
         st.button("Delete it", on_click=_delete, args=(ctx, name), icon=":material/delete:")
-        st.button("Rename to the name below", on_click=_rename, args=(ctx, name), icon=":material/edit:")
+    st.text_input("Another name for it", key=OTHER, max_chars=MOST_NAME)
+    st.button("Rename it", on_click=_rename, args=(ctx, name), icon=":material/edit:")
 
 
 def _save(ctx: Context, view: View) -> None:
     name = str(st.session_state.get(NEW, ""))
     said = f"“{name.strip()}” is saved."
     _change(
-        ctx, lambda session: saved_views.save(session, ctx.workspace_id, name, view, user_id=ctx.user_id), name, said
+        ctx,
+        lambda session: saved_views.save(session, ctx.workspace_id, name, view, user_id=ctx.user_id),
+        name,
+        said,
+        typed=NEW,
     )
 
 
 def _rename(ctx: Context, name: str) -> None:
-    new = str(st.session_state.get(NEW, ""))
+    new = str(st.session_state.get(OTHER, ""))
     _change(
         ctx,
         lambda session: saved_views.rename(session, ctx.workspace_id, name, new),
         new,
         f"“{name}” is now “{new.strip()}”.",
+        typed=OTHER,
     )
 
 
@@ -65,8 +72,10 @@ def _delete(ctx: Context, name: str) -> None:
     _change(ctx, lambda session: saved_views.remove(session, ctx.workspace_id, name), None, f"“{name}” is deleted.")
 
 
-def _change(ctx: Context, work: Callable[[Any], None], chosen: str | None, said: str) -> None:
-    """Do it, say so and show it as chosen, or say why not."""
+def _change(
+    ctx: Context, work: Callable[[Any], None], chosen: str | None, said: str, *, typed: str | None = None
+) -> None:
+    """Do it, say so, show it as chosen and empty the field it was typed into, or say why not."""
     try:
         with ctx.product.database.workspace(ctx.workspace_id, write=True) as session:
             work(session)
@@ -74,6 +83,7 @@ def _change(ctx: Context, work: Callable[[Any], None], chosen: str | None, said:
         st.session_state[TOLD] = str(error), False
         return
     st.session_state[TOLD] = said, True
-    st.session_state[NEW] = ""
+    if typed:
+        st.session_state[typed] = ""
     if chosen:
         st.session_state[CHOSEN] = " ".join(chosen.split())
