@@ -201,9 +201,8 @@ def start_product(services: Services) -> None:
     host, port = place_of(services.env)
     check_free(host, port, way_out=" or choose another with TRACKER_PORT")
     where = ["--server.port", str(port), "--server.address", host, "--server.headless", "true"]
-    greeting = ["--logger.hideWelcomeMessage", "true"]  # the log is JSON lines, and we tell the address ourselves
     services.start("worker", "jobs")
-    services.start("dashboard", "streamlit", "run", "app.py", *where, *greeting)
+    services.start("dashboard", "streamlit", "run", "app.py", *where, "--logger.hideWelcomeMessage=true")
 
 
 def address_of(services: Services) -> str:

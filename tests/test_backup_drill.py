@@ -92,8 +92,12 @@ def test_a_back_up_is_restored_equals_its_manifest_and_the_worker_fills_the_gap(
 
     refused = [run("backup", str(file)), run("restore", str(file))]
     assert [(code, "--replace" in err) for code, _, err in refused] == [(1, True)] * 2
+    ring = living.product.settings.keyring_file
+    ring.rename(tmp_path / "ring kept elsewhere")
     code, _, err = run("restore", str(file), "--replace")
     assert (code, "equals its manifest" in err, "Its keys open with k1" in err) == (0, True, True)
+    assert f"put it at {ring} first" in err
+    (tmp_path / "ring kept elsewhere").rename(ring)
     assert run("migrate")[0] == 0
 
     assert counted(url) == manifest["tables"]

@@ -21,7 +21,7 @@ COMMANDS = {
 
 WRONG_RINGS: dict[str, tuple[str, int]] = {
     "another installation's": ("holds another key k1", 0o400),
-    "missing": ("cannot be read: No such file", 0),
+    "missing": ("is missing, and with it the only way to open the provider keys", 0),
     "malformed": ("is not JSON", 0o400),
     "world-readable": ("can be read by others", 0o444),
     "without the key that sealed": ("lacks the key k1", 0o400),

@@ -80,6 +80,13 @@ def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
 
 
+MISSING = (
+    "The key ring {path} is missing, and with it the only way to open the provider keys that are stored here. Put it "
+    "back from its own back-up, which is kept apart from the database's, or set TRACKER_KEYRING_FILE to where it lies. "
+    "No new ring is made over sealed keys."
+)
+
+
 def _exists(settings: Settings) -> bool:
     """Whether there is anything to open; SQLite would silently make an empty file."""
     scheme, _, path = settings.database_url.partition(":///")
@@ -94,6 +101,8 @@ def _ring(path: Path, database: Database) -> KeyRing:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):  # another process was first
             KeyRing.create(path)
+    if not path.exists():
+        raise BadConfiguration(MISSING.format(path=path))
     ring = KeyRing.load(path)
     for kek_id, sealed in canaries.items():
         if kek_id not in ring.keys:

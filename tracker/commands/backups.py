@@ -32,9 +32,15 @@ def restore(options: Namespace, environ: Environ) -> int:
     else:
         keys = ", ".join(manifest.kek_ids) or "none yet"
         print(f"The back-up of {manifest.made_at} is in place, and equals its manifest.", file=sys.stderr)
-        print(f"Its keys open with {keys} of the key ring at {settings.keyring_file}.", file=sys.stderr)
+        print(f"Its keys open with {keys} of {_ring(settings.keyring_file)}.", file=sys.stderr)
     print("Now run: python -m tracker migrate. The worker reads again what is missing.", file=sys.stderr)
     return 0
+
+
+def _ring(path: Path) -> str:
+    if path.exists():
+        return f"the key ring at {path}"
+    return f"the key ring that was there: put it at {path} first, for it is in no back-up of the database"
 
 
 def _file(parser: ArgumentParser) -> None:
