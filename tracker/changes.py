@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import insert
+from sqlalchemy import bindparam, insert
 from sqlmodel import Session
 
 from tracker.coverage import LedgerDay, was_read_whole
+from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import Restatement, table_of
 from tracker.points import reached
 
 RESTATEMENTS = table_of(Restatement)
+NOTE = insert(RESTATEMENTS).values({c.name: bindparam(c.name) for c in RESTATEMENTS.c if c.name != "id"}).inline()
 
 
 @dataclass(frozen=True)
@@ -54,17 +56,16 @@ def note(session: Session, claimed: Claim, change: DayChange, *, before: Worth, 
     """Record the change of a finished day; of any other nothing."""
     if not change.restates:
         return
-    session.execute(
-        insert(RESTATEMENTS).values(
-            workspace_id=claimed.workspace_id,
-            provider_key_id=claimed.provider_key_id,
-            endpoint=claimed.unit.endpoint,
-            day=change.day,
-            seen_at=now,
-            rows_before=before.rows,
-            rows_after=after.rows,
-            cost_before=before.cost,
-            cost_after=after.cost,
-        ),
-    )
+    values = {
+        "workspace_id": claimed.workspace_id,
+        "provider_key_id": claimed.provider_key_id,
+        "endpoint": claimed.unit.endpoint,
+        "day": change.day,
+        "seen_at": now,
+        "rows_before": before.rows,
+        "rows_after": after.rows,
+        "cost_before": before.cost,
+        "cost_after": after.cost,
+    }
+    plain.run(session, NOTE, values)
     reached("restatement noted")

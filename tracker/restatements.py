@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
 from tracker import clock, coverage
+from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import ProviderKey, Restatement, table_of
 from tracker.providers.base import Endpoint
@@ -58,14 +59,15 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, most: i
 
 def lateness(session: Session, workspace_id: int, *, since: datetime) -> dict[tuple[int, str], list[timedelta]]:
     """How long after its end each day was told differently, of changes seen since then: (key, endpoint) → durations."""
-    told = RESTATEMENTS.c
-    statement = select(told.provider_key_id, told.endpoint, told.day, told.seen_at).where(
-        told.workspace_id == workspace_id, told.seen_at >= since
-    )
     found: dict[tuple[int, str], list[timedelta]] = {}
-    for key_id, endpoint, day, seen_at in session.execute(statement):
+    for key_id, endpoint, day, seen_at in plain.rows(session, SEEN, {"of_workspace": workspace_id, "since": since}):
         found.setdefault((key_id, endpoint), []).append(seen_at - clock.day_end(day))
     return found
+
+
+SEEN = select(*(RESTATEMENTS.c[name] for name in ("provider_key_id", "endpoint", "day", "seen_at"))).where(
+    RESTATEMENTS.c.workspace_id == bindparam("of_workspace"), RESTATEMENTS.c.seen_at >= bindparam("since")
+)
 
 
 def settles_after(

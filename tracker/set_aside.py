@@ -12,6 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import bindparam, delete, insert, select
 from sqlmodel import Session
 
+from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import ProviderKey, SetAside, table_of
 from tracker.points import reached
@@ -58,7 +59,7 @@ def replace(session: Session, claimed: Claim, rows: Mapping[date, Sequence[RowSe
     }
     unit = claimed.unit
     of = {f"of_{name}": value for name, value in of_unit.items()}
-    session.execute(CLEAR, {**of, "start": unit.start, "end": unit.end})
+    plain.run(session, CLEAR, {**of, "start": unit.start, "end": unit.end})
     told = [
         {**of_unit, "day": day, "seen_at": now, "reason": row.reason, "about": row.about}
         for day, of_day in rows.items()
