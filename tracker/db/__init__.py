@@ -134,7 +134,7 @@ class Database:
         with (
             self._noting_refusals(write=write),
             self._in_turn(needed=write and self.engine.dialect.name == "sqlite"),
-            TenantSession(bind, info={**info, "role": self.role}, expire_on_commit=False) as session,
+            TenantSession(bind, info={**info, "role": self.role}) as session,
         ):
             yield session
             if write:

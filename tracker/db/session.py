@@ -26,6 +26,19 @@ class TenantSession(Session):
     """
 
     _begun: Connection | None = None
+    _has_orm = False
+
+    def __init__(self, bind: Engine, *, info: dict[str, Any]) -> None:
+        """Without the ORM's own beginning, which is made up for when anything of it is first asked for."""
+        self.bind, self.info = bind, info
+
+    def __getattr__(self, name: str) -> Any:
+        """What the session does not have yet: nothing but the state of an ORM that most transactions never use."""
+        if self._has_orm:
+            raise AttributeError(name)
+        self._has_orm = True
+        super().__init__(self.bind, expire_on_commit=False)
+        return getattr(self, name)
 
     def execute(self, statement: Any, params: Any = None, **options: Any) -> Any:
         """As always; a statement on tables alone goes to the connection: the ORM's way costs as much again."""
@@ -58,14 +71,15 @@ class TenantSession(Session):
 
     def commit_all(self) -> None:
         """Write what the ORM still holds, and end the transaction."""
-        if super().in_transaction():
+        if self._has_orm and super().in_transaction():
             self.commit()
         if self._begun is not None:
             self._begun.commit()
 
     def close(self) -> None:
         """Give the connection back; what was not committed is taken back."""
-        super().close()
+        if self._has_orm:
+            super().close()
         if self._begun is not None:
             self._begun.close()
             self._begun = None
