@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
+import msgspec
+from msgspec import structs
+
 from tracker import clock
 from tracker.models import DayState
 from tracker.providers.base import Endpoint, Settling
@@ -48,8 +51,7 @@ LONGEST_RETRY = timedelta(days=1)
 COMPLETE = frozenset({DayState.FINAL, DayState.VERIFIED_ZERO})
 
 
-@dataclass(frozen=True)
-class LedgerDay:
+class LedgerDay(msgspec.Struct, frozen=True):
     """A row of the ledger, as far as decisions need it. Instants are UTC."""
 
     state: DayState = DayState.MISSING
@@ -93,9 +95,9 @@ def is_leased(row: LedgerDay, now: datetime) -> bool:
 def believed(row: LedgerDay, now: datetime) -> LedgerDay:
     """The row without what only a clock that ran ahead can have written: it was not read yet, and waits for nothing."""
     if row.fetched_at and row.fetched_at > now + clock.DAY:
-        return replace(row, fetched_at=None, retry_at=None)
+        return structs.replace(row, fetched_at=None, retry_at=None)
     if row.retry_at and row.retry_at > now + (LONGEST_RETRY if row.attempts else LONGEST_WAIT):
-        return replace(row, retry_at=None)
+        return structs.replace(row, retry_at=None)
     return row
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import Insert, and_, bindparam, func, or_, select, update
 from sqlmodel import Session
 
@@ -24,7 +25,7 @@ KEY = ("workspace_id", "provider_key_id", "endpoint", "day")
 
 
 # The day, then the fields of `LedgerDay` in their order.
-LEDGER_DAY = (COVERAGE.c.day, *(COVERAGE.c[each.name] for each in fields(LedgerDay)))
+LEDGER_DAY = (COVERAGE.c.day, *(COVERAGE.c[name] for name in LedgerDay.__struct_fields__))
 
 
 @dataclass(frozen=True)
@@ -203,8 +204,8 @@ def fail(session: Session, claimed: Claim, reason: str, *, now: datetime, retry_
 
 def put_off(session: Session, claimed: Claim, reason: str, *, now: datetime) -> None:
     """The same for what was our own fault: tried again soon, and counted once however often it happens."""
-    tried = {day: replace(row, attempts=max(row.attempts - 1, 0)) for day, row in hold(session, claimed).items()}
-    retry_at = now + OURS_AFTER
+    held, retry_at = hold(session, claimed), now + OURS_AFTER
+    tried = {day: structs.replace(row, attempts=max(row.attempts - 1, 0)) for day, row in held.items()}
     _fail(session, claimed, [_failed(day, row, reason, now=now, retry_at=retry_at) for day, row in tried.items()])
 
 

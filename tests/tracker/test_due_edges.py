@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
+
+from msgspec.structs import replace
 
 from tests.tracker.test_coverage import HOUR, NOW, PROVISIONAL, TODAY, USAGE, at, next_due, read
 from tracker import clock, coverage
