@@ -40,7 +40,7 @@ def as_utc(instant: datetime) -> datetime:
     """The same instant in UTC; a naive one is refused with ValueError."""
     if instant.tzinfo is None:
         raise ValueError(f"a time without a zone was given: {instant.isoformat()}")
-    return instant.astimezone(UTC)
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
 
 
 def day_of(instant: datetime) -> date:
@@ -62,7 +62,7 @@ def day_end(day: date) -> datetime:
 
 def days(start: date, end: date) -> list[date]:
     """Every day of the half-open range [start, end), in order."""
-    return [start + timedelta(days=n) for n in range((end - start).days)]
+    return list(map(date.fromordinal, range(start.toordinal(), end.toordinal())))
 
 
 def age(since: timedelta) -> str:

@@ -39,6 +39,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         instant = clock.as_utc(value)
         return instant if dialect.name == "postgresql" else instant.replace(tzinfo=None)
 
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """On SQLite in one step: most statements name an instant or several."""
+        return _as_sqlite_has_it if dialect.name == "sqlite" else super().bind_processor(dialect)
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
@@ -47,6 +51,14 @@ class UtcDateTime(TypeDecorator[datetime]):
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         """On SQLite in one step: a ledger is read whole at every look, and most of its instants stand in many rows."""
         return _told_by_sqlite if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _as_sqlite_has_it(value: datetime | None) -> str | None:
+    """Naive, in UTC, as the library spells it: `fromisoformat` reads it, and texts stand in the order of time."""
+    return None if value is None else clock.as_utc(value).isoformat(" ", "microseconds")[:LENGTH]
+
+
+LENGTH = len("2026-11-28 06:30:00.000000")
 
 
 def _told_by_sqlite(text: str | None) -> datetime | None:
@@ -86,10 +98,18 @@ class UtcDay(TypeDecorator[date]):
     cache_ok = True
 
     def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:
-        return None if value is None else (value - EPOCH).days
+        return _days(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[date | None], int | None]:
+        """In one step, for most statements name a day or several."""
+        return _days
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], date | None]:
         return _day
+
+
+def _days(value: date | None) -> int | None:
+    return None if value is None else (value - EPOCH).days
 
 
 @lru_cache(maxsize=4_096)

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, Column, Engine, Integer, MetaData, Table, insert, select, text, type_coerce
+from sqlalchemy import BigInteger, Column, DateTime, Engine, Integer, MetaData, Table, insert, select, text, type_coerce
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import StatementError
 
 from tracker.columns import BasisCode, ExactDecimal, NanoDollars, UtcDateTime, UtcDay, UtcSecond
@@ -89,6 +90,16 @@ def test_an_instant_named_in_another_zone_comes_back_in_utc(engine: Engine, colu
 
     assert found == datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
     assert found.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("instant", [datetime(2026, 11, 23, tzinfo=UTC), datetime(987, 1, 2, 3, 4, 5, 6, tzinfo=UTC)])
+def test_sqlite_is_given_an_instant_as_the_library_spells_it(instant: datetime) -> None:
+    dialect = sqlite.dialect()
+    ours = UtcDateTime().bind_processor(dialect)
+    theirs = DateTime().dialect_impl(dialect).bind_processor(dialect)
+
+    assert ours and theirs
+    assert ours(instant) == theirs(instant.replace(tzinfo=None))
 
 
 def test_instants_compare_as_instants_whatever_zone_names_them(engine: Engine) -> None:
