@@ -10,7 +10,7 @@ from sqlalchemy import Executable, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tests.tracker.builders import AFTER, DAY, record, store, two_workspaces
-from tracker import calls, clock, colours, event_rows, ledger, opened, series
+from tracker import bill_rows, calls, clock, colours, event_rows, ledger, opened, restatements, series
 from tracker.db import Database, plain
 from tracker.errors import TenancyError
 from tracker.models import Colour, table_of
@@ -33,6 +33,18 @@ def database(migrated_url: str) -> Iterator[Database]:
         yield opened_one
 
 
+def test_the_orm_is_begun_for_whoever_needs_it_and_for_nobody_else(database: Database) -> None:
+    with database.workspace(1, write=True) as session:
+        plain.run(session, NEW, RED)
+        assert "identity_map" not in vars(session)
+        session.add(Colour(workspace_id=1, dimension="model", name="blue", slot=4, spends=True))
+        assert not hasattr(session, "no_such_thing")
+
+    with database.workspace(1) as session:
+        stored = {row.name for row in session.scalars(select(Colour).where(COLOURS.c.workspace_id == 1))}
+    assert {"red", "blue"} <= stored
+
+
 @pytest.mark.parametrize(
     ("statement", "given"),
     [
@@ -42,6 +54,8 @@ def database(migrated_url: str) -> Iterator[Database]:
         (ledger.HOLD, {**OF_KEY, **OF_DAYS, "of_owner": "somebody"}),
         (ledger.READ, {**OF_KEY, "since": DAY}),
         (opened.MARK, OF_KEY),
+        (restatements.SEEN, {"of_workspace": 1, "since": AFTER}),
+        (bill_rows.AMOUNTS, {**OF_KEY, "of_day": DAY}),
     ],
 )
 def test_the_rows_are_those_that_the_library_finds(

@@ -41,10 +41,8 @@ class Plain:
 
     def bound(self, given: Given) -> Any:
         """The values as the driver takes them."""
-        fixed = self.fixed
-        told = [
-            fixed[name] if name in fixed else make(given[name]) if make else given[name] for name, make in self.values
-        ]
+        every = {**given, **self.fixed} if self.fixed else given
+        told = [make(every[name]) if make else every[name] for name, make in self.values]
         return (
             tuple(told)
             if self.positional
@@ -122,11 +120,12 @@ def _ready(session: Any, statement: Executable, given: Any) -> tuple[Connection,
     """The session's connection, once the statement may go there, and the statement in its database's words."""
     session.check(statement, given)
     connection: Connection = session.begun()
-    of_statement = _compiled.setdefault(statement, {})
-    name = connection.dialect.name
-    if name not in of_statement:
-        of_statement[name] = _plain(statement, connection.dialect)
-    return connection, of_statement[name]
+    name, known = connection.dialect.name, _compiled.get(statement)
+    if known is None:
+        known = _compiled[statement] = {}
+    if name not in known:
+        known[name] = _plain(statement, connection.dialect)
+    return connection, known[name]
 
 
 def _plain(statement: Any, dialect: Dialect) -> Plain:
@@ -141,7 +140,7 @@ def _plain(statement: Any, dialect: Dialect) -> Plain:
         text=compiled.string,
         positional=compiled.positiontup is not None,
         values=tuple((name, makers[name]) for name in compiled.positiontup or compiled.binds),
-        fixed={name: make(value) if (make := makers[name]) else value for name, value in own.items()},
+        fixed=own,
         readers=tuple((number, reader) for number, reader in enumerate(readers) if reader),
     )
 
