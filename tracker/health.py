@@ -91,7 +91,7 @@ def words(seen: Standing, *, now: datetime) -> dict[str, object]:
         "uncovered_day": seen.uncovered_day.isoformat() if seen.uncovered_day else None,
         "uncovered_day_age_s": figures["uncovered_day_age_seconds"] if seen.uncovered_day else None,
         "late": standing.is_late(seen, now=now),
-        "late_since": _text(seen.late_since),
+        "waiting_since": _text(seen.late_since),
         "last_success_at": _text(seen.last_success_at),
     }
 

@@ -61,7 +61,7 @@ def test_both_processes_tell_the_work_until_it_is_late(read: Installation, migra
     assert not any(word in told for word in (EMAIL, "acme", "main", read.world.keys["good"], "workspace"))
     assert set(json.loads(fine[0].json)) == {
         *("well", "database", "schema", "writes_refused", "workers", "told_at", "late"),
-        *("uncovered_day", "uncovered_day_age_s", "late_since", "last_success_at"),
+        *("uncovered_day", "uncovered_day_age_s", "waiting_since", "last_success_at"),
     }
     revision(migrated_url, "0001")
     for behind in (health.of_web(web.database, now=NOW), health.of_worker(worker, now=NOW, looks=True, own=OWN)):
