@@ -17,8 +17,8 @@ from tracker.unpriced import NO_BOUND, Unpriced
 ESTIMATE = "estimate"
 """In plain words: the label is also the name of the card's help, in which markup would be read out."""
 CARD_PX = 230
-MARK = "+ unpriced"
-"""Beside a figure that does not hold the cost of everything."""
+MARK = "+ ?"
+"""Behind an estimate that does not hold the cost of everything; told once in words, under the cards."""
 BILLED = "Billed minus estimate"
 
 
@@ -74,13 +74,11 @@ def _spend(seen: Overview) -> None:
     billed = seen.billed
     _card(
         f"{_days_so_far(seen)}, {ESTIMATE}",
-        text.money(seen.month.spend),
+        marked(text.money(seen.month.spend), seen.unpriced),
         [
             _as_of(seen),
             f"Billed **{text.money(billed.amount)}** through {_day(seen, billed.through)}" if billed else "",
-            _marked(
-                f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests", seen.unpriced
-            ),
+            f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests",
             *unread(seen),
         ],
         explained="Tokens × price of every event of the calendar month so far, in UTC days. Not an invoice."
@@ -107,10 +105,10 @@ def _forecast(seen: Overview) -> None:
         _not_yet(seen, label, _lines([_no_forecast(seen), _budget(seen)]), explained=explained)
         return
     chance = f"8 in 10 chance: **{text.whole_money(found.low)} – {text.whole_money(found.high)}**"
-    lines = [_marked(chance, seen.unpriced), _budget(seen)]
+    lines = [chance, _budget(seen)]
     if found.usual_error is not None:
         explained += f" On day {seen.cycle.today.day} of a month it was usually off by {found.usual_error} %."
-    _card(label, text.whole_money(found.middle), lines, explained=explained)
+    _card(label, marked(text.whole_money(found.middle), seen.unpriced), lines, explained=explained)
 
 
 def _budget(seen: Overview) -> str:
@@ -149,8 +147,7 @@ def _of_bill(seen: Overview, billed: Billed) -> str:
     days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
     foreign = f"; {', '.join(map(text.quoted, seen.foreign)).upper()} lines are in no figure" if seen.foreign else ""
     lacking = seen.unpriced_of(clock.days(seen.cycle.start, billed.through + clock.DAY))
-    fact = f"{text.percent_change(billed.percent)} of {text.money(billed.estimate)}, {days}{foreign}"
-    return _marked(fact, lacking)
+    return f"{text.percent_change(billed.percent)} of {marked(text.money(billed.estimate), lacking)}, {days}{foreign}"
 
 
 def _against(seen: Overview) -> None:
@@ -167,8 +164,8 @@ def _against(seen: Overview) -> None:
         return
     days = text.day_range(change.days[0], change.days[-1], today=seen.cycle.today)
     which = _left_out(seen) or days
-    fact = f"**{text.percent_change(change.percent[Measure.SPEND])}** on {text.money(change.before)}, {which}"
-    lines = [_marked(fact, seen.unpriced_of({*change.days, *change.twins}))]
+    before_that = marked(text.money(change.before), seen.unpriced_of(change.twins))
+    lines = [f"**{text.percent_change(change.percent[Measure.SPEND])}** on {before_that}, {which}"]
     lines += [
         f"Mostly **{text.quoted(each.model)}**, {text.money_change(each.difference)}" for each in change.movers[:1]
     ]
@@ -210,9 +207,9 @@ def unpriced(part: Unpriced) -> str:
     return f"{what or text.several(part.rows, 'unpriced row')}{tokens}{_bound(part)}"
 
 
-def _marked(line: str, part: Unpriced) -> str:
-    """A line of a card; that its figure lacks something is marked, and told once under the cards."""
-    return f"{line} **{MARK}**" if part.rows else line
+def marked(amount: str, part: Unpriced) -> str:
+    """An estimate, as Markdown; that it lacks something is marked behind it, and told once under the cards."""
+    return f"{amount} :small[{MARK}]" if part.rows and amount != text.UNKNOWN else amount
 
 
 def lacking(seen: Overview) -> str:
@@ -222,7 +219,7 @@ def lacking(seen: Overview) -> str:
         return ""
     counted = [_counted(now, f"{seen.cycle.start:%B}")] if now.rows else []
     counted += [_counted(then, f"the days of {seen.cycle.previous_start:%B} compared with")] if then.rows else []
-    fact = f"**{MARK}**: {' and '.join(counted)} have no price, so the estimates above do not hold what they cost."
+    fact = f"**{MARK}**: {' and '.join(counted)} have no price, so no estimate above holds what they cost."
     if now.at_most is None:
         return fact
     rest = NO_BOUND if now.tokenless_rows else ""

@@ -14,7 +14,6 @@ from tracker.models import KeyStatus
 from tracker.overview import DayMark, Overview, Stage
 from tracker.overview.prospects import Prospect
 from tracker.overview.unusual import WEEKS, Unusual
-from tracker.unpriced import NO_BOUND
 
 MOST = 5
 THEIRS = frozenset({Prospect.READ, Prospect.CHECKED})
@@ -161,18 +160,11 @@ def _missing(seen: Overview) -> Iterator[Need]:
 
 
 def _unpriced(seen: Overview) -> Iterator[Need]:
-    month, part = seen.month, seen.unpriced
-    if not month.unpriced_rows:
+    if not seen.month.unpriced_rows:
         return
-    bound = ""
-    if part.at_most is not None:
-        tokens = text.count(part.tokens)
-        bound = f" At the dearest listed rates their {tokens} tokens would be at most {text.money(part.at_most)}."
-        if part.tokenless_rows:
-            bound += NO_BOUND
     kinds = seen.kinds_of(seen.cycle.days)
     fact = f"{rates.kinds(kinds)} {'has' if len(kinds) == 1 else 'have'} no price."
-    consequence = f"{text.count(month.unpriced_requests)} requests of this month are in no estimate.{bound}"
+    consequence = "What that costs is in no estimate; how much it is stands under the cards."
     yield Need("sell", fact, consequence, "Set a price", Way.PRICES)
 
 

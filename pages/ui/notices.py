@@ -68,12 +68,13 @@ def complete(seen: Overview) -> str:
 
 
 def unpriced_days(seen: Overview, period: Period, measure: Measure) -> str:
-    """That unpriced usage of these days is in no bar of money."""
+    """That unpriced usage of these days is in no bar of money; how much of the month it is stands under the cards."""
     days = set(seen.cycle.days_of(period))
     kinds = seen.kinds_of(days)
     if measure is not Measure.SPEND or not kinds:
         return ""
-    return f"Without a price, and so in no bar: {rates.kinds(kinds)}; {cards.unpriced(seen.unpriced_of(days))}."
+    much = f"; {cards.unpriced(seen.unpriced_of(days))}" if period is not Period.MONTH else ""
+    return f"Without a price, and so in no bar: {rates.kinds(kinds)}{much}."
 
 
 def _steps(seen: Overview) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pages.ui import cards
+from pages.ui import cards, text
 from tracker import unpriced
 from tracker.overview import Cycle, Stage
 from tracker.unpriced import Unpriced
@@ -44,15 +44,15 @@ def test_the_unpriced_part_is_told_with_its_tokens_and_its_bound(part: Unpriced,
             Unpriced(rows=3, requests=274, input_tokens=17_400, tokenless_rows=2, at_most=Decimal("3.48")),
             Unpriced(rows=2, requests=269),
             (
-                "**+ unpriced**: 274 requests of November and 269 requests of the days of October compared with "
-                "have no price, so the estimates above do not hold what they cost. The 17.4k tokens of November would "
+                "**+ ?**: 274 requests of November and 269 requests of the days of October compared with "
+                "have no price, so no estimate above holds what they cost. The 17.4k tokens of November would "
                 "cost at most $3.48. What is not counted in tokens has no such bound."
             ),
         ),
         (
             Unpriced(rows=3, tokenless_rows=3),
             Unpriced(),
-            "**+ unpriced**: 3 rows of November have no price, so the estimates above do not hold what they cost.",
+            "**+ ?**: 3 rows of November have no price, so no estimate above holds what they cost.",
         ),
     ],
 )
@@ -61,7 +61,8 @@ def test_the_mark_in_the_cards_is_told_once_under_them(now: Unpriced, then: Unpr
     seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 23)), **parts)
 
     assert cards.lacking(seen) == told
-    assert cards._marked("$7", now) == ("$7 **+ unpriced**" if now.rows else "$7")
+    assert cards.marked("$7", now) == ("$7 :small[+ ?]" if now.rows else "$7")
+    assert cards.marked(text.UNKNOWN, now) == text.UNKNOWN
 
 
 def test_the_bounds_rule_is_stated_and_so_is_what_has_no_bound() -> None:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from pages.ui import text
+from pages.ui import cards, text
 from tests import site
 from tests.installation import TODAY, TOMORROW
 from tests.pages import steps
@@ -34,7 +34,7 @@ def fresh_site(migrated_url: str, tmp_path: Path) -> Iterator[Site]:
 
 def card(page: Page, label: str) -> str:
     metric = page.get_by_test_id("stMetric").filter(has_text=label)
-    return metric.get_by_test_id("stMetricValue").inner_text()
+    return metric.get_by_test_id("stMetricValue").inner_text().removesuffix(f" {cards.MARK}")
 
 
 def downloaded(page: Page, link: str, to: Path) -> list[dict[str, str]]:
