@@ -40,7 +40,7 @@ WORDS_OF_DAYS = tuple(Word(name) for name in NAMES if name not in {"by", "m", "g
 
 ADDRESS, COMPLAINTS, SEEDED, WHOLE = "view.address", "view.complaints", "view.seeded", "view.whole"
 SUITS = "view.suits"
-UNTOLD = "view.untold"
+UNTOLD, OPENED = "view.untold", "view.opened"
 
 
 def draw(facets: Facets, *, now: datetime, whole: bool = True) -> View:
@@ -100,25 +100,33 @@ def _by_hand() -> None:
     The browser may send its next choice before it has heard of the address that belongs to the last one.
     """
     st.session_state[UNTOLD] = True
+    st.session_state.pop(OPENED, None)
 
 
 def told() -> None:
     """To be called at the end of a run: the browser has all of it now."""
     st.session_state[UNTOLD] = False
+    st.session_state.pop(OPENED, None)
 
 
 def go(view: View) -> None:
-    """Let the next run show this view; to be called before the controls are drawn, or in a callback."""
+    """Show this view; to be called before the controls are drawn, or in a callback.
+
+    It stands until a run came to its end with it: one that is cut short may never have told the browser its address.
+    """
     _put(view.parameters())
-    st.session_state.pop(ADDRESS, None)
     told()
+    st.session_state[OPENED] = view.parameters()
 
 
 def _follow_address(facets: Facets, now: datetime, *, whole: bool) -> None:
     here = {name: st.query_params.get_all(name) for name in NAMES if name in st.query_params}
     # Controls are forgotten where another page was drawn meanwhile, and are another page's where it has the same.
     same_page = st.session_state.get(WHOLE) is whole and "view.range" in st.session_state
-    if same_page and (st.session_state.get(UNTOLD) or st.session_state.get(ADDRESS) == here):
+    opened = st.session_state.get(OPENED) if same_page else None
+    if opened is not None:
+        here = opened
+    elif same_page and (st.session_state.get(UNTOLD) or st.session_state.get(ADDRESS) == here):
         return
     st.session_state[WHOLE] = whole
     read = parse(here)

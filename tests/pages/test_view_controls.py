@@ -14,8 +14,12 @@ import streamlit as st
 
 from pages.ui import view_controls
 from tracker.explore.facets import Facets
-from tracker.explore.view import By
+from tracker.explore.view import By, Preset, View
 
+opened = View(Preset.WEEK, by=By.PROJECT)
+st.button("Open", key="open", on_click=view_controls.go, args=(opened,))
+if st.session_state.pop("cut", False):
+    st.stop()
 view = view_controls.draw(Facets({by: {} for by in By}), now=datetime(2026, 11, 23, 15, 30, tzinfo=UTC))
 view_controls.write(view)
 st.caption(view.query())
@@ -57,3 +61,17 @@ def test_the_address_is_right_where_nothing_was_chosen(app: AppTest) -> None:
     app.run()
 
     assert (app.caption[0].value, app.selectbox(key="view.range").value) == ("", Preset.MONTH)
+
+
+def test_a_view_that_is_opened_stands_though_the_run_that_opens_it_is_cut_short(app: AppTest) -> None:
+    app.run()
+    app.session_state["cut"] = True
+    app.button(key="open").click().run()
+    app.query_params.clear()  # the browser has not heard of the address of the view
+
+    app.run()
+    assert app.caption[0].value == "range=7d&by=project"
+
+    app.query_params["range"] = "30d"
+    app.run()
+    assert app.caption[0].value == "range=30d&by=project", "once it was shown, the address is right again"
