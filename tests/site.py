@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import time
@@ -80,6 +81,13 @@ class Site:
     def product(self) -> Product:
         """The same installation in this process, to be closed by the caller."""
         return product.start(self.environ, role="owner")
+
+    def add_account(self) -> str:
+        """The address of one more account, which signs in with the password of all."""
+        owner, email = self.product(), f"{secrets.token_hex(4)}@acme.example"
+        access.add_user(owner.database, email, PASSWORD)
+        owner.close()
+        return email
 
     def command(self, *arguments: str) -> str:
         """What `python -m tracker …` prints."""

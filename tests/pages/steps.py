@@ -35,13 +35,6 @@ def open_signed_in(page: Page, site: Site, path: str = "/", email: str = EMAIL) 
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
 
-def open_signed_in_with(page: Page, site: Site, password: str) -> None:
-    """Open the settings as the site's one account, whose password was changed."""
-    page.goto(f"{site.base_url}/settings")
-    sign_in(page, password=password)
-    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
-
-
 def add_key(page: Page, key: str, label: str = "main") -> None:
     expect(page.get_by_label("OpenAI admin key")).to_have_count(1)  # one just stored may still be on its way out
     page.get_by_label("Label").fill(label)

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from pages.ui.account import browser_of
-from tests.installation import EMAIL, NOW, PASSWORD
+from tests.installation import NOW, PASSWORD
 from tests.pages import steps
 from tests.pages.looking import rest
 from tests.site import Site
@@ -37,9 +37,24 @@ def test_a_browser_is_named_in_our_own_words(agent: str, told: str) -> None:
     assert browser_of(agent) == told
 
 
-def open_tab(page: Page, site: Site, tab: str) -> None:
-    steps.open_signed_in(page, site, "/settings")
+@pytest.fixture
+def email(own_site: Site) -> str:
+    """A test's own account on the site of all."""
+    return own_site.add_account()
+
+
+def open_tab(page: Page, site: Site, email: str, tab: str) -> None:
+    steps.open_signed_in(page, site, "/settings", email)
     page.get_by_role("radio", name=tab).click()
+
+
+def trail_of(page: Page, folder: Path) -> list[dict[str, str]]:
+    """The rows of the file behind the part of Settings that shows who did what, newest first."""
+    page.get_by_role("radio", name="Audit trail").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="The audit trail as CSV").click()
+    waiting.value.save_as(folder / "audit.csv")
+    return list(csv.DictReader((folder / "audit.csv").read_text(encoding="utf-8").splitlines()))
 
 
 @pytest.mark.browser
@@ -93,11 +108,13 @@ class _HeldWire:
 
 
 @pytest.mark.browser
-def test_signing_out_everywhere_ends_the_other_browser_too(own_site: Site, page: Page, chromium: Browser) -> None:
+def test_signing_out_everywhere_ends_the_other_browser_too(
+    own_site: Site, email: str, page: Page, chromium: Browser
+) -> None:
     other = chromium.new_context()
     elsewhere = other.new_page()
-    steps.open_signed_in(elsewhere, own_site, "/prices")  # which asks for nothing by itself
-    open_tab(page, own_site, "Account")
+    steps.open_signed_in(elsewhere, own_site, "/prices", email)  # which asks for nothing by itself
+    open_tab(page, own_site, email, "Account")
     expect(page.get_by_text("Chrome on Linux").nth(1)).to_be_visible()
     expect(page.get_by_text("This browser")).to_have_count(1)
 
@@ -110,8 +127,10 @@ def test_signing_out_everywhere_ends_the_other_browser_too(own_site: Site, page:
 
 
 @pytest.mark.browser
-def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, page: Page) -> None:
-    steps.open_signed_in(page, own_site, "/settings")
+def test_an_old_session_proves_itself_before_a_key_is_touched(
+    own_site: Site, email: str, page: Page, tmp_path: Path
+) -> None:
+    steps.open_signed_in(page, own_site, "/settings", email)
     own_site.stop_all()
     own_site.environ["TRACKER_NOW"] = f"{NOW + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
     own_site.start_dashboard()
@@ -137,17 +156,18 @@ def test_an_old_session_proves_itself_before_a_key_is_touched(own_site: Site, pa
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()
     page.reload()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()
+    assert "proved who they are" in {row["action"] for row in trail_of(page, tmp_path)}
 
 
 @pytest.mark.browser
-def test_who_did_what_is_shown_and_can_be_taken_away(own_site: Site, page: Page, tmp_path: Path) -> None:
-    open_tab(page, own_site, "Audit trail")
-    with page.expect_download() as waiting:
-        page.get_by_role("link", name="The audit trail as CSV").click()
-    waiting.value.save_as(tmp_path / "audit.csv")
+def test_who_did_what_is_shown_and_can_be_taken_away(own_site: Site, email: str, page: Page, tmp_path: Path) -> None:
+    open_tab(page, own_site, email, "Account")
+    page.get_by_role("button", name="Sign out everywhere").click()
+    expect(page.get_by_text("You are signed out in every browser.")).to_be_visible()
+    steps.open_signed_in(page, own_site, "/settings", email)
 
-    rows = list(csv.DictReader((tmp_path / "audit.csv").read_text(encoding="utf-8").splitlines()))
-    assert {"signed in", "ended every session", "proved who they are"} <= {row["action"] for row in rows}
+    rows = trail_of(page, tmp_path)
+    assert {"signed in", "ended every session"} <= {row["action"] for row in rows}
     assert {row["from"] for row in rows} == {"127.0.0.1"}
     assert rows[0]["action"] == "downloaded a file"
 
@@ -164,55 +184,56 @@ def test_guessing_is_slowed_with_a_word_on_how_long(own_site: Site, page: Page) 
 
 
 @pytest.mark.browser
-def test_another_password_ends_every_session_and_the_old_one_opens_nothing(own_site: Site, page: Page) -> None:
-    open_tab(page, own_site, "Account")
+def test_another_password_ends_every_session_and_the_old_one_opens_nothing(
+    own_site: Site, email: str, page: Page
+) -> None:
+    open_tab(page, own_site, email, "Account")
     page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
     page.get_by_label("Repeat the new password").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Change the password").click()
 
     expect(page.get_by_text("Your password is changed and every session ended.")).to_be_visible()
-    steps.sign_in(page)
+    steps.sign_in(page, email)
     expect(page.get_by_text("E-mail or password is not right.")).to_be_visible()
-    steps.sign_in(page, password=NEW_PASSWORD)
+    steps.sign_in(page, email, NEW_PASSWORD)
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
 @pytest.mark.browser
-def test_a_lost_password_is_replaced_through_the_mail(own_site: Site, page: Page) -> None:
+def test_a_lost_password_is_replaced_through_the_mail(own_site: Site, email: str, page: Page) -> None:
     page.goto(own_site.base_url)
     page.get_by_role("button", name="Forgot your password?").click()
     expect(page.get_by_text("No mail server is configured")).to_be_visible()
     expect(page.get_by_label("E-mail")).to_have_count(1)  # the form it takes the place of may still be fading
-    page.get_by_label("E-mail").fill(EMAIL)
+    page.get_by_label("E-mail").fill(email)
     page.get_by_role("button", name="Send me a link").click()
     expect(page.get_by_text("If there is an account for this address")).to_be_visible()
 
-    page.goto(own_site.base_url + _link_in_the_newest_letter(own_site, page))
-    page.get_by_label("New password", exact=True).fill("a third and last set of words")
-    page.get_by_label("Repeat the new password").fill("a third and last set of words")
+    page.goto(own_site.base_url + _link_in_the_letter_to(email, own_site, page))
+    page.get_by_label("New password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("Repeat the new password").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Change the password").click()
 
     expect(page.get_by_text("Your password is changed")).to_be_visible()
     assert "reset=" not in page.url
-    steps.sign_in(page, password="a third and last set of words")
+    steps.sign_in(page, email, NEW_PASSWORD)
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
-def _link_in_the_newest_letter(site: Site, page: Page) -> str:
+def _link_in_the_letter_to(email: str, site: Site, page: Page) -> str:
     """What follows the site's address; the worker writes the letter within two seconds."""
     folder = Path(site.environ["TRACKER_DATA_DIR"]) / "mail"
     for _ in range(100):
-        found = [file.read_text() for file in sorted(folder.glob("*.eml")) if "Choose another" in file.read_text()]
-        if found:
-            return str(re.findall(r"/\?reset=[\w-]+", found[-1])[0])
+        for letter in map(Path.read_text, folder.glob("*.eml")):
+            if f"To: {email}" in letter and (links := re.findall(r"/\?reset=[\w-]+", letter)):
+                return str(links[0])
         page.wait_for_timeout(100)
     raise AssertionError("no letter came")
 
 
 @pytest.mark.browser
-def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, page: Page) -> None:
-    steps.open_signed_in_with(page, own_site, "a third and last set of words")
-    page.get_by_role("radio", name="Account").click()
+def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, email: str, page: Page) -> None:
+    open_tab(page, own_site, email, "Account")
     page.get_by_role("button", name="Set up a second factor").click()
     secret = page.get_by_test_id("stCode").inner_text().strip()
     page.get_by_label("Code").fill(_code(own_site, secret))
@@ -223,7 +244,7 @@ def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, page: Page) -> 
     page.get_by_role("button", name="I have kept them").click()
     page.get_by_role("button", name="Sign out", exact=True).click()
 
-    steps.sign_in(page, password="a third and last set of words")
+    steps.sign_in(page, email)
     code = page.get_by_label("Code of your authenticator, or a recovery code")
     code.fill("000000")
     page.get_by_role("button", name="Go on").click()
