@@ -7,7 +7,7 @@ from typing import Literal
 
 import streamlit as st
 
-from pages.ui import calendars, empty, headings, notices, prospects, tables, text, toolbars
+from pages.ui import calendars, empty, headings, notices, pictures, prospects, tables, text, toolbars
 from pages.ui.addresses import Word
 from pages.ui.context import Context
 from tracker import clock, overview
@@ -47,23 +47,10 @@ def render(ctx: Context) -> None:
     found = calendar.read(ctx.product, ctx.workspace_id, days=days, now=ctx.now)
     st.markdown(notices.line_of_truth(seen))
     st.caption(found.next_reading)
+    if found.keys:
+        st.caption(f"{CAPTION}{WEEKS if days > calendars.MOST_DAYS else DAYS}")
     for of_key in found.keys:
-        with st.container(border=True, gap="small"):
-            headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
-            spec = calendars.calendar_chart(of_key, dark=st.context.theme.type == "dark")
-            st.vega_lite_chart(spec, height=calendars.height(of_key), width="stretch", alt=_alt(found))
-            weeks = WEEKS if days > calendars.MOST_DAYS else DAYS
-            st.caption(f"{CAPTION}{weeks}{_learned(of_key)}")
-            with st.expander("The same days as a table", icon=":material/table:"):
-                toolbars.room()
-                st.dataframe(
-                    calendars.day_frame(of_key),
-                    hide_index=True,
-                    height=320,
-                    row_height=34,
-                    column_config={"Day": st.column_config.TextColumn(pinned=True)},
-                    alt="The state of each endpoint, one row a UTC day.",
-                )
+        _calendar(of_key, _alt(found))
     if found.left_out:
         named = ", ".join(text.quoted(label) for label in found.left_out)
         st.caption(f"Not shown, for nothing was ever read with it: {named}. The dashboard says what it waits for.")
@@ -77,6 +64,28 @@ def render(ctx: Context) -> None:
     if found.aside:
         with st.container(border=True, gap="small"):
             _aside(found, seen)
+
+
+def _calendar(of_key: KeyCalendar, alt: str) -> None:
+    """One connection's days as a chart, and as a table."""
+    with st.container(border=True, gap="small"):
+        headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
+        dark = st.context.theme.type == "dark"
+        spec = pictures.of_calendar(calendars.calendar_chart(of_key, dark=dark), of_key, dark=dark)
+        height = calendars.height(of_key) + pictures.height(spec)
+        st.vega_lite_chart(spec, height=height, width="stretch", alt=alt)
+        if of_key.settles:
+            st.caption(_learned(of_key))
+        with st.expander("The same days as a table", icon=":material/table:"):
+            toolbars.room()
+            st.dataframe(
+                calendars.day_frame(of_key),
+                hide_index=True,
+                height=320,
+                row_height=34,
+                column_config={"Day": st.column_config.TextColumn(pinned=True)},
+                alt="The state of each endpoint, one row a UTC day.",
+            )
 
 
 def _range() -> int:
@@ -101,10 +110,8 @@ def _alt(found: Calendar) -> str:
 
 def _learned(of_key: KeyCalendar) -> str:
     """Which endpoints are waited for longer, because they were seen to change late."""
-    if not of_key.settles:
-        return ""
     named = ", ".join(f"{name.replace('_', ' ')} {text.several(days, 'day')}" for name, days in of_key.settles)
-    return f" · Final later than usual, because changes came late: {named} after its end"
+    return f"Final later than usual, because changes came late: {named} after the day's end."
 
 
 def _undivided(each: Undivided, seen: Overview) -> str:

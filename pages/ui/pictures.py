@@ -11,6 +11,7 @@ from pages.ui.palette import palette
 from pages.ui.rate_charts import Rate
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
+from tracker.overview.calendar import Face, KeyCalendar
 from tracker.overview.figures import Measure
 from tracker.overview.stacks import Bars
 
@@ -26,9 +27,19 @@ LOOKS = {
 }
 """Parts of a chart that nobody knows who does not see the page, in words."""
 
+FACES = {
+    Face.FINAL: "full: final",
+    Face.RESTATED: "dot: restated",
+    Face.PROVISIONAL: "half full: provisional",
+    Face.ZERO: "line: verified zero",
+    Face.FAILED: "stroke: failed",
+    Face.MISSING: "empty: not read",
+}
+"""The looks of a calendar's cells, in words."""
+
 LINE_LETTERS = 54
 """Letters of a line that fit on a phone."""
-PADDING_PX = 6
+PADDING_PX, ABOVE_PX, LINE_PX = 6, 34, 14
 
 
 def of_days(spec: Spec, bars: Bars, by: str, *, dark: bool) -> Spec:
@@ -50,6 +61,19 @@ def of_rate(spec: Spec, rate: Rate, seen: Explored, *, dark: bool) -> Spec:
     told = [*(["estimate"] if rate.write is findings.usd else []), explore_charts.clock(seen)]
     soft = any(not row.get("final", True) for row in spec.get("data", {}).get("values", ()))
     return titled(spec, title, [*told, *_filters(seen), *(["dashed: provisional"] if soft else [])], dark=dark)
+
+
+def of_calendar(spec: Spec, calendar: KeyCalendar, *, dark: bool) -> Spec:
+    """A connection's calendar on Completeness, with the looks of what occurs in it."""
+    faces = {cell.face for cell in calendar.cells}
+    days = sorted({cell.day for cell in calendar.cells})
+    title = f"What was read of {' '.join(calendar.label.split())}, {span(days)}"
+    return titled(spec, title, [words for face, words in FACES.items() if face in faces], dark=dark)
+
+
+def height(spec: Spec) -> int:
+    """How much of a chart's height its title takes, in pixels."""
+    return ABOVE_PX + LINE_PX * len(spec["title"]["subtitle"])
 
 
 def _filters(seen: Explored) -> list[str]:

@@ -10,11 +10,13 @@ from typing import Any
 import altair as alt
 import pytest
 
-from pages.ui import charts, explore_charts, pictures, rate_charts
+from pages.ui import calendars, charts, explore_charts, pictures, rate_charts
 from tracker.explore.view import View
 from tracker.overview import stacks
+from tracker.overview.calendar import DayCell, Face, KeyCalendar
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Cell, Measure
+from tracker.overview.prospects import Prospect
 
 DAYS = [date(2026, 11, 22) + timedelta(days=n) for n in range(3)]
 CELLS = [Cell(day, "gpt-5.4", Decimal("12.50"), 1_000, 3) for day in DAYS[:2]]
@@ -76,6 +78,18 @@ def test_explores_charts_name_the_clock_the_filters_and_a_figure_as_an_estimate(
     ]
     assert lines[0]["text"] == "Cost of a request per day, 22–24 Nov 2026"
     assert [line["subtitle"][0].startswith("estimate") for line in lines] == [True, True, False, False]
+
+
+def test_a_calendars_picture_names_whose_it_is_and_the_looks_that_occur() -> None:
+    faces = [Face.FINAL, Face.ZERO, Face.PROVISIONAL]
+    cells = tuple(DayCell("costs", day, face) for day, face in zip(DAYS, faces, strict=True))
+    of_key = KeyCalendar(1, "<b>main", "OpenAI", Prospect.READ, ("costs",), cells)
+    spec = pictures.of_calendar(calendars.calendar_chart(of_key, dark=False), of_key, dark=False)
+
+    alt.LayerChart.from_dict(spec)
+    assert spec["title"]["text"] == "What was read of <b>main, 22–24 Nov 2026"
+    assert spec["title"]["subtitle"] == ["full: final · half full: provisional", "line: verified zero"]
+    assert pictures.height(spec) > 0
 
 
 @pytest.mark.parametrize(
