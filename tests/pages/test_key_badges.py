@@ -79,6 +79,14 @@ def test_a_first_run_that_has_not_ended_is_under_way() -> None:
     assert failed == "Last run **15:30 UTC**, **14 of 20 reads failed**: connection refused"
 
 
+def test_a_last_run_says_with_which_of_several_keys() -> None:
+    one, other = card(label="main"), card(provider_key_id=2, label="batch")
+    run = LastRun(NOW, 6, 0, None, key_id=2)
+
+    assert settings.last_run(run, standing(one, other)) == "Last run **15:30 UTC** with batch, 6 reads, none failed"
+    assert settings.last_run(run, standing(other)) == "Last run **15:30 UTC**, 6 reads, none failed"
+
+
 def test_where_no_worker_gives_a_sign_of_life_a_full_disk_is_told_first() -> None:
     title, words = prospects.without_worker("15:30 UTC", full=False)
     assert (title, "python -m jobs" in words) == ("No worker is running", True)

@@ -48,6 +48,7 @@ class LastRun:
     units_done: int
     units_failed: int
     reason: str | None
+    key_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def _failing(session: Session, row: ProviderKey, now: datetime) -> str | None:
 
 def _last_run(session: Session, workspace_id: int) -> LastRun | None:
     row = session.execute(
-        select(RUNS.c.finished_at, RUNS.c.units_done, RUNS.c.units_failed, RUNS.c.reason)
+        select(RUNS.c.finished_at, RUNS.c.units_done, RUNS.c.units_failed, RUNS.c.reason, RUNS.c.provider_key_id)
         .where(RUNS.c.workspace_id == workspace_id, RUNS.c.finished_at.is_not(None))
         .order_by(RUNS.c.units_done + RUNS.c.units_failed == 0, RUNS.c.finished_at.desc())
         .limit(1)
