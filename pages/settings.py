@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 
 import streamlit as st
@@ -104,17 +104,12 @@ def last_run(run: LastRun | None, standing: Standing) -> str:
     """What the newest run that read anything came to, and with which of several keys; or that the first goes on."""
     if run is None or not run.units_done + run.units_failed:  # then no run ever had anything to read
         return "First run under way" if standing.workers and any(map(_under_way, standing.keys)) else "Nothing read yet"
-    when = f"Last run **{_instant(run.finished_at, standing)}**{_with_key(run, standing.keys)}"
+    of = [card.label for card in standing.keys if card.provider_key_id == run.key_id and len(standing.keys) > 1]
+    when = f"Last run **{_instant(run.finished_at, standing)}**" + "".join(f" with {text.quoted(key)}" for key in of)
     if run.units_failed:
         reason = text.quoted(run.reason or "no reason told")
         return f"{when}, **{run.units_failed:,} of {run.units_done + run.units_failed:,} reads failed**: {reason}"
     return f"{when}, {text.several(run.units_done, 'read')}, none failed"
-
-
-def _with_key(run: LastRun, keys: Sequence[KeyCard]) -> str:
-    """A run is of one key, and its word is not for the others."""
-    of = [card.label for card in keys if card.provider_key_id == run.key_id]
-    return f" with {text.quoted(of[0])}" if of and len(keys) > 1 else ""
 
 
 def _life(standing: Standing) -> str:
