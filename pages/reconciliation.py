@@ -219,9 +219,7 @@ def _rows(told: Statement, today: date) -> None:
                 "Of estimate": st.column_config.NumberColumn(format="%+.1f %%"),
                 "Cause": st.column_config.TextColumn(width=NAME_PX),
                 "State": st.column_config.TextColumn(width=150),
-                "Why": st.column_config.LinkColumn(
-                    display_text="why?", width=64, help="How the estimate of its dearest day is made."
-                ),
+                tables.WHY: tables.why_column("Why this number? How the estimate of its dearest day is made."),
             },
             alt="One row a model or service line: estimate, billed, difference and its causes.",
         )
@@ -255,7 +253,7 @@ def _fields(each: Shown, today: date, places: int) -> dict[str, object]:
         "Of estimate": number(row.percent),
         "Cause": ", ".join(causes) or text.UNKNOWN,
         "State": _state(each),
-        "Why": arithmetic.address(row.dearest, row.dearest, row.model) if row.model and row.dearest else None,
+        tables.WHY: arithmetic.address(row.dearest, row.dearest, row.model) if row.model and row.dearest else None,
     }
 
 

@@ -36,7 +36,9 @@ def draw(mix: Mapping[str, int], caching: Caching) -> None:
             )
         st.caption(
             "Saved: cached tokens × (rate of uncached input − rate of cached input), at the rates each row was priced "
-            "at, less what writing the cache cost above plain input. Tokens without a known rate are in no sum."
+            "at, less what writing the cache cost above plain input. Tokens without a known rate are in no sum. "
+            "Cached tokens are of text, audio and images. Shares here are of all tokens; elsewhere those from a "
+            "cache are told as a part of the input."
         )
 
 

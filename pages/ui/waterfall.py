@@ -38,6 +38,9 @@ def waterfall(causes: Sequence[tuple[Cause, Decimal]], difference: Decimal, *, d
     across = spec["layer"][0]["encoding"]["x"]
     across["scale"]["domain"] = [low, high]
     across["axis"] |= axis_words.money(high, low, most=MOST_LINES)
+    scale, occur = spec["layer"][0]["encoding"]["color"]["scale"], {row["kind"] for row in rows}
+    told = [(kind, fill) for kind, fill in zip(scale["domain"], scale["range"], strict=True) if kind in occur]
+    scale["domain"], scale["range"] = [kind for kind, _ in told], [fill for _, fill in told]
     for layer in spec["layer"]:
         layer["encoding"]["y"]["sort"] = [row["Cause"] for row in rows]
     return spec

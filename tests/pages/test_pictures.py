@@ -10,13 +10,14 @@ from typing import Any
 import altair as alt
 import pytest
 
-from pages.ui import calendars, charts, explore_charts, pictures, rate_charts
+from pages.ui import calendars, charts, explore_charts, pictures, rate_charts, waterfall
 from tracker.explore.view import View
 from tracker.overview import stacks
 from tracker.overview.calendar import DayCell, Face, KeyCalendar
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Cell, Measure
 from tracker.overview.prospects import Prospect
+from tracker.reconciliation.causes import Cause
 
 DAYS = [date(2026, 11, 22) + timedelta(days=n) for n in range(3)]
 CELLS = [Cell(day, "gpt-5.4", Decimal("12.50"), 1_000, 3) for day in DAYS[:2]]
@@ -78,6 +79,21 @@ def test_explores_charts_name_the_clock_the_filters_and_a_figure_as_an_estimate(
     ]
     assert lines[0]["text"] == "Cost of a request per day, 22–24 Nov 2026"
     assert [line["subtitle"][0].startswith("estimate") for line in lines] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("causes", "told"),
+    [
+        ([(Cause.FEE, Decimal(3))], ["billed more", "difference"]),
+        ([(Cause.FEE, Decimal(3)), (Cause.CREDIT, Decimal(-1))], ["billed more", "billed less", "difference"]),
+        ([(Cause.UNEXPLAINED, Decimal(-1))], ["unexplained", "difference"]),
+    ],
+)
+def test_the_key_of_causes_names_only_those_that_occur(causes: list[tuple[Cause, Decimal]], told: list[str]) -> None:
+    spec = waterfall.waterfall(causes, Decimal(2), dark=False)
+
+    alt.LayerChart.from_dict(spec)
+    assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == told
 
 
 def test_a_calendars_picture_names_whose_it_is_and_the_looks_that_occur() -> None:

@@ -14,7 +14,7 @@ from tracker.reconciliation import read
 from tracker.reconciliation.causes import Cause, Headline, Reconciled, headline
 from tracker.unpriced import Unpriced
 
-NOTHING = Decimal()
+NOTHING, OF_DAY = Decimal(), Decimal("0.0001")
 
 
 @dataclass(frozen=True)
@@ -107,15 +107,17 @@ def of(found: Sequence[Reconciled], start: date, end: date) -> Statement:
         billed=_sum(each.line.billed for each in usd),
         difference=sum((each.line.difference or NOTHING for each in usd), NOTHING),
         causes=causes_of(usd),
-        rows=tuple(sorted(rows, key=_largest)),
-        daily=tuple(sorted(daily, key=lambda row: (-(row.day or start).toordinal(), *_largest(row)))),
+        rows=tuple(sorted(rows, key=lambda row: _largest(row, CENT))),
+        daily=tuple(sorted(daily, key=lambda row: (-(row.day or start).toordinal(), *_largest(row, OF_DAY)))),
         headline=headline(usd, start, end),
         foreign=tuple(sorted({each.line.currency for each in found} - {"usd"})),
     )
 
 
-def _largest(row: Row) -> tuple[Decimal, str]:
-    return -abs(row.difference), row.name
+def _largest(row: Row, unit: Decimal) -> tuple[Decimal, Decimal, str]:
+    """By the difference in the digits in which it is told; where that is the same, by what the row comes to."""
+    whole = max(abs(row.billed or NOTHING), abs(row.estimated or NOTHING))
+    return -abs(row.difference).quantize(unit, ROUND_HALF_EVEN), -whole, row.name
 
 
 def causes_of(found: Iterable[Reconciled]) -> tuple[tuple[Cause, Decimal], ...]:

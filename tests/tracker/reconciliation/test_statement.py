@@ -57,6 +57,13 @@ def test_rows_causes_and_totals_add_up() -> None:
     assert found.headline.largest is not None and found.headline.largest.line_item == "gpt-a"
 
 
+def test_rows_that_differ_by_less_than_is_told_stand_by_what_they_come_to() -> None:
+    found = told(line("gpt-a", "1", "1.001"), line("gpt-b", "9", "9.0012"), line("gpt-c", "2", "3"))
+
+    assert [row.name for row in found.rows] == ["gpt-c", "gpt-b", "gpt-a"]
+    assert [row.name for row in found.daily] == ["gpt-c", "gpt-b", "gpt-a"]
+
+
 def test_another_currency_is_named_and_in_no_figure() -> None:
     found = told(line("gpt-a", "10", "10"), line("gpt-b", None, "7", "eur"))
 
