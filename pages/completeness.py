@@ -70,6 +70,7 @@ def _calendar(of_key: KeyCalendar, alt: str) -> None:
     """One connection's days as a chart, and as a table."""
     with st.container(border=True, gap="small"):
         headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
+        toolbars.room()
         dark = st.context.theme.type == "dark"
         spec = pictures.of_calendar(calendars.calendar_chart(of_key, dark=dark), of_key, dark=dark)
         height = calendars.height(of_key) + pictures.height(spec)

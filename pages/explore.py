@@ -18,6 +18,7 @@ from pages.ui import (
     explore_charts,
     explore_lines,
     facets,
+    headings,
     kept,
     live,
     picks,
@@ -130,7 +131,7 @@ def _days(seen: Explored, today: date) -> str:
 def _chart_block(seen: Explored, bars: Bars, without: Unpriced, chosen: Picked | None, today: date) -> None:
     unit = seen.view.bars.value
     with st.container(border=True, gap="small"):
-        st.header(f"{pictures.MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}", anchor=False)
+        headings.draw(f"{pictures.MEASURES[seen.view.measure]} each {unit} by {NOUNS[seen.view.by]}")
         toolbars.room()
         spec = explore_charts.bar_chart(seen, bars, seen.before(), chosen, turn=picks.turn(), dark=_is_dark())
         st.vega_lite_chart(

@@ -66,7 +66,7 @@ SEEN = """() => {
   if (all("stException").length) found.push("an exception is shown");
   const places = (e) => { const r = document.createRange(); r.selectNodeContents(e); return [...r.getClientRects()]; };
   const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
-  const beside = (e) => [...(e.closest("[role=dialog]") ?? main).querySelectorAll("button, summary, a, p")];
+  const beside = (e) => [...(e.closest("[role=dialog]") ?? main).querySelectorAll("button, summary, a, p, h2, h3")];
   for (const tools of all("stElementToolbar")) {
     const [own, box] = [tools.closest('[data-testid="stFullScreenFrame"]'), tools.getBoundingClientRect()];
     const words = beside(tools).filter((e) => e.checkVisibility() && !own?.contains(e));
