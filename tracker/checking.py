@@ -5,16 +5,19 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
+from sqlalchemy import bindparam, update
+from sqlmodel import Session
+
 from tracker import connections, coverage
 from tracker.clock import utc_now
-from tracker.db import is_unable
+from tracker.db import is_unable, plain
 from tracker.errors import LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing, VaultError
 from tracker.models import KeyStatus
-from tracker.opened import Opened, Wait, open_key, present, set_status, still_its_key
+from tracker.opened import ERASED, Opened, Wait, open_key, present, set_status, still_its_key
 from tracker.points import reached
 from tracker.product import Product
 from tracker.providers.base import Verdict
-from tracker.reconcile import Connection, are_names_fresh
+from tracker.reconcile import KEYS, OF_KEY, Connection, Standing, are_names_fresh, named, standing_of
 
 
 def postpone(product: Product, connection: Connection, error: Exception) -> None:
@@ -72,10 +75,10 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
     """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened = open_key(product, session, connection, wait=wait)
-        row = present(session, connection)
-        if are_names_fresh(row, utc_now()):
+        now = utc_now()
+        if are_names_fresh(_standing(session, connection), now):
             return 0
-        row.names_read_at = utc_now()
+        plain.run(session, NAMES_BEGUN, {**named(connection), "read_at": now})
     reached("reading of names begun")
     try:
         names = opened.provider.names(opened.client())
@@ -86,11 +89,23 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
     reached("names read")
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened.calls.flush(session)
-        row = present(session, connection)
-        row.names_readable = readable
+        row = _standing(session, connection)
+        plain.run(session, NAMES_READ, {**named(connection), "readable": readable})
         connections.remember_names(session, row, names)
         reached("names written")
     return len(names)
+
+
+NAMES_BEGUN = update(KEYS).where(*OF_KEY).values(names_read_at=bindparam("read_at"))
+NAMES_READ = update(KEYS).where(*OF_KEY).values(names_readable=bindparam("readable"))
+
+
+def _standing(session: Session, connection: Connection) -> Standing:
+    """How the connection stands; NotFound when it was erased."""
+    row = standing_of(session, connection)
+    if row is None:
+        raise NotFound(ERASED)
+    return row
 
 
 def _settle(opened: Opened, verdict: Verdict) -> None:

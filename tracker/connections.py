@@ -22,6 +22,7 @@ from tracker.clock import utc_now
 from tracker.db import upsert
 from tracker.errors import BadInput, Conflict, NotFound, VaultError
 from tracker.models import SEALED, KeyStatus, Name, ProviderKey, UsageSeries, table_of
+from tracker.pauses import Whose
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import KnownName, Permission, Verdict
@@ -183,7 +184,7 @@ def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetim
         remember_names(session, row, [KnownName("project", ref, None) for ref in sorted(verdict.organisation)])
 
 
-def remember_names(session: Session, row: ProviderKey, names: list[KnownName]) -> None:
+def remember_names(session: Session, row: Whose, names: list[KnownName]) -> None:
     """Keep names by id. A name once known is kept when the provider no longer tells it."""
     rows = [
         {"workspace_id": row.workspace_id, "provider_key_id": row.id, "kind": n.kind, "ref": n.ref, "name": n.name}

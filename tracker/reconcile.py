@@ -186,7 +186,7 @@ def set_next_due(product: Product, connection: Connection, found: Plan, *, seen:
         "read_at": None if found.owed else found.read_at,
     }
     with product.database.workspace(connection.workspace_id, write=True) as session:
-        plain.run(session, _noting(owed=found.owed), {**_named(connection), **told})
+        plain.run(session, _noting(owed=found.owed), {**named(connection), **told})
 
 
 @lru_cache(maxsize=2)
@@ -208,18 +208,18 @@ def look_everywhere(product: Product, *, now: datetime) -> None:
     """Let every connection be looked at now: the ledger, not the note of when, is the truth."""
     for connection in all_connections(product):
         with product.database.workspace(connection.workspace_id, write=True) as session:
-            plain.run(session, LOOK_NOW, {**_named(connection), "now": now})
+            plain.run(session, LOOK_NOW, {**named(connection), "now": now})
 
 
 def standing_of(session: Session, connection: Connection) -> Standing | None:
     """How the connection stands, None when it is gone."""
-    found = plain.rows(session, STANDING, _named(connection))
+    found = plain.rows(session, STANDING, named(connection))
     return Standing(*found[0]) if found else None
 
 
 def row_of(session: Session, connection: Connection, *, lock: bool = False) -> ProviderKey | None:
     """The connection's row, None when it is gone; with `lock`, nobody else changes it until the transaction ends."""
-    return session.execute(ROW_LOCKED if lock else ROW, _named(connection)).scalar_one_or_none()
+    return session.execute(ROW_LOCKED if lock else ROW, named(connection)).scalar_one_or_none()
 
 
 ROW = (
@@ -234,6 +234,6 @@ STANDING = select(*(KEYS.c[each.name] for each in fields(Standing))).where(*OF_K
 LOOK_NOW = update(KEYS).where(*OF_KEY).values(next_due_at=bindparam("now"))
 
 
-def _named(connection: Connection) -> dict[str, object]:
+def named(connection: Connection) -> dict[str, object]:
     """What OF_KEY asks for."""
     return {"of_workspace": connection.workspace_id, "of_key": connection.provider_key_id}
