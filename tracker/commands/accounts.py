@@ -22,7 +22,7 @@ from tracker.commands.base import (
     workspace,
 )
 from tracker.connections import Added
-from tracker.models import ProviderKey
+from tracker.models import KeyStatus, ProviderKey
 from tracker.providers import PROVIDERS
 
 
@@ -76,10 +76,15 @@ def replace_key(options: Namespace, environ: Environ) -> int:
     return 0
 
 
+CHECKED_LATER = (
+    "A running worker checks it again by itself, and reads with it from then on; `keys` tells how it stands."
+)
+
+
 def _said(added: Added) -> str:
     """What the check said of a stored key, and that it may do too much."""
     if not added.excess:
-        return added.sentence
+        return added.sentence if added.status is not KeyStatus.UNCHECKED else f"{added.sentence} {CHECKED_LATER}"
     allowed = " and ".join(each.allows for each in added.excess)
     return f"{added.sentence} It can do more than it needs: it can also read {allowed}. {added.narrowing}"
 
