@@ -191,17 +191,24 @@ def setup_logging(level: int | str = logging.INFO) -> None:
     threading.excepthook = _log_uncaught_in_thread
 
 
+ACCESS = "uvicorn.access"
 LOUD = ("streamlit", "uvicorn", "websockets")
 """Libraries that write lines of their own making beside the log, unless told otherwise."""
 
 
 def _adopt(families: Iterable[str]) -> None:
-    """Let what these libraries log become lines of ours; what Streamlit says of a page that failed we say ourselves."""
-    for name in [each for each in logging.root.manager.loggerDict if each.partition(".")[0] in families]:
+    """Let what these libraries log become lines of ours; what Streamlit says of a page that failed we say ourselves.
+
+    Not the list of every request: its addresses hold tickets, and nobody has to find them in a log.
+    """
+    told = [each for each in logging.root.manager.loggerDict if each.partition(".")[0] in families]
+    for name in set(told) - {ACCESS}:
         found = logging.getLogger(name)
         found.handlers.clear()
         found.propagate = True
     logging.getLogger("streamlit.error_util").setLevel(logging.CRITICAL)
+    for name in (ACCESS, "uvicorn.error"):  # the second tells of every WebSocket, address and all
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class _CleanRecord(LogRecord):

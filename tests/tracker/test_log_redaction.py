@@ -231,6 +231,8 @@ from tracker.redact import setup_logging
 config.get_option("logger.level")  # the server reads them before it starts the app, and sets its loggers up then
 setup_logging()
 get_logger("streamlit.runtime.runtime").warning("a line of Streamlit's")
+get_logger("uvicorn.access").info("GET /?reset=a-ticket")
+get_logger("uvicorn.error").info("WebSocket /_stcore/stream?reset=a-ticket [accepted]")
 log_uncaught_app_exception(ValueError("said by our own event"))
 """
 
