@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from logging import LogRecord
 from types import TracebackType
 from typing import NoReturn, SupportsIndex, final
@@ -185,30 +185,30 @@ def setup_logging(level: int | str = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    _adopt(LOUD)
+    _adopt()
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
 
 
-ACCESS = "uvicorn.access"
-LOUD = ("streamlit", "uvicorn", "websockets")
+LOUD = frozenset({"streamlit", "uvicorn", "websockets"})
 """Libraries that write lines of their own making beside the log, unless told otherwise."""
 
+QUIET = {
+    "streamlit.error_util": logging.CRITICAL,  # a page that failed is an event of ours
+    "uvicorn.access": logging.WARNING,  # else every request, and its address may hold a ticket
+    "uvicorn.error": logging.WARNING,  # else every WebSocket, likewise
+}
 
-def _adopt(families: Iterable[str]) -> None:
-    """Let what these libraries log become lines of ours; what Streamlit says of a page that failed we say ourselves.
 
-    Not the list of every request: its addresses hold tickets, and nobody has to find them in a log.
-    """
-    told = [each for each in logging.root.manager.loggerDict if each.partition(".")[0] in families]
-    for name in set(told) - {ACCESS}:
-        found = logging.getLogger(name)
-        found.handlers.clear()
-        found.propagate = True
-    logging.getLogger("streamlit.error_util").setLevel(logging.CRITICAL)
-    for name in (ACCESS, "uvicorn.error"):  # the second tells of every WebSocket, address and all
-        logging.getLogger(name).setLevel(logging.WARNING)
+def _adopt() -> None:
+    """Let what these libraries log become lines of ours."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] in LOUD:
+            logging.getLogger(name).handlers.clear()
+            logging.getLogger(name).propagate = True
+    for name, level in QUIET.items():
+        logging.getLogger(name).setLevel(level)
 
 
 class _CleanRecord(LogRecord):
