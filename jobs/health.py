@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tracker import metrics
@@ -35,19 +36,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            self._tell()
+            told = self._told()
         except Exception:  # the library would print a traceback beside the log, and answer nothing
             log.exception("a probe could not be answered")
-            self._answer(500, "text/plain", b"This could not be answered; the worker's log says why.\n")
+            told = 500, "text/plain", b"This could not be answered; the worker's log says why.\n"
+        with suppress(ConnectionError):  # whoever asked is gone
+            self._answer(*told)
 
-    def _tell(self) -> None:
+    def _told(self) -> tuple[int, str, bytes]:
+        """Status, kind and body of the answer."""
         if self.path == "/healthz":
             found = self.health()
-            self._answer(found.status, "application/json; charset=utf-8", found.json.encode())
-        elif self.path == "/metrics" and self._may_read():
-            self._answer(200, metrics.CONTENT_TYPE, metrics.text("worker", self.health().figures))
-        else:
-            self._answer(404, "text/plain", b"There is nothing here.\n")
+            return found.status, "application/json; charset=utf-8", found.json.encode()
+        if self.path == "/metrics" and self._may_read():
+            return 200, metrics.CONTENT_TYPE, metrics.text("worker", self.health().figures)
+        return 404, "text/plain", b"There is nothing here.\n"
 
     def _may_read(self) -> bool:
         here = is_loopback(self.client_address[0]) and not any(name in self.headers for name in PASSED_ON)
