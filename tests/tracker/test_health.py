@@ -19,7 +19,7 @@ from jobs.worker import Worker
 from tests.installation import EMAIL, NOW, Installation, installed
 from tests.tracker.test_migrations import revision
 from tracker import clock, health, metrics, product
-from tracker.db import open_database
+from tracker.db import Refusal, Writes, open_database
 from tracker.health import Health
 from tracker.redact import SecretKey
 from tracker.sandbox import Trouble, World
@@ -101,6 +101,13 @@ def test_every_figure_of_either_engines_worker_is_told(read: Installation, kind:
     known = {f"tracker_worker_{name}" for name, value in told.figures.items() if value is not None}
     assert {"tracker_worker_units_in_hand", "tracker_worker_connections", "tracker_worker_late_seconds"} <= known
     assert known <= found.keys()
+
+
+@pytest.mark.parametrize(("minutes", "told"), [(0, True), (1, True), (3, False), (-3, False)])
+def test_a_refusal_is_told_for_two_minutes_also_by_a_clock_that_was_set_back(minutes: int, told: bool) -> None:
+    writes = Writes(last=(Refusal.FULL, NOW))
+
+    assert (writes.lately(NOW + timedelta(minutes=minutes)) is Refusal.FULL) is told
 
 
 def test_a_probe_that_cannot_be_answered_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

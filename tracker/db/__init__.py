@@ -83,8 +83,8 @@ class Writes:
         self.refused, self.last = why, (why, utc_now())
 
     def lately(self, now: datetime) -> Refusal | None:
-        """Why something was refused in the last LATELY, whatever was taken since."""
-        return self.last[0] if self.last and now - self.last[1] < LATELY else None
+        """Why something was refused within LATELY of now, before or (by a clock that ran ahead) after it."""
+        return self.last[0] if self.last and abs(now - self.last[1]) < LATELY else None
 
 
 @dataclass(frozen=True)
