@@ -31,7 +31,7 @@ from pages.ui import (
     text,
     toolbars,
 )
-from pages.ui.addresses import Told, Word
+from pages.ui.addresses import Told, Word, value_of
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage, keys
@@ -135,8 +135,7 @@ def _splits(measure: Measure) -> list[str]:
 
 def _divides(told: Told) -> bool:
     """Whether the address divides its measure by something that it can be divided by."""
-    asked = told.get(MEASURE, ("",))[-1]
-    return told[BY][-1] in _splits(MEASURES.get(asked, Measure.SPEND))
+    return value_of(told, BY) in _splits(MEASURES.get(value_of(told, MEASURE), Measure.SPEND))
 
 
 WORDS = (

@@ -32,6 +32,11 @@ Told = Mapping[str, Sequence[str]]
 Shown = Mapping[str, tuple[Sequence[str] | None, object]]
 
 
+def value_of(told: Told, name: str) -> str:
+    """What the address says by a name; a control takes the last of several. Nothing where it does not say it."""
+    return told.get(name, ("",))[-1]
+
+
 @dataclass(frozen=True)
 class Word:
     """A name that a page reads from its address.
@@ -45,8 +50,8 @@ class Word:
     takes: Callable[[Told], bool] | None = None
 
     def fits(self, told: Told) -> bool:
-        """Whether the address says something by it that the page can show; a control takes the last of several."""
-        if self.values and told[self.name][-1] not in self.values:
+        """Whether the address says something by it that the page can show."""
+        if self.values and value_of(told, self.name) not in self.values:
             return False
         return self.takes is None or self.takes(told)
 
@@ -54,7 +59,7 @@ class Word:
         """What the page shows by it, None where that is no matter of a list."""
         if not self.values:
             return None
-        return told[self.name][-1] if self.name in told and self.fits(told) else self.values[0]
+        return value_of(told, self.name) if self.name in told and self.fits(told) else self.values[0]
 
 
 def is_day(written: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from pages.ui import brand, gate, headings, text, toolbars
-from pages.ui.addresses import Told, Word, is_day
+from pages.ui.addresses import Told, Word, is_day, value_of
 from pages.ui.agreeing import SAID
 from pages.ui.context import Context
 from pages.ui.tables import number
@@ -25,7 +25,7 @@ SHORT = 12
 
 
 def _takes(name: str) -> Callable[[Told], bool]:
-    return lambda told: told.get("view", ("",))[-1] == VIEW and is_day(told[name][-1])
+    return lambda told: value_of(told, "view") == VIEW and is_day(value_of(told, name))
 
 
 WORDS = tuple(Word(name, takes=_takes(name)) for name in ("from", "to"))

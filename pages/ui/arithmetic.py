@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pages.ui import headings, rates, text, toolbars
-from pages.ui.addresses import Told, Word, is_day
+from pages.ui.addresses import Told, Word, is_day, value_of
 from pages.ui.context import Context
 from tracker import clock, explaining
 from tracker.explaining import DaySum, Group
@@ -24,7 +24,7 @@ MOST_ROWS = 20_000
 
 
 def _is_here(told: Told) -> bool:
-    return told.get("view", ("",))[-1] == VIEW
+    return value_of(told, "view") == VIEW
 
 
 def _are_over(told: Told) -> bool:
