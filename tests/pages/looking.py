@@ -94,7 +94,12 @@ return [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility(
 
 REACHES = """() => document.querySelector('[data-testid="stMain"]')?.scrollHeight ?? 0"""
 WEARS = """(colour) => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor === colour"""
+SIGN = """() => [...document.images].map((e) => e.src).filter((src) => src.startsWith("data:image/svg")).join(" ")"""
+DIFFERS = f"(before) => ({SIGN})() !== before"
 HELD = "(rules) => axe.run(rules).then((told) => told.violations)"
+
+
+PRESSES = 4
 
 
 @dataclass
@@ -154,12 +159,23 @@ def rest(page: Page) -> None:
 
 
 def wear(page: Page, theme: str) -> None:
-    """Have the browser change its theme, and the page drawn anew: the server knows of it at its next run."""
+    """Have the browser change its theme, and the page drawn anew: the server knows of it at its next run.
+
+    The product's sign is of the theme in which the server drew. A key pressed while a part of the page looks whether
+    anything is new begins no run, so it is pressed again.
+    """
+    sign = page.evaluate(SIGN)
+    assert sign, "the page has no sign to tell the theme by"
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.wait_for_function(WEARS, arg=BACKGROUNDS[theme])
     page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    page.evaluate("() => document.activeElement?.blur()")
-    page.keyboard.press("r")
+    for _ in range(PRESSES):
+        page.evaluate("() => document.activeElement?.blur()")
+        page.keyboard.press("r")
+        with suppress(TooLate):
+            page.wait_for_function(DIFFERS, arg=sign, timeout=10_000)
+            return
+    raise AssertionError(f"the page was not drawn in the {theme} theme")
 
 
 def _rules(page: Page, width: int, forms: dict[int, str]) -> dict[str, object] | None:
