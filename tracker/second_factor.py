@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +21,14 @@ from sqlmodel import Session
 
 from tracker import vault
 from tracker.db import upsert
-from tracker.errors import BadInput
+from tracker.errors import BadInput, VaultError
 from tracker.keyring import KeyRing
 from tracker.models import RecoveryCode, SecondFactor, table_of
 from tracker.product import Product
 from tracker.redact import SecretKey
 from tracker.vault import Binding, Sealed
+
+log = logging.getLogger(__name__)
 
 FACTORS, CODES = table_of(SecondFactor), table_of(RecoveryCode)
 
@@ -106,13 +109,23 @@ def _take_code(session: Session, product: Product, user_id: int, code: str, *, n
     row = session.execute(select(FACTORS).where(FACTORS.c.user_id == user_id)).first()
     if row is None:
         return False
-    secret = base64.b32decode(vault.open_key(product.ring_with(row.kek_id), _binding(user_id), _sealed(row)).reveal())
-    step = _step_of(secret, code, now)
+    secret = _opened(product, row)
+    step = None if secret is None else _step_of(secret, code, now)
     if step is None or step <= row.last_step:
         return False
     newer = (FACTORS.c.user_id == user_id, FACTORS.c.last_step < step)
     taken = session.execute(update(FACTORS).where(*newer).values(last_step=step).returning(FACTORS.c.user_id))
     return taken.first() is not None
+
+
+def _opened(product: Product, row: Any) -> bytes | None:
+    """The secret, None when it does not open: then no code fits it, and the recovery codes count all the same."""
+    try:
+        text = vault.open_key(product.ring_with(row.kek_id), _binding(row.user_id), _sealed(row))
+    except VaultError:
+        log.warning("the second factor of user %s does not open; only recovery codes count", row.user_id)
+        return None
+    return base64.b32decode(text.reveal())
 
 
 def _step_of(secret: bytes, code: str, now: datetime) -> int | None:

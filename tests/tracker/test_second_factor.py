@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from tests.installation import EMAIL, PASSWORD
 from tracker import access, product, rotation, second_factor, sign_in
-from tracker.errors import BadInput, VaultError
+from tracker.errors import BadInput
 from tracker.models import RecoveryCode, SecondFactor, table_of
 from tracker.product import Product
 from tracker.second_factor import STEP_S
@@ -115,8 +115,27 @@ def test_a_secret_does_not_open_for_another_account(ready: Product, user_id: int
     with ready.database.exempt(write=True) as session:
         session.execute(update(FACTORS).where(FACTORS.c.user_id == user_id).values(user_id=other))
 
-    with pytest.raises(VaultError):
-        second_factor.check(ready, other, code_at(secret, NOW), now=NOW)
+    assert not second_factor.check(ready, other, code_at(secret, NOW), now=NOW)
+
+
+@pytest.mark.parametrize("lost", [{"kek_id": "k9"}, {"ciphertext": b""}], ids=["its key is gone", "cut"])
+def test_when_the_secret_does_not_open_a_recovery_code_still_counts(
+    ready: Product, user_id: int, lost: dict[str, object], caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = second_factor.enrol(ready, user_id, EMAIL).secret
+    earlier = NOW - timedelta(hours=1)
+    codes = second_factor.confirm(ready, user_id, code_at(secret, earlier), now=earlier)
+    with ready.database.exempt(write=True) as session:
+        session.execute(update(FACTORS).where(FACTORS.c.user_id == user_id).values(**lost))
+
+    assert second_factor.is_on(ready, user_id)
+    assert sign_in.check_code(ready, user_id, code_at(secret, NOW), now=NOW) == Refused()
+    assert sign_in.check_code(ready, user_id, codes[0], now=NOW) is True
+    assert sign_in.check_code(ready, user_id, codes[0], now=NOW) == Refused()
+    assert f"the second factor of user {user_id} does not open" in caplog.text
+    second_factor.turn_off(ready, user_id)
+    anew = second_factor.enrol(ready, user_id, EMAIL).secret
+    assert second_factor.confirm(ready, user_id, code_at(anew, NOW), now=NOW)
 
 
 def test_it_opens_after_the_keys_were_rotated(ready: Product, user_id: int, secret: str, tmp_path: Path) -> None:
