@@ -17,7 +17,7 @@ from sqlmodel import Session
 from tracker import clock, stored, workspace_prices
 from tracker.models import NONE_MODEL, DailyUsage, PriceVersion, table_of
 from tracker.own_prices import UNIT_RATES, UNITS, OwnPrice, OwnPrices
-from tracker.own_rates import MILLION, WHOLES, agreed
+from tracker.own_rates import MILLION, agreed
 from tracker.pricing import cache_note, price, tier_of
 from tracker.ratecards import CLASSES, RateCard, Region, rate_card
 from tracker.repricing import rounded
@@ -244,15 +244,14 @@ def _parts(kept: _Kept, measures: Measures) -> tuple[Part, ...] | None:
 
 def _by_class(region: Region, measures: Measures) -> tuple[Part, ...]:
     """A line for each class that was used, at its full rate."""
-    steps = dict(zip(CLASSES, region.rates, strict=True))
     counts = {name: getattr(measures, name) or 0 for name in CLASSES}
     parts = [
         Part(
             name,
             counts[name] + sum(sign * counts[inner] for inner, sign in INSIDE.get(name, {}).items()),
-            steps[name] + sum((steps[whole] for whole in WHOLES.get(name, ())), Decimal()),
+            rate,
         )
-        for name in CLASSES
+        for name, rate in region.full_rates.items()
     ]
     if region.per_request:
         parts.append(Part("requests", measures.requests or 0, region.per_request))

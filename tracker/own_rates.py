@@ -6,21 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tracker.own_prices import OwnPrice
-from tracker.ratecards import CLASSES, RateCard, Region
+from tracker.ratecards import CLASSES, WHOLES, RateCard, Region
 
 MILLION = Decimal(1_000_000)
-
-WHOLES = {
-    "input_cached_tokens": ("input_tokens",),
-    "input_cache_write_tokens": ("input_tokens",),
-    "input_audio_tokens": ("input_tokens",),
-    "input_cached_audio_tokens": ("input_tokens", "input_cached_tokens", "input_audio_tokens"),
-    "output_audio_tokens": ("output_tokens",),
-    "input_image_tokens": ("input_tokens",),
-    "input_cached_image_tokens": ("input_tokens", "input_cached_tokens", "input_image_tokens"),
-    "output_image_tokens": ("output_tokens",),
-}
-"""The classes inside which a class lies: its full price is its own step and theirs."""
 
 NOTHING = Region(0, tuple(Decimal() for _ in CLASSES), Decimal(), frozenset())
 
@@ -45,15 +33,14 @@ def _times(region: Region, factor: Decimal) -> Region:
 
 
 def _with_rates(region: Region, own: OwnPrice, *, steps_known: bool) -> Region:
-    listed = dict(zip(CLASSES, region.rates, strict=True))
+    listed = region.full_rates
     steps: dict[str, Decimal] = {}
     for name in CLASSES:
         wholes = WHOLES.get(name, ())
         if name in own.rates:
             steps[name] = own.rates[name] / MILLION - sum((steps[whole] for whole in wholes), Decimal())
         elif steps_known:
-            full = listed[name] + sum((listed[whole] for whole in wholes), Decimal())
-            steps[name] = full - sum((steps[whole] for whole in wholes), Decimal())
+            steps[name] = listed[name] - sum((steps[whole] for whole in wholes), Decimal())
         else:
             steps[name] = Decimal()
     return replace(region, rates=tuple(steps[name] for name in CLASSES), priced=region.priced | own.rates.keys())

@@ -15,8 +15,9 @@ from tracker import clock, unpriced, workspace_prices
 from tracker.explaining import PRICED_NOW
 from tracker.models import PriceVersion, User, WorkspacePrice, table_of
 from tracker.own_prices import UNIT_RATES, OwnPrice, OwnPrices
+from tracker.own_rates import MILLION
 from tracker.pricing import RULES, price
-from tracker.ratecards import CLASSES, Region
+from tracker.ratecards import Region
 from tracker.stored import EVENTS, SERIES
 from tracker.unpriced import Unpriced
 from tracker.usage import MAX_COUNT, CostBasis, Dimensions, Measures, UsageRecord
@@ -171,7 +172,7 @@ def _listed(session: Session, used: Iterable[_Used]) -> list[Listed]:
 
 
 def _version(row: Any, used: Iterable[_Used]) -> Listed:
-    rates = _full_rates(Region.from_json(row["rates"])) if row["rates"] else {}
+    rates = Region.from_json(row["rates"]).full_rates if row["rates"] else {}
     of_version = list(used)
     return Listed(
         **{name: row[name] for name in ("source", "model", "variant", "effective_from", "content_sha256")},
@@ -179,16 +180,15 @@ def _version(row: Any, used: Iterable[_Used]) -> Listed:
         note=row["note"],
         models=tuple(sorted({each.dimensions.model or "" for each in of_version})),
         rows=sum(each.rows for each in of_version),
-        input=rates.get("input_tokens"),
-        cached=rates.get("input_cached_tokens"),
-        output=rates.get("output_tokens"),
+        input=_million(rates.get("input_tokens")),
+        cached=_million(rates.get("input_cached_tokens")),
+        output=_million(rates.get("output_tokens")),
     )
 
 
-def _full_rates(region: Region) -> dict[str, Decimal]:
-    """USD a million tokens: what a token of a class that lies in no other but its whole costs."""
-    steps = {name: rate * 1_000_000 for name, rate in zip(CLASSES, region.rates, strict=True)}
-    return {**steps, "input_cached_tokens": steps["input_tokens"] + steps["input_cached_tokens"]}
+def _million(rate: Decimal | None) -> Decimal | None:
+    """USD a million tokens of USD a token."""
+    return None if rate is None else rate * MILLION
 
 
 def _lacking(used: Iterable[_Used], prices: OwnPrices) -> list[Lacking]:

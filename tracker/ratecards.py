@@ -43,6 +43,18 @@ CLASSES = (
     "output_image_tokens",
 )
 
+WHOLES = {
+    "input_cached_tokens": ("input_tokens",),
+    "input_cache_write_tokens": ("input_tokens",),
+    "input_audio_tokens": ("input_tokens",),
+    "input_cached_audio_tokens": ("input_tokens", "input_cached_tokens", "input_audio_tokens"),
+    "output_audio_tokens": ("output_tokens",),
+    "input_image_tokens": ("input_tokens",),
+    "input_cached_image_tokens": ("input_tokens", "input_cached_tokens", "input_image_tokens"),
+    "output_image_tokens": ("output_tokens",),
+}
+"""The classes inside which a class lies: its full rate is its own step and theirs."""
+
 USAGE_NAMES = {
     "input_tokens": "input_tokens",
     "input_cached_tokens": "cache_read_tokens",
@@ -110,6 +122,12 @@ class Region:
         step = Decimal(1).scaleb(min(_places(rate) for rate in (self.per_request, *charged.values())))
         rates = tuple(int(rate / step) for rate in charged.values())
         return _counts_of(tuple(charged)), rates, int(self.per_request / step), step
+
+    @cached_property
+    def full_rates(self) -> dict[str, Decimal]:
+        """USD a token of each class: what one that lies in no class but its wholes costs."""
+        steps = dict(zip(CLASSES, self.rates, strict=True))
+        return {name: steps[name] + sum((steps[whole] for whole in WHOLES.get(name, ())), Decimal()) for name in steps}
 
     @cached_property
     def prices_all(self) -> bool:

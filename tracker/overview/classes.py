@@ -14,7 +14,7 @@ from sqlmodel import Session
 from tracker import clock
 from tracker.overview.figures import Cell
 from tracker.reconciliation import read
-from tracker.reconciliation.estimates import PAID, Group, parts
+from tracker.reconciliation.estimates import CLASS_OF, Group, parts
 
 OTHERWISE = "Not by tokens"
 CLASSES = ("Input", "Cached input", "Cache write", "Output", "Audio", "Images", OTHERWISE)
@@ -39,7 +39,7 @@ def added_up(pieces: Iterable[Cell]) -> list[Cell]:
 
 def class_of(kind: str) -> str:
     """The class of a kind of token; anything else is not sold by the token."""
-    if kind not in PAID:
+    if kind not in CLASS_OF:
         return OTHERWISE
     for word, name in (("audio", "Audio"), ("image", "Images")):
         if word in kind:

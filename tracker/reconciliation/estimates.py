@@ -34,29 +34,20 @@ SERVICES: Mapping[str, str] = {
 }
 """Families that the bill names as a service, without a model."""
 
-# The classes whose rates a token of each kind pays together: they lie inside each other.
-PAID: Mapping[str, tuple[str, ...]] = {
-    "input": ("input_tokens",),
-    "cached input": ("input_tokens", "input_cached_tokens"),
-    "cache write": ("input_tokens", "input_cache_write_tokens"),
-    "audio input": ("input_tokens", "input_audio_tokens"),
-    "cached audio input": (
-        "input_tokens",
-        "input_cached_tokens",
-        "input_audio_tokens",
-        "input_cached_audio_tokens",
-    ),
-    "image input": ("input_tokens", "input_image_tokens"),
-    "cached image input": (
-        "input_tokens",
-        "input_cached_tokens",
-        "input_image_tokens",
-        "input_cached_image_tokens",
-    ),
-    "output": ("output_tokens",),
-    "audio output": ("output_tokens", "output_audio_tokens"),
-    "image output": ("output_tokens", "output_image_tokens"),
+CLASS_OF: Mapping[str, str] = {
+    "input": "input_tokens",
+    "cached input": "input_cached_tokens",
+    "cache write": "input_cache_write_tokens",
+    "audio input": "input_audio_tokens",
+    "cached audio input": "input_cached_audio_tokens",
+    "image input": "input_image_tokens",
+    "cached image input": "input_cached_image_tokens",
+    "output": "output_tokens",
+    "audio output": "output_audio_tokens",
+    "image output": "output_image_tokens",
 }
+"""The token class whose full rate a token of each kind costs."""
+
 UNCACHED = {"cached input": "input", "cached audio input": "audio input", "cached image input": "image input"}
 
 
@@ -123,8 +114,7 @@ def kinds(measures: Mapping[str, int | None]) -> dict[str, int]:
 
 def unit_rate(region: Region, kind: str) -> Decimal:
     """USD a token of the kind."""
-    rates = dict(zip(CLASSES, region.rates, strict=True))
-    return sum((rates[name] for name in PAID[kind]), Decimal())
+    return region.full_rates[CLASS_OF[kind]]
 
 
 def parts(group: Group) -> list[Part]:

@@ -14,7 +14,7 @@ from tracker.own_prices import EVERY_MODEL, MAX_PLACES, NO_PRICES, UNIT_RATES, O
 from tracker.own_rates import MILLION
 from tracker.ratecards import CLASSES
 from tracker.reconciliation.causes import DAYS_OF_EVIDENCE
-from tracker.reconciliation.estimates import PAID, SERVICES, UNIT_FAMILIES
+from tracker.reconciliation.estimates import CLASS_OF, SERVICES, UNIT_FAMILIES
 from tracker.reconciliation.implied import Finding, ImpliedPrice, Observation, implied_prices
 from tracker.reconciliation.lines import Item
 
@@ -75,7 +75,7 @@ def rate_name(item: Item) -> str | None:
     """What the rate of a line is called among agreed prices; None for what no rate fits, such as storage."""
     if not item.model:
         return SERVICE_RATES.get(item.kind)
-    return item.kind if item.kind in UNIT_KINDS else PAID[item.kind][-1]
+    return item.kind if item.kind in UNIT_KINDS else CLASS_OF[item.kind]
 
 
 def in_words_of_rate(name: str, rate: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ import pytest
 
 from tracker.overview import classes
 from tracker.overview.figures import Cell
-from tracker.reconciliation.estimates import PAID
+from tracker.reconciliation.estimates import CLASS_OF
 
 DAY = date(2026, 11, 1)
 
@@ -32,7 +32,7 @@ def test_every_kind_has_its_class(kind: str, name: str) -> None:
 
 
 def test_no_kind_of_token_is_without_a_class() -> None:
-    assert {classes.class_of(kind) for kind in PAID} == set(classes.CLASSES) - {classes.OTHERWISE}
+    assert {classes.class_of(kind) for kind in CLASS_OF} == set(classes.CLASSES) - {classes.OTHERWISE}
 
 
 def test_a_day_and_class_is_one_cell_and_unknown_stays_unknown() -> None:
