@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from tracker.models import PriceVersion, User, WorkspacePrice, table_of
 from tracker.own_prices import UNIT_RATES, OwnPrice, OwnPrices
 from tracker.own_rates import MILLION
 from tracker.pricing import RULES, price
-from tracker.ratecards import Region
+from tracker.ratecards import CLASSES, Region
 from tracker.stored import EVENTS, SERIES
 from tracker.unpriced import Unpriced
 from tracker.usage import MAX_COUNT, CostBasis, Dimensions, Measures, UsageRecord
@@ -51,7 +51,8 @@ class Listed:
     """Rates of the price list that priced usage of `models`: where they come from, and the very numbers.
 
     `model` is what the list calls it. `input`, `cached` and `output` are USD a million tokens at its full rate, None
-    where the rates were not kept.
+    where the rates were not kept, or the list has none: what is read only, as an embedding is, gives no output.
+    `others` are the same of the classes that have a rate of their own.
     """
 
     source: str
@@ -66,6 +67,7 @@ class Listed:
     input: Decimal | None
     cached: Decimal | None
     output: Decimal | None
+    others: Mapping[str, Decimal]
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _listed(session: Session, used: Iterable[_Used]) -> list[Listed]:
 
 
 def _version(row: Any, used: Iterable[_Used]) -> Listed:
-    rates = Region.from_json(row["rates"]).full_rates if row["rates"] else {}
+    rates = _rates(Region.from_json(row["rates"])) if row["rates"] else {}
     of_version = list(used)
     return Listed(
         **{name: row[name] for name in ("source", "model", "variant", "effective_from", "content_sha256")},
@@ -180,15 +182,18 @@ def _version(row: Any, used: Iterable[_Used]) -> Listed:
         note=row["note"],
         models=tuple(sorted({each.dimensions.model or "" for each in of_version})),
         rows=sum(each.rows for each in of_version),
-        input=_million(rates.get("input_tokens")),
-        cached=_million(rates.get("input_cached_tokens")),
-        output=_million(rates.get("output_tokens")),
+        input=rates.pop("input_tokens", None),
+        cached=rates.pop("input_cached_tokens", None),
+        output=rates.pop("output_tokens", None),
+        others=rates,
     )
 
 
-def _million(rate: Decimal | None) -> Decimal | None:
-    """USD a million tokens of USD a token."""
-    return None if rate is None else rate * MILLION
+def _rates(region: Region) -> dict[str, Decimal]:
+    """USD a million tokens of the classes that the list has a rate for."""
+    own = {name for name, step in zip(CLASSES, region.rates, strict=True) if step}
+    shown = own | region.priced | ({"input_cached_tokens"} if region.prices_all else set())
+    return {name: rate * MILLION for name, rate in region.full_rates.items() if name in shown}
 
 
 def _lacking(used: Iterable[_Used], prices: OwnPrices) -> list[Lacking]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import streamlit as st
@@ -167,9 +168,24 @@ def _listed(book: Book, today: date) -> None:
     )
     if whole := tables.in_full(cut):
         st.caption(text.dollars(whole))
+    for rates_told, of in _others(book.listed).items():
+        st.caption(text.dollars(f"{'; '.join(of)}: {rates_told}."))
     for note in dict.fromkeys(each.note for each in book.listed if each.note):
-        of = [f"{text.quoted(each.model)}, {each.variant}" for each in book.listed if each.note == note]
+        of = [_named(each) for each in book.listed if each.note == note]
         st.caption(text.dollars(f"{'; '.join(of)}: {text.quoted(note)}"))
+
+
+def _others(listed: Sequence[Listed]) -> dict[str, list[str]]:
+    """What has no column: rates of audio, images and writing to a cache, and the versions of which each is told."""
+    found: dict[str, list[str]] = {}
+    for each in listed:
+        if each.others:
+            found.setdefault(rates.listed(each.others), []).append(_named(each))
+    return found
+
+
+def _named(each: Listed) -> str:
+    return f"{text.quoted(each.model)}, {each.variant}"
 
 
 def _version(each: Listed, today: date) -> dict[str, object]:

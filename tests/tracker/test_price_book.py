@@ -49,6 +49,24 @@ def test_a_version_in_use_tells_where_its_rates_come_from(database: Database) ->
     assert (batch.model, batch.variant.split(",")[0], batch.rows) == ("gpt-5-mini", "batch", 1)
 
 
+def test_a_version_tells_every_rate_the_list_has_and_none_it_has_not(database: Database) -> None:
+    store(database, record(model="gpt-realtime"))
+    embedding = record(1, usage_type="embeddings", model="text-embedding-3-small")
+    store(database, other(embedding, measures=Measures(1, input_tokens=9)), endpoint="embeddings")
+
+    speech, embeddings = book(database).listed
+
+    assert speech.others == {
+        "input_audio_tokens": 32,
+        "input_cached_audio_tokens": Decimal("0.4"),
+        "output_audio_tokens": 64,
+        "input_image_tokens": 5,
+        "input_cached_image_tokens": Decimal("0.5"),
+    }
+    assert (embeddings.input, embeddings.cached, embeddings.output) == (Decimal("0.02"), None, None)
+    assert embeddings.others == {}
+
+
 def test_what_has_no_price_says_why_and_which_rates_it_takes(database: Database) -> None:
     image = other(record(4, usage_type="images", model="dall-e-3"), measures=Measures(2, images=3))
     stores = other(record(5, usage_type="vector_stores", model=None), measures=Measures(bytes=9))
