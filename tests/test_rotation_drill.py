@@ -104,19 +104,19 @@ def test_of_two_rotations_at_once_one_refuses_or_comes_after(tmp_path: Path) -> 
         errors = [process.communicate(timeout=PATIENCE_S)[1] for process in both]
 
         assert sorted(process.returncode for process in both) in ([0, 0], [0, 1])
-        assert all(b"rotated already" in err for process, err in zip(both, errors, strict=True) if process.returncode)
+        assert all(b"changed already" in err for process, err in zip(both, errors, strict=True) if process.returncode)
         assert drill.under(drill.ring.active) == drill.stored
         assert opened(drill.ring, drill.rows()) == drill.texts
 
 
 def test_a_rotation_refuses_while_another_holds_its_lock(tmp_path: Path) -> None:
     with drilled(f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path, rows=10) as drill:
-        with rotation._alone(drill.ready.settings.keyring_file):
+        with rotation.alone(drill.ready.settings.keyring_file):
             process = drill.start("tracker", "rotate-keys")
             out, err = process.communicate(timeout=PATIENCE_S)
 
         assert (process.returncode, out) == (1, b"")
-        assert b"rotated already" in err
+        assert b"changed already" in err
         assert drill.under("k1") == drill.stored
         assert set(drill.ring.keys) == {"k1"}
 

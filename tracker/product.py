@@ -68,6 +68,13 @@ def prepare(environ: Mapping[str, str]) -> Settings:
 def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     """The product, ready for work in that role; BadConfiguration when anything does not fit."""
     vault.harden_process()
+    settings, database = checked(environ, role=role)
+    ring = _ring(settings.keyring_file, database)
+    return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
+
+
+def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings, Database]:
+    """Settings and a database that is there, whole and of this version: all of a start but the key ring."""
     settings = load(environ)
     clock.start_at(settings.now)
     database = open_database(settings.database_url, role=role)
@@ -76,8 +83,7 @@ def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     storage.check(settings.database_url)
     check_reachable(database)
     migrations.check(database.engine)
-    ring = _ring(settings.keyring_file, database)
-    return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
+    return settings, database
 
 
 MISSING = (
@@ -128,9 +134,10 @@ def plant_canaries(database: Database, ring: KeyRing, kek_ids: set[str]) -> None
         return
     with database.exempt(write=True) as session:
         for kek_id in sorted(kek_ids):
-            _plant(session, ring, kek_id)
+            plant(session, ring, kek_id)
 
 
-def _plant(session: Session, ring: KeyRing, kek_id: str) -> None:
+def plant(session: Session, ring: KeyRing, kek_id: str) -> None:
+    """Keep a canary of that key, unless there is one."""
     if session.get(KekCanary, kek_id) is None:
         session.add(KekCanary(kek_id=kek_id, sealed=vault.seal_canary(ring, kek_id)))

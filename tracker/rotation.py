@@ -62,7 +62,7 @@ def rotate(product: Product) -> Receipt:
     # An operator's work: on PostgreSQL neither of the lesser roles reads all that is sealed.
     product = replace(product, database=replace(product.database, role="owner"))
     path = product.settings.keyring_file
-    with _alone(path):
+    with alone(path):
         receipt = _move_all(product, KeyRing.load(path))
         if receipt.rewrapped:
             return receipt
@@ -76,8 +76,8 @@ def rotate(product: Product) -> Receipt:
 
 
 @contextmanager
-def _alone(keyring_file: Path) -> Iterator[None]:
-    """One rotation at a time: two would seal under two keys, of which each knows its own only."""
+def alone(keyring_file: Path) -> Iterator[None]:
+    """One change of the ring at a time: two would seal under two keys, of which each knows its own only."""
     path = keyring_file.resolve()
     try:
         descriptor = os.open(path.with_name(f".{path.name}.rotating"), os.O_RDWR | os.O_CREAT, 0o600)
@@ -95,7 +95,7 @@ def _take(descriptor: int) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Conflict("The keys are being rotated already. Wait for that to end.") from None
+        raise Conflict("The key ring is being changed already. Wait for that to end.") from None
 
 
 def _move_all(product: Product, ring: KeyRing) -> Receipt:
