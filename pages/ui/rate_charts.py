@@ -65,7 +65,7 @@ RATES = (
         findings.share,
         axis_words.percent,
         "percent",
-        "of input from the cache",
+        "of all text input from the cache",
     ),
     Rate(
         "Requests in batches",

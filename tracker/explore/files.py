@@ -38,7 +38,7 @@ ROWS: parquet.Columns = (
     ("estimated_cost_usd", parquet.MONEY),
     ("cost_basis", parquet.TEXT),
 )
-LOCAL: parquet.Columns = (("local_day", parquet.DAY), ("zone", parquet.TEXT))
+LOCAL: parquet.Columns = (("local_day", parquet.DAY), ("zone", parquet.TEXT), ("days_are", parquet.TEXT))
 """Added to the rows of a view in another zone's days."""
 
 Row = Sequence[object]
@@ -92,7 +92,7 @@ def _every_row(product: Product, workspace_id: int, view: View, span: Span) -> I
         conditions = (*within(workspace_id, start, end), *of_series(workspace_id, view.only))
         with product.database.workspace(workspace_id) as session:
             told = list(export.usage_rows(session, workspace_id, conditions))
-        yield from ((*row, day, span.zone) for row in told) if view.is_local else told
+        yield from ((*row, day, span.zone, span.days_are) for row in told) if view.is_local else told
 
 
 def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
@@ -126,13 +126,12 @@ def _cells(
 
     The cost at most is that of unpriced tokens at the dearest rates on the provider's list (`tracker.unpriced`).
     """
-    exact = "approximate" if seen.is_approximate else "exact"
     for cell in sorted(seen.bar_cells, key=lambda cell: (cell.at, seen.name(cell.value))):
         sums, part = cell.figures, lacks.get((cell.at, cell.value), Unpriced())
         yield (
             _start(cell.at, seen.span.zone),
             seen.span.zone,
-            exact,
+            seen.span.days_are,
             seen.view.bars.value,
             None if isinstance(cell.at, datetime) else len(seen.days_in(cell.at)),
             seen.mark(cell.at).value,

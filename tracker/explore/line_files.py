@@ -29,6 +29,7 @@ def table(product: Product, workspace_id: int, view: View, now: datetime) -> tup
         ("first_day", parquet.DAY),
         ("last_day", parquet.DAY),
         ("zone", parquet.TEXT),
+        ("days_are", parquet.TEXT),
         (view.by.dimension, parquet.TEXT),
         ("name", parquet.TEXT),
         ("estimated_cost_usd", parquet.MONEY),
@@ -64,6 +65,7 @@ def _lines(seen: Explored, sources: Mapping[str, Source]) -> Iterator[Row]:
         yield (
             *days,
             seen.span.zone,
+            seen.span.days_are,
             None if value is None else str(value),
             line.name,
             line.estimate,

@@ -62,6 +62,11 @@ class Span:
         """Whether hours of UTC do not fit into the zone's days: it is not a whole number of hours away."""
         return any(each.offset % 3_600 for each in self.stretches)
 
+    @property
+    def days_are(self) -> str:
+        """How exact its days are, in a word."""
+        return "approximate" if self.is_approximate else "exact"
+
     def day_of(self, instant: datetime) -> date:
         """The zone's day in which an instant lies."""
         return instant.astimezone(ZoneInfo(self.zone)).date()
