@@ -54,7 +54,7 @@ def _draw(ctx: Context) -> None:
     without = lacking.read(ctx.product, ctx.workspace_id, seen)
     st.markdown(text.dollars(_headline(seen, costs, without, today)))
     if nothing:
-        st.info(empty.of_view(seen, today, what="usage with tokens or a price"), icon=":material/search_off:")
+        empty.draw_view(seen, today, what="usage with tokens or a price")
         return
     _findings(seen, costs, today)
     _rates(seen, costs, today)

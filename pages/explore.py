@@ -76,7 +76,7 @@ def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> No
     without = lacking.read(ctx.product, ctx.workspace_id, seen) if spends else Unpriced()
     live.say(_headline(seen, without, ctx.now.date()))
     if not seen.cells:
-        st.info(empty.of_view(seen, ctx.now.date()), icon=":material/search_off:")
+        empty.draw_view(seen, ctx.now.date())
         return
     lines = seen.lines()
     _chart_block(seen, bars, without, chosen, ctx.now.date())

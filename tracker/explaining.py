@@ -158,10 +158,11 @@ def explain_row(session: Session, workspace_id: int, bucket_start: datetime, ser
 
 
 def models_of(session: Session, workspace_id: int, start: date, end: date) -> list[str | None]:
-    """The models used in the UTC days [start, end), None for what names none, in order."""
-    statement = select(DAILY.c.model).where(*_days(workspace_id, start, end)).distinct()
-    names = [None if name == NONE_MODEL else name for name in session.execute(statement).scalars()]
-    return sorted(names, key=lambda name: (name is None, name or ""))
+    """The models used in the UTC days [start, end), None for what names none; the dearest first."""
+    spend = func.sum(DAILY.c.estimated_cost)
+    used = select(DAILY.c.model, spend).where(*_days(workspace_id, start, end)).group_by(DAILY.c.model)
+    found = sorted(session.execute(used), key=lambda row: (-(row[1] or 0), row[0]))
+    return [None if name == NONE_MODEL else name for name, _ in found]
 
 
 def _days(workspace_id: int, start: date, end: date) -> tuple[ColumnElement[bool], ...]:

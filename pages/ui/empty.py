@@ -6,7 +6,7 @@ from datetime import date
 
 import streamlit as st
 
-from pages.ui import demo, notices, text
+from pages.ui import demo, notices, text, view_controls
 from pages.ui.context import Context
 from tracker.explore.reading import Explored
 from tracker.overview import keys
@@ -70,6 +70,13 @@ def draw(ctx: Context, path: str) -> None:
         notices.to_settings("Connect a key", icon=":material/key:", main=True)
         demo.button(ctx.product, "Look around with demo data")
     st.caption(notices.PROMISE)
+
+
+def draw_view(seen: Explored, today: date, *, what: str = "usage") -> None:
+    """A view of which nothing is stored, and the one step that most likely brings something."""
+    st.info(of_view(seen, today, what=what), icon=":material/search_off:")
+    if seen.view.only:
+        view_controls.draw_clear("view.clear.empty")
 
 
 def of_view(seen: Explored, today: date, *, what: str = "usage") -> str:

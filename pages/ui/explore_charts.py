@@ -158,9 +158,10 @@ def apart(amounts: Sequence[Amount | None], measure: Measure) -> tuple[str, str]
 
 
 def nothing_compared(comparison: Comparison, today: date) -> str:
-    """That no day, or none with anything to compare, is complete in both periods."""
+    """That no day is complete in both periods, or that those which are had nothing to compare with."""
     span = comparison.span
-    return f"nothing complete to compare with in {text.day_range(span.days[0], span.days[-1], today=today)}"
+    what = "nothing" if comparison.days else "nothing complete"
+    return f"{what} to compare with in {text.day_range(span.days[0], span.days[-1], today=today)}"
 
 
 def clock(seen: Explored) -> str:

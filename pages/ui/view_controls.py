@@ -230,8 +230,13 @@ def _filters(facets: Facets) -> dict[By, tuple[Chosen, ...]]:
         )
         if chosen:
             only[by] = tuple(chosen)
-    st.button("Clear the filters", on_click=_clear, disabled=not only, icon=":material/filter_alt_off:")
+    draw_clear("view.clear", disabled=not only)
     return only
+
+
+def draw_clear(key: str, *, disabled: bool = False) -> None:
+    """The button that lets everything through again."""
+    st.button("Clear the filters", key=key, on_click=_clear, disabled=disabled, icon=":material/filter_alt_off:")
 
 
 def _clear() -> None:

@@ -298,6 +298,8 @@ def test_the_days_compared_are_those_complete_in_both_periods() -> None:
     found: Any = SimpleNamespace(days=days, span=Cycle(TODAY))
 
     assert explore_charts.compared(found, TODAY) == ("14–17 Nov", "14–17 Oct", ", 1 day left out")
+    assert explore_charts.nothing_compared(found, TODAY) == "nothing to compare with in 1–23 Nov"
+    found.days = []
     assert explore_charts.nothing_compared(found, TODAY) == "nothing complete to compare with in 1–23 Nov"
 
 

@@ -205,11 +205,12 @@ def test_an_update_of_the_list_changes_no_explanation(database: Database) -> Non
     assert after.source.name == "genai-prices 0.0.1"
 
 
-def test_models_of_a_day_are_those_used_on_it(database: Database) -> None:
-    store(database, record(), record(model=None), record(model="a"))
+def test_models_of_a_day_are_those_used_on_it_the_dearest_first(database: Database) -> None:
+    store(database, record(), record(model=None), record(model="a"), record(model="gpt-5.4-pro"))
 
     with database.workspace(1) as session:
-        assert explaining.models_of(session, 1, DAY, DAY + clock.DAY) == ["a", "gpt-5.4", None]
+        found = explaining.models_of(session, 1, DAY, DAY + clock.DAY)
+        assert found == ["gpt-5.4-pro", "gpt-5.4", "a", None]
         assert explaining.models_of(session, 1, DAY + clock.DAY, DAY + 2 * clock.DAY) == []
 
 
