@@ -15,13 +15,15 @@ from tracker.explore.view import View
 from tracker.saved_views import MOST_NAME, Kept
 
 NEW, OTHER, CHOSEN, TOLD = "saved.new", "saved.other", "saved.chosen", "saved.told"
+OPENINGS = "saved.openings"
 
 
 def draw(ctx: Context, view: View) -> None:
     """A popover with all of them."""
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         kept = saved_views.every(session, ctx.workspace_id)
-    with st.popover("Saved views", icon=":material/bookmark:"):
+    # One of another name is closed: the view that was opened is what somebody wants to see.
+    with st.popover("Saved views", icon=":material/bookmark:", key=f"saved.{st.session_state.get(OPENINGS, 0)}"):
         if told := st.session_state.pop(TOLD, None):
             words, good = told
             (st.success if good else st.error)(text.quoted(words))
@@ -39,10 +41,15 @@ def _choose(ctx: Context, kept: list[Kept]) -> None:
         st.session_state[CHOSEN] = next(iter(names))
     name = str(st.selectbox("Saved view", list(names), key=CHOSEN))
     with st.container(horizontal=True, gap="small"):
-        st.button("Open this view", on_click=view_controls.go, args=(names[name],), icon=":material/open_in_new:")
+        st.button("Open this view", on_click=_open, args=(names[name],), icon=":material/open_in_new:")
         st.button("Delete it", on_click=_delete, args=(ctx, name), icon=":material/delete:")
     st.text_input("Another name for it", key=OTHER, max_chars=MOST_NAME)
     st.button("Rename it", on_click=_rename, args=(ctx, name), icon=":material/edit:")
+
+
+def _open(view: View) -> None:
+    st.session_state[OPENINGS] = st.session_state.get(OPENINGS, 0) + 1
+    view_controls.go(view)
 
 
 def _save(ctx: Context, view: View) -> None:

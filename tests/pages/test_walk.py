@@ -122,6 +122,17 @@ def there_and_back(page: Page, explored: str) -> None:
     expect(page).to_have_url(dashboard)
 
 
+def keep(page: Page, name: str) -> None:
+    """A view is saved and opened; what opened it is then out of its way."""
+    page.get_by_role("button", name="Saved views").click()
+    field = page.get_by_label("Name for the view on screen")
+    field.fill(name)
+    page.get_by_role("button", name="Save this view").click()
+    expect(page.get_by_text(f"“{name}” is saved.")).to_be_visible()
+    page.get_by_role("button", name="Open this view").click()
+    expect(field).to_have_count(0)
+
+
 def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> None:
     """The month's rows, found again on Explore, by its address also after signing in anew, and in its file."""
     page.goto(
@@ -132,6 +143,7 @@ def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> Non
     expect(page.get_by_text("1 Nov – 2 Dec reaches into the future")).to_be_visible()
     expect(page.get_by_text("No usage matches these filters in 1–23 Nov.")).to_be_visible()
     page.get_by_role("button", name="Clear the filters").click()
+    keep(page, "November by type")
     told = page.get_by_role("status").filter(has_text=re.compile(r"\w+ estimated · 1–23 Nov, UTC billing days"))
     expect(told).to_contain_text(cents(estimate(rows)))
     expect(page).to_have_url(f"{site.base_url}/explore?range=custom&from=2026-11-01&to=2026-11-23&by=type")
