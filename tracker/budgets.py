@@ -27,7 +27,7 @@ class Standing:
     """A monthly budget in USD; `pace` is an even day's part of it.
 
     `spent` and `expected` are percent of it, whole, of what is estimated so far and of the forecast; None if unknown.
-    `over` is by how much the forecast exceeds it, None when it does not.
+    `over` is by how much the forecast exceeds it, `billed_over` by how much the bill so far does; None where none does.
     """
 
     monthly: Decimal
@@ -35,6 +35,12 @@ class Standing:
     spent: Decimal | None
     expected: Decimal | None
     over: Decimal | None
+    billed_over: Decimal | None = None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the bill or the estimate is beyond it."""
+        return self.billed_over is not None or (self.spent or 0) > 100
 
 
 MONTHLY = select(BUDGETS.c.monthly).where(BUDGETS.c.workspace_id == bindparam("of_workspace"))
@@ -67,15 +73,22 @@ def parsed(typed: str) -> Decimal | None:
     return Decimal(text.replace("$", "").replace(",", ""))
 
 
-def standing(budget: Decimal, *, days: int, spent: Decimal | None, expected: Decimal | None) -> Standing:
-    """The budget of a month of so many days, beside what is spent so far and expected in the end."""
+def standing(
+    budget: Decimal, *, days: int, spent: Decimal | None, expected: Decimal | None, billed: Decimal | None = None
+) -> Standing:
+    """The budget of a month of so many days, beside what is spent and billed so far and expected in the end."""
     return Standing(
         monthly=budget,
         pace=budget / days,
         spent=_percent(spent, budget),
         expected=_percent(expected, budget),
-        over=expected - budget if expected is not None and expected > budget else None,
+        over=_beyond(expected, budget),
+        billed_over=_beyond(billed, budget),
     )
+
+
+def _beyond(amount: Decimal | None, budget: Decimal) -> Decimal | None:
+    return amount - budget if amount is not None and amount > budget else None
 
 
 def _percent(part: Decimal | None, whole: Decimal) -> Decimal | None:

@@ -102,25 +102,27 @@ def _forecast(seen: Overview) -> None:
     )
     label, found = f"{seen.cycle.start:%B} forecast, {ESTIMATE}", seen.forecast
     if found is None:
-        _not_yet(seen, label, _lines([_no_forecast(seen), _budget(seen)]), explained=explained)
+        _not_yet(seen, label, _lines([_no_forecast(seen), budget(seen)]), explained=explained)
         return
     chance = f"8 in 10 chance: **{text.whole_money(found.low)} – {text.whole_money(found.high)}**"
-    lines = [chance, _budget(seen)]
+    lines = [chance, budget(seen)]
     if found.usual_error is not None:
         explained += f" On day {seen.cycle.today.day} of a month it was usually off by {found.usual_error} %."
     _card(label, marked(text.whole_money(found.middle), seen.unpriced), lines, explained=explained)
 
 
-def _budget(seen: Overview) -> str:
+def budget(seen: Overview) -> str:
     """What part of the budget the month takes, as far as that is known."""
-    budget = seen.budget
-    if budget is None:
+    found = seen.budget
+    if found is None:
         return "No budget yet" if seen.stage is not Stage.READING else ""
-    share = f"Budget {text.rate_money(budget.monthly)}: "
-    if budget.expected is not None:
-        over = f", **over by {text.whole_money(budget.over)}**" if budget.over else ", not exceeded"
-        return f"{share}**{budget.expected} %** of it{over}"
-    return f"{share}**{budget.spent} %** of it spent" if budget.spent is not None else share.rstrip(": ")
+    share = f"Budget {text.rate_money(found.monthly)}: "
+    if found.billed_over:
+        return f"{share}**over by {text.money(found.billed_over)}** as billed"
+    if found.expected is not None:
+        over = f", **over by {text.whole_money(found.over)}**" if found.over else ", not exceeded"
+        return f"{share}**{found.expected} %** of it{over}"
+    return f"{share}**{found.spent} %** of it spent" if found.spent is not None else share.rstrip(": ")
 
 
 def _no_forecast(seen: Overview) -> str:

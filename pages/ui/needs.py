@@ -184,12 +184,16 @@ def _like(found: Unusual) -> str:
     return f"on {some}the {WEEKS} {found.day:%A}s before"
 
 
-def _budget(seen: Overview) -> Iterator[Need]:
-    budget = seen.budget
-    if budget is None or (budget.over is None and (budget.spent or 0) <= 100):
+def of_budget(seen: Overview) -> Iterator[Need]:
+    budget, billed = seen.budget, seen.billed
+    if budget is None or not (budget.is_used_up or budget.over):
         return
-    spent = f"{budget.spent} % of {text.rate_money(budget.monthly)} is spent." if budget.spent is not None else ""
-    if (budget.spent or 0) > 100:
+    limit = text.rate_money(budget.monthly)
+    spent = f"By the estimate {budget.spent} % of {limit} is spent." if budget.spent is not None else ""
+    if budget.billed_over and billed:
+        through = text.day(billed.through, today=seen.cycle.today)
+        spent = f"{text.money(billed.amount)} of {limit} was billed through {through}. {spent}".strip()
+    if budget.is_used_up:
         yield Need("savings", f"The budget of {seen.cycle.start:%B} is used up.", spent, *CHANGE)
     elif budget.over is not None:
         fact = f"{seen.cycle.start:%B} is expected to go {text.whole_money(budget.over)} over its budget."
@@ -206,7 +210,7 @@ KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
     _missing,
     _set_aside,
     _too_powerful,
-    _budget,
+    of_budget,
     _unusual,
     _unpriced,
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pages.ui import cards, text
-from tracker import unpriced
+from pages.ui import cards, needs, text
+from tracker import budgets, unpriced
 from tracker.overview import Cycle, Stage
 from tracker.unpriced import Unpriced
 
@@ -96,3 +96,37 @@ def test_days_that_no_provider_ever_told_are_never_called_complete(
 
     assert cards._left_out(seen) == told
     assert cards._no_comparison(seen, "October") == nothing
+
+
+@pytest.mark.parametrize(
+    ("spent", "expected", "billed", "card", "fact", "why"),
+    [
+        ("90", "99", "92", "Budget $100: **99 %** of it, not exceeded", "", ""),
+        (
+            "98",
+            "114",
+            "99",
+            "Budget $100: **114 %** of it, **over by $14**",
+            "November is expected to go $14 over its budget.",
+            "By the estimate 98 % of $100 is spent.",
+        ),
+        (
+            "98",
+            "114",
+            "102.14",
+            "Budget $100: **over by $2.14** as billed",
+            "The budget of November is used up.",
+            "$102.14 of $100 was billed through 26 Nov. By the estimate 98 % of $100 is spent.",
+        ),
+    ],
+)
+def test_a_budget_is_held_against_the_estimate_and_the_bill(
+    spent: str, expected: str, billed: str, card: str, fact: str, why: str
+) -> None:
+    given = {"spent": Decimal(spent), "expected": Decimal(expected), "billed": Decimal(billed)}
+    bill = SimpleNamespace(amount=Decimal(billed), through=date(2026, 11, 26))
+    standing = budgets.standing(Decimal(100), days=30, **given)
+    seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 28)), budget=standing, billed=bill)
+
+    assert cards.budget(seen) == card
+    assert [(need.fact, need.consequence) for need in needs.of_budget(seen)] == ([(fact, why)] if fact else [])

@@ -51,6 +51,19 @@ def test_a_budget_stands_beside_what_is_spent_and_expected(
     assert budgets.standing(Decimal(3000), days=30, **given) == standing
 
 
+@pytest.mark.parametrize(
+    ("spent", "billed", "over", "is_used_up"),
+    [("2950", "3010.5", "10.5", True), ("2950", "3000", None, False), ("3100", None, None, True)],
+)
+def test_a_budget_is_used_up_by_the_bill_or_by_the_estimate(
+    spent: str, billed: str | None, over: str | None, is_used_up: bool
+) -> None:
+    told = Decimal(billed) if billed else None
+    found = budgets.standing(Decimal(3000), days=30, spent=Decimal(spent), expected=None, billed=told)
+
+    assert (found.billed_over, found.is_used_up) == (Decimal(over) if over else None, is_used_up)
+
+
 def test_it_is_kept_for_its_workspace_and_each_change_is_in_the_trail(migrated_url: str) -> None:
     with two_workspaces(migrated_url, role="web") as database:
         read = []

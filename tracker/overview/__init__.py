@@ -229,9 +229,9 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     past = history.read(session, workspace_id, keys.counted, cycle, marks)
     cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
     reach = bills.reach(ledgers, keys.counted)
-    by_key = queries.Question(cycle.horizon, cycle.end, ("day", "model", "provider_key"))
-    of_keys = queries.usage(session, workspace_id, by_key) if reach.behind else rows
+    of_keys = _by_key(session, workspace_id, cycle) if reach.behind else rows
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
+    billed = bills.of_days(of_keys, reach, cycle.start)
     foretold = forecast(past.known, past.seen, cycle.today)
     return Overview(
         now=now,
@@ -249,12 +249,12 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         month=month,
         without_price=tuple(without_price),
         kinds=tuple(unpriced_part.kinds_by_day(session, workspace_id, cycle.previous_start, cycle.end)),
-        billed=bills.of_days(of_keys, reach, cycle.start),
+        billed=billed,
         billed_before=bills.of_days(of_keys, _reach_before(ledgers, keys, cycle), cycle.previous_start),
         foreign=tuple(queries.other_currencies(session, workspace_id, cycle.start, cycle.end)),
         change=change(cells, cycle, marks),
         forecast=foretold,
-        budget=_budget(budgets.monthly(session, workspace_id), cycle, month, foretold),
+        budget=_budget(budgets.monthly(session, workspace_id), cycle, month, billed, foretold),
         unusual=tuple(unusual(past.known, cycle.week, cells)),
         cells=cells,
         events=tuple(events.last_events(session, workspace_id)),
@@ -315,8 +315,15 @@ def _is_used(session: Session, workspace_id: int) -> bool:
     return session.execute(ANY_USAGE, {"of_workspace": workspace_id}).first() is not None
 
 
-def _budget(budget: Decimal | None, cycle: Cycle, month: Sums, foretold: Forecast | None) -> budgets.Standing | None:
+def _by_key(session: Session, workspace_id: int, cycle: Cycle) -> list[queries.UsageRow]:
+    question = queries.Question(cycle.horizon, cycle.end, ("day", "model", "provider_key"))
+    return queries.usage(session, workspace_id, question)
+
+
+def _budget(
+    budget: Decimal | None, cycle: Cycle, month: Sums, billed: Billed | None, foretold: Forecast | None
+) -> budgets.Standing | None:
     if budget is None:
         return None
-    expected = foretold.middle if foretold else None
-    return budgets.standing(budget, days=cycle.length, spent=month.spend, expected=expected)
+    expected, bill = foretold.middle if foretold else None, billed.amount if billed else None
+    return budgets.standing(budget, days=cycle.length, spent=month.spend, expected=expected, billed=bill)
