@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import date
 
@@ -39,6 +40,8 @@ FACES = {
 
 LINE_LETTERS = 54
 """Letters of a line that fit on a phone."""
+PART_LINES = 3
+"""So many lines at most are of one thing that is said, such as a filter of many names."""
 PADDING_PX, ABOVE_PX, LINE_PX = 6, 34, 14
 
 
@@ -128,11 +131,12 @@ def span(days: Sequence[date]) -> str:
 
 
 def wrapped(parts: Iterable[str]) -> list[str]:
-    """The parts on as few lines as have room on a phone; one that is too long alone is cut."""
+    """The parts on as few lines as have room on a phone; one that is too long alone goes on, and is cut in the end."""
     lines: list[str] = []
-    for part in (part if len(part) <= LINE_LETTERS else f"{part[: LINE_LETTERS - 1]}…" for part in parts):
+    for part in parts:
+        first, *more = textwrap.wrap(part, LINE_LETTERS, max_lines=PART_LINES, placeholder="…") or [""]
         if lines and len(lines[-1]) + len(part) + 3 <= LINE_LETTERS:
-            lines[-1] += f" · {part}"
+            lines[-1] += f" · {first}"
         else:
-            lines.append(part)
+            lines += [first, *more]
     return lines

@@ -124,4 +124,7 @@ def test_days_are_told_with_their_year(days: list[date], told: str) -> None:
 def test_no_line_under_the_title_is_wider_than_a_phone() -> None:
     assert pictures.wrapped([]) == []
     assert pictures.wrapped(["a" * 25, "b" * 26, "c"]) == [f"{'a' * 25} · {'b' * 26}", "c"]
-    assert [len(line) for line in pictures.wrapped(["d" * 55, "e" * 54])] == [54, 54]
+    assert [len(line) for line in pictures.wrapped(["d" * 55, "e" * 54])] == [54, 1, 54]
+    long = "days of Asia/Kolkata, approximate: UTC hours lie across its days"
+    assert pictures.wrapped([long]) == ["days of Asia/Kolkata, approximate: UTC hours lie", "across its days"]
+    assert pictures.wrapped(["only model " + "gpt " * 50])[2].endswith("gpt…")
