@@ -46,13 +46,22 @@ class KeyRing:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """A new ring with one KEK, written whole with mode 0400; FileExistsError when there is one, so load that."""
-        ring = cls("k1", {"k1": secrets.token_bytes(KEY_BYTES)}, secrets.token_bytes(KEY_BYTES))
+        """A new ring with one KEK, written as `write` does."""
+        ring = cls.fresh("k1")
+        ring.write(path)
+        return ring
+
+    @classmethod
+    def fresh(cls, kek_id: str) -> Self:
+        """A new ring with one KEK, in memory alone."""
+        return cls(kek_id, {kek_id: secrets.token_bytes(KEY_BYTES)}, secrets.token_bytes(KEY_BYTES))
+
+    def write(self, path: Path) -> None:
+        """Put the ring there whole, with mode 0400; FileExistsError when there is one, so load that."""
         with _refusing_os_errors(path, "written"):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _written_beside(path, _ring_text(ring)) as new:
+            with _written_beside(path, _ring_text(self)) as new:
                 os.link(new, path)
-        return ring
 
     @classmethod
     def load(cls, path: Path) -> Self:
