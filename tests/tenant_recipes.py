@@ -77,6 +77,10 @@ OF_NO_TENANT = {
     ),
     "replacing": {"replace": "works under a claim, as above"},
     "restatements": {"settles_after": "works under a claim, as above"},
+    "lost_ring": {
+        "survey": "the operator's own, who has no key ring any more: shows counts",
+        "forget": "the operator's own: gives up what no ring opens, whosever it is",
+    },
     "rotation": {"rotate": "the operator's own, who holds the key ring: seals every row anew and shows counts"},
     "runs": dict.fromkeys(
         ("close_run", "living_workers", "open_run", "sign_of_life"), "notes what the worker does, for who runs it"

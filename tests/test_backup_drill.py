@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -13,13 +14,14 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from tests.conftest import fresh_name
-from tests.installation import NOW, Installation, assert_equal_until, installed
+from tests.installation import EMAIL, NOW, Installation, assert_equal_until, installed
 from tests.postgres import PostgresServer
-from tracker import access, backup, clock, product, runs
+from tracker import access, audit, backup, clock, connections, lost_ring, product, runs, second_factor
 from tracker.__main__ import main
 from tracker.db import open_database
-from tracker.errors import BadInput
+from tracker.errors import BadInput, Conflict
 from tracker.migrations.whole import INDEX
+from tracker.models import KeyStatus
 from tracker.sandbox import World
 
 MORNING = NOW + timedelta(days=1)
@@ -106,6 +108,66 @@ def test_a_back_up_is_restored_equals_its_manifest_and_the_worker_fills_the_gap(
     assert restored.fetch() == 0
     assert_equal_until(restored, MORNING)
     again.close()
+
+
+def test_without_its_ring_for_good_all_goes_on_but_the_keys(
+    living: Installation, run: Run, url: str, tmp_path: Path
+) -> None:
+    ring, workspace_id = living.product.settings.keyring_file, living.workspace_id
+    user_id = access.user_of(living.product.database, EMAIL)
+    codes = with_second_factor(living.product, user_id)
+    living.product.close()
+    before = counted(url)
+    assert run("forget-keys", "--yes")[0] == 1, "while the ring is there"
+    ring.unlink()
+    living.later(NOW + timedelta(hours=1))
+    assert run("status")[0] == 78
+    assert run("forget-keys")[0] == 1
+    assert counted(url) == before
+
+    code, out, err = run("forget-keys", "--yes")
+
+    assert (code, json.loads(out)) == (0, {"active": "k2", "keys": 1, "second_factors": 1})
+    assert str(ring) in err and "recovery code" in err
+    after = counted(url)
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"audit_events", "mails", "provider_keys"}, "a row's format was summed, too"
+    assert [after[name][0] - before[name][0] for name in sorted(changed)] == [1, 1, 0]
+
+    living.later(MORNING)
+    again = product.start(living.environ, role="owner")
+    assert_given_up(again, workspace_id)
+    assert second_factor.check(again, user_id, codes[0], now=MORNING)
+    second_factor.turn_off(again, user_id)
+    assert with_second_factor(again, user_id)
+    on = Installation(living.environ, living.server, again, workspace_id)
+    assert on.fetch() == 0, "nothing is due"
+    with pytest.raises(Conflict, match="belongs to another organisation"):
+        connections.replace(again, workspace_id, 1, text=living.world.keys["globex"])
+    connections.replace(again, workspace_id, 1, text=living.world.keys["good"])
+    assert on.fetch() == 0
+    assert_equal_until(on, MORNING)
+    again.close()
+    assert (run("forget-keys", "--yes")[0], run("rotate-keys")[0]) == (1, 0)
+
+
+def with_second_factor(ready: product.Product, user_id: int) -> list[str]:
+    """Set up and in use; the recovery codes."""
+    now = clock.utc_now()
+    secret = base64.b32decode(second_factor.enrol(ready, user_id, EMAIL).secret)
+    code = second_factor._totp(secret).generate(int(now.timestamp())).decode()
+    return second_factor.confirm(ready, user_id, code, now=now)
+
+
+def assert_given_up(ready: product.Product, workspace_id: int) -> None:
+    """The connection is there, says what to do, and holds nothing of its key; whoever asks is told why."""
+    with ready.database.workspace(workspace_id) as session:
+        row = connections.present(session, workspace_id, 1, sealed=True)
+        newest = audit.trail(session, workspace_id)[0]
+    assert (row.status, row.label, row.next_due_at) == (KeyStatus.UNREADABLE, "main", None)
+    assert "Paste the key again" in (row.status_reason or "")
+    assert not any((row.wrapped_dek, row.ciphertext, row.fingerprint, row.kek_id, row.fmt))
+    assert (newest.who, newest.action, newest.subject) == (None, audit.Action.KEY_LOST, f"main (ends {row.last4})")
 
 
 @pytest.fixture
@@ -202,9 +264,14 @@ def test_on_postgresql_what_is_not_whole_changes_nothing_either(
         database.engine.dispose()
         before = counted(url)
 
+        workers = at_the_workers_address(url, postgres_server)
         with pytest.raises(BadInput, match="Set TRACKER_DATABASE_URL to the owner's address"):
-            backup.make(at_the_workers_address(url, postgres_server), file, replace=False)
+            backup.make(workers, file, replace=False)
         assert not file.exists()
+        settings, lesser = product.checked({**kept, "TRACKER_DATABASE_URL": workers}, role="owner")
+        with pytest.raises(BadInput, match="Set TRACKER_DATABASE_URL to the owner's address"):
+            lost_ring.forget(settings, lesser)
+        lesser.engine.dispose()
         backup.make(url, file, replace=False)
         spoil("manifest of more rows", file)
         refused(url, file, "differs from its manifest in: users")

@@ -46,6 +46,7 @@ class Action(StrEnum):
     KEY_RESUMED = "resumed a key"
     KEY_CHECKED = "asked to check a key"
     KEY_DELETED = "deleted a key"
+    KEY_LOST = "gave up a key whose key ring was lost"
     PRICE_ADDED = "added an agreed price"
     PRICE_ENDED = "ended an agreed price"
     REPRICED = "priced past days anew"

@@ -84,8 +84,8 @@ WORDINGS: dict[Kind, Wording] = {
     ),
     Kind.KEY_CHANGED: Wording(
         "A provider key was changed",
-        'A provider key of your workspace was added, replaced or deleted. Settings, under "Audit trail", tells who\n'
-        "did it and from where:\n\n{link}\n",
+        'A provider key of your workspace was added, replaced, deleted or lost. Settings, under "Audit trail", tells\n'
+        "who did it and from where:\n\n{link}\n",
     ),
 }
 

@@ -17,7 +17,7 @@ from tracker.points import reached
 
 MEMBERS, USERS = table_of(Member), table_of(User)
 
-MAILED = frozenset({Action.KEY_ADDED, Action.KEY_REPLACED, Action.KEY_DELETED})
+MAILED = frozenset({Action.KEY_ADDED, Action.KEY_REPLACED, Action.KEY_DELETED, Action.KEY_LOST})
 
 
 def of_key(session: Session, row: ProviderKey, action: Action, by: Actor) -> None:

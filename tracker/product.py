@@ -67,14 +67,18 @@ def prepare(environ: Mapping[str, str]) -> Settings:
 
 def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     """The product, ready for work in that role; BadConfiguration when anything does not fit."""
-    vault.harden_process()
     settings, database = checked(environ, role=role)
-    ring = _ring(settings.keyring_file, database)
+    try:
+        ring = _ring(settings.keyring_file, database)
+    except BadConfiguration:
+        database.engine.dispose()
+        raise
     return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
 
 
 def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings, Database]:
     """Settings and a database that is there, whole and of this version: all of a start but the key ring."""
+    vault.harden_process()
     settings = load(environ)
     clock.start_at(settings.now)
     database = open_database(settings.database_url, role=role)
@@ -89,7 +93,10 @@ def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings,
 MISSING = (
     "The key ring {path} is missing, and with it the only way to open the provider keys that are stored here. Put it "
     "back from its own back-up, which is kept apart from the database's, or set TRACKER_KEYRING_FILE to where it lies. "
-    "No new ring is made over sealed keys."
+    "No new ring is made over sealed keys. {last}"
+)
+LAST_RESORT = (
+    "If it is gone for good, python -m tracker forget-keys tells how to go on with the numbers and without the keys."
 )
 
 
@@ -108,11 +115,13 @@ def _ring(path: Path, database: Database) -> KeyRing:
         with suppress(FileExistsError):  # another process was first
             KeyRing.create(path)
     if not path.exists():
-        raise BadConfiguration(MISSING.format(path=path))
+        raise BadConfiguration(MISSING.format(path=path, last=LAST_RESORT))
     ring = KeyRing.load(path)
     for kek_id, sealed in canaries.items():
         if kek_id not in ring.keys:
-            raise BadConfiguration(f"The key ring {path} lacks the key {kek_id}, which sealed what is stored.")
+            raise BadConfiguration(
+                f"The key ring {path} lacks the key {kek_id}, which sealed what is stored. {LAST_RESORT}"
+            )
         if not vault.check_canary(ring, kek_id, sealed):
             raise BadConfiguration(
                 f"The key ring {path} holds another key {kek_id} than the one that sealed what is stored."
@@ -134,10 +143,10 @@ def plant_canaries(database: Database, ring: KeyRing, kek_ids: set[str]) -> None
         return
     with database.exempt(write=True) as session:
         for kek_id in sorted(kek_ids):
-            plant(session, ring, kek_id)
+            _plant(session, ring, kek_id)
 
 
-def plant(session: Session, ring: KeyRing, kek_id: str) -> None:
+def _plant(session: Session, ring: KeyRing, kek_id: str) -> None:
     """Keep a canary of that key, unless there is one."""
     if session.get(KekCanary, kek_id) is None:
         session.add(KekCanary(kek_id=kek_id, sealed=vault.seal_canary(ring, kek_id)))

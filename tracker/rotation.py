@@ -80,6 +80,7 @@ def alone(keyring_file: Path) -> Iterator[None]:
     """One change of the ring at a time: two would seal under two keys, of which each knows its own only."""
     path = keyring_file.resolve()
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path.with_name(f".{path.name}.rotating"), os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise BadConfiguration(f"The folder of the key ring {path} cannot be written: {error.strerror}.") from None
