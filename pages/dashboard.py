@@ -296,7 +296,7 @@ def _events(seen: Overview) -> None:
             height=356,
             row_height=tables.row_px(cut),
             placeholder=text.UNKNOWN,
-            column_config=tables.event_columns(),
+            column_config=tables.event_columns(events=seen.events),
             alt="The newest usage events, one row an hour, model, project and API key.",
         )
         if whole := tables.in_full(cut):

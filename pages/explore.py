@@ -252,7 +252,7 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None)
             height=356 if len(found.events) > 9 else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
-            column_config=tables.event_columns(seen.view.zone),
+            column_config=tables.event_columns(seen.view.zone, found.events),
             alt="The stored rows behind this bar, dearest first.",
         )
         hours = f" Hours are of {seen.view.zone.replace('_', ' ')}." if seen.view.is_local else ""

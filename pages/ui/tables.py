@@ -37,6 +37,7 @@ STATES = {
 WHY, SHARE, EACH = "Why?", "Share", "Each day"
 MEASURED = {Measure.TOKENS: "Tokens (M)", Measure.REQUESTS: "Requests"}
 EVENT_HOUR_PX = 92
+EVENT_PLACES = 4
 
 ROOM_PX = 1_016
 """What a table has on a screen of 1440 px: columns wider than this in all are cut, the last one first."""
@@ -213,16 +214,22 @@ def hour_column(zone: str) -> str:
     return "Hour (UTC)" if zone == "UTC" else "Hour (local)"
 
 
-def event_columns(zone: str = "UTC") -> dict[str, ColumnConfig]:
+def event_places(events: Iterable[Event]) -> int:
+    """Decimals for what events cost: four, and as many as the cheapest needs not to look as if it cost nothing."""
+    cheapest = min((event.estimate for event in events if event.estimate), default=Decimal(1))
+    return max(EVENT_PLACES, min(-cheapest.adjusted(), text.NANO_PLACES))
+
+
+def event_columns(zone: str = "UTC", events: Iterable[Event] = ()) -> dict[str, ColumnConfig]:
     """How the columns of `events_frame` are drawn."""
     words, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    counts = {"Requests": 70, "Tokens in": 76, "cached": 62, "Tokens out": 80}
+    counts = {"Requests": 70, "Tokens in": 76, "cached": 62, "Tokens out": 78}
     return {
         hour_column(zone): st.column_config.DatetimeColumn(
             format="D MMM, HH:mm", timezone=zone, pinned=True, width=EVENT_HOUR_PX, help=f"In {zone}."
         ),
-        "Model": words(width=138),
-        "Estimate": number(format="$%.4f", width=68, help="Tokens × list price."),
+        "Model": words(width=134),
+        "Estimate": number(format=f"$%.{event_places(events)}f", width=74, help="Tokens × list price."),
         WHY: why_column("The arithmetic of the model's whole day, which this is a part of."),
         "Price": words(width=88, help="Why an event has no estimate, or costs nothing."),
         **{name: number(format="localized", width=width) for name, width in counts.items()},

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import altair as alt
+import msgspec
 import pytest
 
 from pages import dashboard, explore
@@ -336,5 +337,7 @@ def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
     assert list(by_tokens.columns)[:5] == ["", "Model", "Tokens (M)", "Share", "Estimate"]
     assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")
     assert tables.events_frame([event], "America/New_York").columns[0] in tables.event_columns("America/New_York")
+    costs = [msgspec.structs.replace(event, estimate=Decimal(usd)) for usd in ("0.25", "0", "0.0000031")]
+    assert [tables.event_places(costs[:n]) for n in range(4)] == [4, 4, 4, 6]
     assert tables.hour_column("America/New_York") == "Hour (local)"
     assert tables.events_frame([event])[tables.WHY][0].endswith("day=2026-11-02&model=%28no+model%29")
