@@ -31,8 +31,8 @@ from tracker.rotation import alone
 CANARIES, KEYS, FACTORS = table_of(KekCanary), table_of(ProviderKey), table_of(SecondFactor)
 
 REASON = (
-    "The key ring that opened this key was lost, and nothing else opens it. Paste the key again in Settings: "
-    "Manage, Replace the key."
+    "The key ring that opened this key was lost, and nothing else opens it. Paste the key again: in "
+    "Settings, under Manage, choose Replace the key."
 )
 MOVE = "If the right one is gone for good, move this file away and run this again."
 NO_RIGHT = "42501"  # postgresql.org/docs/18/errcodes-appendix.html, read 2026-11
