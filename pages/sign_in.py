@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from pages.ui import brand, demo, gate, social, text
+from pages.ui import brand, demo, factor, gate, social, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
 from tracker import identities, mail, recovery, second_factor, sign_in
 from tracker.clock import utc_now
@@ -25,7 +25,6 @@ PENDING, CODE_WITHIN = "sign_in.pending", timedelta(minutes=5)
 
 WRONG = "E-mail or password is not right."
 MADE = "If this address is new, your account is ready: sign in. If not, sign in or choose another password."
-CODE_LABEL = "Code of your authenticator, or a recovery code"
 WRONG_CODE = "That code is not right, or was used already."
 ASKED = "If there is an account for this address, a link is on its way. It works for thirty minutes."
 CHANGED = "Your password is changed and every session ended. Please sign in with the new one."
@@ -107,9 +106,7 @@ def _draw_code(product: Product, _forms: Forms) -> None:
         st.rerun()
     with st.form("code", clear_on_submit=True):
         st.subheader("Your second factor", anchor=False)
-        code = st.text_input(
-            "Code of your authenticator, or a recovery code", autocomplete="one-time-code", max_chars=40
-        )
+        code = factor.ask_code()
         sent = st.form_submit_button("Go on")
     _other("Back to sign in", SIGN_IN)
     if sent:

@@ -16,6 +16,11 @@ ENROLMENT, CODES = "factor.enrolment", "factor.codes"
 QR_PX = 190
 
 
+def ask_code() -> str:
+    """The field for the code of the moment, or for one of those kept for when the authenticator is lost."""
+    return st.text_input("Code of your authenticator, or a recovery code", autocomplete="one-time-code", max_chars=40)
+
+
 def draw(ctx: Context) -> None:
     """The state of the second factor and the one thing to do about it."""
     st.header("Second factor", anchor=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.ui import brand, gate, social, text
+from pages.ui import brand, factor, gate, social, text
 from pages.ui.context import Context
 from tracker import second_factor, sign_in
 from tracker.audit import Action
@@ -23,7 +23,7 @@ def stands(ctx: Context, what_for: str) -> bool:
     with st.form(f"proof-{what_for}", border=False):
         password, code = None if half else _ask_password(), ""
         if has_code := second_factor.is_on(ctx.product, ctx.user_id):
-            code = st.text_input("Code of your authenticator", autocomplete="one-time-code", max_chars=40)
+            code = factor.ask_code()
         sent = st.form_submit_button("Confirm", type=brand.main_button(), icon=":material/lock_open:")
     if not half:
         social.draw_proof_button(ctx, what_for)
