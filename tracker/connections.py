@@ -236,12 +236,12 @@ def _new_row(workspace_id: int, *, provider: str, label: str) -> ProviderKey:
 
 def _put(session: Session, product: Product, row: ProviderKey, pasted: Pasted) -> None:
     """Seal the key into its row, keep what it may do, and make its work due."""
-    key = pasted.key
+    key, ring = pasted.key, product.sealing_ring(session)
     row.origin = product.origin(row.provider)
-    sealed = vault.seal(product.ring, binding(row), key)
+    sealed = vault.seal(ring, binding(row), key)
     row.fmt, row.kek_id = sealed.fmt, sealed.kek_id
     row.wrapped_dek, row.ciphertext = sealed.wrapped_dek, sealed.ciphertext
-    row.last4, row.fingerprint = key.last4, vault.fingerprint(product.ring, row.workspace_id, key)
+    row.last4, row.fingerprint = key.last4, vault.fingerprint(ring, row.workspace_id, key)
     row.failures, row.retry_at, row.next_due_at = 0, None, utc_now()
     settle(session, row, pasted.verdict, now=utc_now())
     if pasted.facts:
@@ -295,7 +295,7 @@ def _refuse_known(
     session: Session, product: Product, workspace_id: int, key: SecretKey, *, but: int | None = None
 ) -> None:
     """Refuse a key that another connection has. Its own may be pasted again, say because it did not open any more."""
-    mark = vault.fingerprint(product.ring, workspace_id, key)
+    mark = vault.fingerprint(product.sealing_ring(session), workspace_id, key)
     statement = select(KEYS.c.label).where(
         KEYS.c.workspace_id == workspace_id, KEYS.c.fingerprint == mark, KEYS.c.id != (but or 0)
     )

@@ -47,6 +47,11 @@ class Product:
         """The ring with that key in it, if there is any: the keys may have been rotated since this process began."""
         return self.ring if kek_id in self.ring.keys else KeyRing.load(self.settings.keyring_file)
 
+    def sealing_ring(self, session: Session) -> KeyRing:
+        """The ring to seal with: that of the file once the one this process began with was given up as lost."""
+        given_up = session.get(KekCanary, self.ring.active) is None
+        return KeyRing.load(self.settings.keyring_file) if given_up else self.ring
+
     def close(self) -> None:
         self.clients.close()
         self.memory.close()

@@ -55,10 +55,10 @@ def enrol(product: Product, user_id: int, email: str) -> Enrolment:
         raise BadInput("A second factor is in use already. Turn it off first.")
     secret = secrets.token_bytes(SECRET_BYTES)
     text = base64.b32encode(secret).decode()
-    sealed = vault.seal(product.ring, _binding(user_id), SecretKey(text))
-    values = {"fmt": sealed.fmt, "kek_id": sealed.kek_id, "wrapped_dek": sealed.wrapped_dek}
-    values |= {"ciphertext": sealed.ciphertext, "confirmed_at": None, "last_step": 0}
     with product.database.exempt(write=True) as session:
+        sealed = vault.seal(product.sealing_ring(session), _binding(user_id), SecretKey(text))
+        values = {"fmt": sealed.fmt, "kek_id": sealed.kek_id, "wrapped_dek": sealed.wrapped_dek}
+        values |= {"ciphertext": sealed.ciphertext, "confirmed_at": None, "last_step": 0}
         statement = upsert(session, FACTORS).values(user_id=user_id, **values)
         session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=values))
     return Enrolment(text, _totp(secret).get_provisioning_uri(email, ISSUER))
