@@ -59,7 +59,7 @@ def render(ctx: Context) -> None:
         return
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
-    told = statement(ctx.product, ctx.workspace_id, start, end, without=found.reach.behind or ())
+    told = statement(ctx.product, ctx.workspace_id, start, end, limited=found.reach.limits)
     st.markdown(text.dollars(_headline(told, seen)))
     st.caption(f"Of these days: {found.sentence}.{_without(found.reach)}")
     _cards(told, seen)

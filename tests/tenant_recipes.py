@@ -29,6 +29,7 @@ from tracker import (
 )
 from tracker.downloads import Period
 from tracker.overview import calendar, days, events, history, keys, passport, splits, truth
+from tracker.overview.bills import Reach
 from tracker.overview.cycle import Cycle
 from tracker.overview.splits import Split
 from tracker.providers.base import KnownName, Verdict
@@ -267,6 +268,7 @@ OVERVIEW = {
     "overview.truth.billed": within(
         lambda s, w, _: truth.billed(s, w, days.read_keys(s, w).counted, DAY, NEXT, now=NOW), "counts"
     ),
+    "overview.truth.both": within(lambda s, w, _: truth.both(s, w, Reach(DAY, 1), DAY), "counts"),
     "overview.truth.read": within(lambda s, w, _: truth.read(s, w, DAY, NEXT, now=NOW), "counts"),
     "overview.days.read_keys": within(lambda s, w, _: days.read_keys(s, w)),
     "overview.days.read_ledgers": within(lambda s, w, _: days.read_ledgers(s, w, DAY, NEXT), "counts"),

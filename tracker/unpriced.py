@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from tracker import clock
+from tracker import clock, limits
+from tracker.limits import Limits
 from tracker.models import DailyUsage, SeriesDay, UsageSeries, table_of
 
 DAILY, SERIES_DAYS, SERIES = table_of(DailyUsage), table_of(SeriesDay), table_of(UsageSeries)
@@ -82,13 +84,15 @@ class KindOfDay:
     rows: int
 
 
-def read(session: Session, workspace_id: int, start: date, end: date, *, without: Collection[int] = ()) -> Unpriced:
-    """The unpriced part of the UTC days [start, end), with its kinds, `without` what is of these connections."""
-    days = clock.days(start, end)
-    part = of_days(by_day(session, workspace_id, start, end, without=without), days)
+def read(session: Session, workspace_id: int, start: date, end: date, *, limited: Limits = limits.NONE) -> Unpriced:
+    """The unpriced part of the UTC days [start, end), with its kinds, of each connection up to its limit."""
+    days, asked = clock.days(start, end), list(limits.stretches(start, end, limited))
+    found = [by_day(session, workspace_id, first, until, without=out) for first, until, out in asked]
+    part = of_days(chain(*found), days)
     if not part.rows:
         return part
-    return replace(part, kinds=tuple(kinds_of(kinds_by_day(session, workspace_id, start, end, without=without), days)))
+    kinds = [kinds_by_day(session, workspace_id, first, until, without=out) for first, until, out in asked]
+    return replace(part, kinds=tuple(kinds_of(chain(*kinds), days)))
 
 
 BY_DAY = (

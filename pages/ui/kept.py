@@ -43,8 +43,8 @@ def explained(ctx: Context, seen: Overview) -> Explained | None:
     if seen.billed is None:
         return None
     end = seen.billed.through + clock.DAY
-    without = tuple(seen.reach.behind or ())
-    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen), without)
+    limited = tuple(seen.reach.limits.items())
+    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen), limited)
 
 
 def sources(ctx: Context, seen: Overview, period: Period) -> dict[str, Source]:
@@ -79,14 +79,19 @@ def sources_of(_product: Product, workspace_id: int, start: date, end: date, ver
 
 @st.cache_data(ttl=timedelta(hours=1), max_entries=500, show_spinner=False)
 def explained_of(
-    _product: Product, workspace_id: int, start: date, end: date, version: Version, without: tuple[int, ...] = ()
+    _product: Product,
+    workspace_id: int,
+    start: date,
+    end: date,
+    version: Version,
+    limited: tuple[tuple[int, date], ...] = (),
 ) -> Explained | None:
-    """As `explained`, of the UTC days [start, end), `without` these connections."""
+    """As `explained`, of the UTC days [start, end), of connections that are `limited` up to their day."""
     del version
     with _product.database.workspace(workspace_id) as session:
         if queries.count_events(session, workspace_id, start, end) > MOST_EVENTS:
             return None
-    told = statement(_product, workspace_id, start, end, without=without)
+    told = statement(_product, workspace_id, start, end, limited=dict(limited))
     known = [(cause, amount) for cause, amount in told.causes if cause is not Cause.UNEXPLAINED]
     cause, amount = max(known, key=lambda one: abs(one[1]), default=(None, None))
     share = told.headline.explained

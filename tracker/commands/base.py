@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from tracker import access, clock, product, queries, unpriced
+from tracker import access, product, queries, unpriced
 from tracker.clock import utc_now
 from tracker.db import ProcessRole
 from tracker.errors import TrackerError
@@ -92,12 +92,11 @@ def tell_truth(session: Session, workspace_id: int, start: date, end: date) -> N
     if through is None or total.billed_cost is None:
         print(f"Estimated {estimated}, not billed yet.", file=sys.stderr)
         return
-    ours = found.reach.only(queries.key_labels(session, workspace_id))
-    same = queries.totals(session, workspace_id, start, through + clock.DAY, ours)
+    same = truth.both(session, workspace_id, found.reach, start)
     part = f" for {found.reach.part}" if found.reach.part else ""
     print(
-        f"Estimated {estimated}. Through {through} billed {_amount(same.billed_cost)} and estimated "
-        f"{_amount(same.estimated_cost)}{part}, difference {_amount(same.difference)}.",
+        f"Estimated {estimated}. Through {through} billed {_amount(same.billed)} and estimated "
+        f"{_amount(same.estimated)}{part}, difference {_amount(same.difference)}.",
         file=sys.stderr,
     )
 

@@ -62,18 +62,17 @@ def read(
     if reach.through is None:
         return Bill({})
     only: dict[str, Sequence[queries.Value]] = {by.dimension: values for by, values in view.only.items()}
+    ours = only
     if reach.behind:
-        of = only.get("provider_key") or queries.key_labels(session, workspace_id)
-        only |= reach.only(of)
-    end = reach.through + clock.DAY
-    asked = Question(span.first, end, ("day", view.by.dimension), only)
+        ours = only | reach.only(only.get("provider_key") or queries.key_labels(session, workspace_id))
+    asked = Question(span.first, reach.through + clock.DAY, ("day", view.by.dimension), ours)
     found = _by_day(queries.billed_cost(session, workspace_id, asked))
     if not found:
         return Bill({})
     known = (day for day in span.days if marks.get(day, DayMark.MISSING) not in UNREAD)
     first = min((*(day for day, _ in found), *known))
-    ours = queries.totals(session, workspace_id, first, end, only)
-    return Bill(found, (first, reach.through), reach.part, ours.estimated_cost)
+    both = truth.both(session, workspace_id, reach, first, only)
+    return Bill(found, (first, reach.through), reach.part, both.estimated)
 
 
 def _by_day(told: Mapping[tuple[queries.Value, ...], Decimal]) -> dict[tuple[date, Chosen], Decimal]:

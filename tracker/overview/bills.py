@@ -13,10 +13,11 @@ from decimal import Decimal
 
 from tracker import clock, coverage
 from tracker.coverage import ABSENT, LedgerDay
+from tracker.limits import Limits, within
 from tracker.models import ProviderKey
 from tracker.money import difference_in_cents
 from tracker.overview.days import Ledgers
-from tracker.overview.figures import billed_sum, cells_of, percent, sums
+from tracker.overview.figures import billed_sum, cells_of, day_of, percent, sums
 from tracker.providers import provider as provider_named
 from tracker.queries import UsageRow, Value
 
@@ -36,6 +37,11 @@ class Reach:
     through: date | None = None
     known: int = 0
     behind: Mapping[int, str] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """Up to which day both sums are of a connection, of each that is not in all of them."""
+        return dict.fromkeys(self.behind or (), date.min)
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -131,13 +137,13 @@ def _is_idle(every: Sequence[OfDays], day: date) -> bool:
 def of_days(rows: Sequence[UsageRow], reached: Reach, start: date) -> Billed | None:
     """The bill of the days from `start` as far as it came; None until any of them has one.
 
-    `rows` are by day and model, and by connection where any is far behind: those of one that is are in neither sum.
+    `rows` are by day and model, and by connection where any has limits: what is beyond those is in neither sum.
     """
     through = reached.through
     if through is None or through < start:
         return None
-    end = through + clock.DAY
-    ours = [row for row in rows if row.dimensions.get("provider_key") not in (reached.behind or {})]
+    end, limits = through + clock.DAY, reached.limits
+    ours = [row for row in rows if within(limits, row.dimensions.get("provider_key"), day_of(row))]
     amount = billed_sum(ours, start, end)
     if amount is None:
         return None

@@ -125,7 +125,8 @@ def _whole(parts: Iterable[int | None]) -> int | None:
     return sum(known) if known else None
 
 
-def _money(parts: Iterable[Decimal | None]) -> Decimal | None:
+def money(parts: Iterable[Decimal | None]) -> Decimal | None:
+    """The sum of the known; None when no part is."""
     known = [part for part in parts if part is not None]
     return sum(known, Decimal()) if known else None
 
@@ -136,7 +137,7 @@ def sums(cells: Iterable[Cell], days: Collection[date], *, all_read: bool = Fals
     if not of_days and all_read:
         return Sums(Decimal(), 0, 0)
     return Sums(
-        spend=_money(cell.spend for cell in of_days),
+        spend=money(cell.spend for cell in of_days),
         tokens=_whole(cell.tokens for cell in of_days),
         requests=_whole(cell.requests for cell in of_days),
         unpriced_requests=sum(cell.unpriced_requests for cell in of_days),
@@ -146,10 +147,10 @@ def sums(cells: Iterable[Cell], days: Collection[date], *, all_read: bool = Fals
 
 def billed_sum(rows: Iterable[UsageRow], start: date, end: date) -> Decimal | None:
     """What was billed for the UTC days [start, end)."""
-    return _money(row.billed_cost for row in rows if start <= _day(row) < end)
+    return money(row.billed_cost for row in rows if start <= day_of(row) < end)
 
 
-def _day(row: UsageRow) -> date:
+def day_of(row: UsageRow) -> date:
     day = row.dimensions["day"]
     assert isinstance(day, date)
     return day

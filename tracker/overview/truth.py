@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlmodel import Session
 
-from tracker import clock
+from tracker import clock, limits, queries
 from tracker.models import ProviderKey
 from tracker.overview import bills, days
 from tracker.overview.bills import Reach
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
+from tracker.overview.figures import money
+from tracker.queries import Value
+
+Only = Mapping[str, Sequence[Value]]
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,31 @@ def billed(
     cycle = Cycle(clock.day_of(now))
     ledgers = days.read_ledgers(session, workspace_id, min(start, cycle.horizon), cycle.end)
     return bills.reach(ledgers, keys, start=start, last=end - clock.DAY)
+
+
+@dataclass(frozen=True)
+class Both:
+    """What was billed and what we estimate, in US dollars, of the same days and connections; None for unknown."""
+
+    billed: Decimal | None
+    estimated: Decimal | None
+
+    @property
+    def difference(self) -> Decimal | None:
+        """Billed minus estimated; None while either is unknown."""
+        return None if self.billed is None or self.estimated is None else self.billed - self.estimated
+
+
+def both(session: Session, workspace_id: int, reach: Reach, start: date, only: Only | None = None) -> Both:
+    """Bill and estimate of the UTC days from `start` as far as the bill came, of whom it holds for.
+
+    `only` are filters of usage by dimension. Both are unknown while there is no bill.
+    """
+    end = reach.through + clock.DAY if reach.through else start
+    asked = dict(only or {})
+    chosen = asked.get("provider_key") or (queries.key_labels(session, workspace_id) if reach.limits else ())
+    parts = []
+    for first, until, out in limits.stretches(start, end, reach.limits):
+        ours = asked | ({"provider_key": [each for each in chosen if each not in out]} if out else {})
+        parts.append(queries.totals(session, workspace_id, first, until, ours))
+    return Both(money(each.billed_cost for each in parts), money(each.estimated_cost for each in parts))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tracker import unpriced
+from tracker import limits, unpriced
+from tracker.limits import Limits
 from tracker.money import CENT, apportioned, difference_in_cents
 from tracker.product import Product
 from tracker.reconciliation import read
@@ -79,13 +80,13 @@ class Statement:
 
 
 def statement(
-    product: Product, workspace_id: int, start: date, end: date, *, without: Collection[int] = ()
+    product: Product, workspace_id: int, start: date, end: date, *, limited: Limits = limits.NONE
 ) -> Statement:
-    """What the database holds of the period, reconciled, `without` what is of these connections."""
+    """What the database holds of the period, reconciled, within these limits."""
     with product.database.workspace(workspace_id) as session:
         found = read.reconciled(session, workspace_id, start, end)
-        lacking = unpriced.read(session, workspace_id, start, end, without=without)
-    ours = [each for each in found if each.line.provider_key_id not in without]
+        lacking = unpriced.read(session, workspace_id, start, end, limited=limited)
+    ours = [each for each in found if limits.within(limited, each.line.provider_key_id, each.line.day)]
     return replace(of(ours, start, end), unpriced=lacking)
 
 
