@@ -11,7 +11,7 @@ from pages.ui import calendars, empty, headings, notices, pictures, prospects, t
 from pages.ui.addresses import Word
 from pages.ui.context import Context
 from tracker import clock, overview
-from tracker.overview import Overview, Prospect, calendar
+from tracker.overview import Overview, Prospect, Stage, calendar
 from tracker.overview.calendar import Calendar, Face, Gap, KeyCalendar, Undivided
 from tracker.restatements import Restated
 from tracker.set_aside import Aside
@@ -40,8 +40,8 @@ def render(ctx: Context) -> None:
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(TITLE, anchor=False)
-        days = _range() if seen.connections else 0
-    if not seen.connections:
+        days = _range() if seen.stage is not Stage.NO_KEY else 0
+    if seen.stage is Stage.NO_KEY:
         empty.draw(ctx, "completeness")
         return
     found = calendar.read(ctx.product, ctx.workspace_id, days=days, now=ctx.now)
@@ -50,7 +50,10 @@ def render(ctx: Context) -> None:
     if found.keys:
         st.caption(f"{CAPTION}{WEEKS if days > calendars.MOST_DAYS else DAYS}")
     for of_key in found.keys:
-        _calendar(of_key, _alt(found))
+        _calendar(of_key, _alt(found), today=seen.cycle.today)
+    if found.gone:
+        named = ", ".join(text.quoted(label) for label in found.gone)
+        st.caption(f"Not shown, for its key was deleted before these days: {named}.")
     if found.left_out:
         named = ", ".join(text.quoted(label) for label in found.left_out)
         st.caption(f"Not shown, for nothing was ever read with it: {named}. The dashboard says what it waits for.")
@@ -66,10 +69,13 @@ def render(ctx: Context) -> None:
             _aside(found, seen)
 
 
-def _calendar(of_key: KeyCalendar, alt: str) -> None:
+def _calendar(of_key: KeyCalendar, alt: str, *, today: date) -> None:
     """One connection's days as a chart, and as a table."""
     with st.container(border=True, gap="small"):
         headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
+        if of_key.ended_at:
+            at = text.instant(of_key.ended_at, today=today)
+            st.caption(f"Its key was deleted at {at}: no day is owed, and what was read stays as it is.")
         toolbars.room()
         dark = st.context.theme.type == "dark"
         spec = pictures.of_calendar(calendars.calendar_chart(of_key, dark=dark), of_key, dark=dark)
@@ -127,7 +133,9 @@ def _undivided(each: Undivided, seen: Overview) -> str:
 
 def _open(found: Calendar, seen: Overview) -> None:
     headings.draw("Not final")
-    if not found.gaps:
+    if not seen.connections:
+        st.markdown(f"{prospects.NO_KEY} What is not final stays as it is.")
+    elif not found.gaps:
         st.markdown("Nothing is open: every day shown is final.")
     for gap in found.gaps[:MOST_OPEN]:
         icon = ICONS.get(gap.face, ":gray[:material/schedule:]")

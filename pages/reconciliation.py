@@ -26,7 +26,7 @@ from pages.ui.context import Context
 from pages.ui.tables import number
 from pages.ui.ways import Way
 from tracker import clock, overview, unpriced
-from tracker.overview import Overview, Reach, truth
+from tracker.overview import Overview, Reach, Stage, truth
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.shown import Shown, shown
 from tracker.reconciliation.statement import Statement, statement
@@ -47,7 +47,7 @@ CARD_PX, NAME_PX = 230, 230
 def render(ctx: Context) -> None:
     """Draw the page for one person's workspace."""
     seen = overview.read(ctx.product, ctx.workspace_id, now=ctx.now)
-    nothing = not seen.connections and not seen.cells
+    nothing = seen.stage is Stage.NO_KEY
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.title(TITLE, anchor=False)
         start, end = (seen.cycle.start, seen.cycle.start) if nothing else _period(seen)
@@ -61,7 +61,7 @@ def render(ctx: Context) -> None:
         found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
     told = statement(ctx.product, ctx.workspace_id, start, end, limited=found.reach.limits)
     st.markdown(text.dollars(_headline(told, seen)))
-    st.caption(f"Of these days: {found.sentence}.{_without(found.reach)}")
+    st.caption(f"Of these days: {found.sentence}.{_without(found.reach)}{_ended(found.reach, seen.cycle.today)}")
     _cards(told, seen)
     if told.causes:
         _causes(told)
@@ -96,6 +96,15 @@ def _without(reach: Reach) -> str:
     return f" Without {named}: the provider has not billed what was used there, so it is in neither sum."
 
 
+def _ended(reach: Reach, today: date) -> str:
+    """Whose usage is compared no further than to a day, because nobody asks for its bill any more."""
+    named = (
+        f"{text.quoted(each.label)} through {text.day(each.through, today=today)}" for each in reach.ended.values()
+    )
+    told = " and ".join(named)
+    return f" Of {told} only: its key was deleted before the days after that were billed." if told else ""
+
+
 def _nothing_billed(seen: Overview, start: date) -> None:
     """Why there is nothing to compare yet, and a way to what there is."""
     st.markdown(notices.line_of_truth(seen))
@@ -119,6 +128,8 @@ def no_bill(seen: Overview) -> str:
         told = f"What was used with {named} is not billed yet."
     else:
         told = "Nothing was used that a provider would bill."
+    if not seen.connections:
+        return f"{told} No key is connected any more, so no newer bill is read."
     return f"{told} A provider tells what a day cost a day or two after it; each day stands here as soon as it does."
 
 

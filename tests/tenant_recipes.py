@@ -246,6 +246,7 @@ WORK = {
 OVERVIEW = {
     "overview.read": Recipe(lambda a: overview.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.keys.connected": Recipe(lambda a: keys.connected(a.caller.product, a.caller.workspace_id)),
+    "overview.keys.is_blank": Recipe(lambda a: keys.is_blank(a.caller.product, a.caller.workspace_id), "nothing"),
     "overview.keys.read": Recipe(lambda a: keys.read(a.caller.product, a.caller.workspace_id, now=NOW)),
     "overview.passport.read": Recipe(
         lambda a: passport.read(a.caller.product, a.caller.workspace_id, a.victim.key_id), aimed=True

@@ -196,7 +196,8 @@ def unread(seen: Overview) -> list[str]:
     """That days, or all that some keys would tell, are missing in the sum, when there are any."""
     missing = [day for day in seen.cycle.days if seen.marks[day] is DayMark.MISSING]
     days, keys = text.several(len(seen.cycle.days), "day"), len(seen.unread_keys)
-    said = [f"**{len(missing)} of {days} not read yet**, so this is too low"] if missing else []
+    yet = " yet" if seen.connections else ""
+    said = [f"**{len(missing)} of {days} not read{yet}**, so this is too low"] if missing else []
     return [*said, f"Without **{text.several(keys, 'key')} not read yet**"] if keys else said
 
 

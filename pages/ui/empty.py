@@ -51,8 +51,8 @@ WILL_SHOW: dict[str, tuple[Point, ...]] = {
 
 
 def nothing_connected(ctx: Context, path: str) -> bool:
-    """Whether there is no key to read with; then the page of this address says what it would show with one."""
-    if keys.read(ctx.product, ctx.workspace_id, now=ctx.now).keys:
+    """Whether nothing was ever connected; then the page of this address says what it would show with a key."""
+    if not keys.is_blank(ctx.product, ctx.workspace_id):
         return False
     draw(ctx, path)
     return True

@@ -91,6 +91,13 @@ def needs(seen: Overview) -> list[Need]:
     return [need for each in KINDS for need in each(seen)]
 
 
+def _none_connected(seen: Overview) -> Iterator[Need]:
+    if not seen.connections and seen.stage is not Stage.NO_KEY:
+        fact = "No key is connected any more."
+        consequence = f"{prospects.since(seen)} A key of the same organisation goes on from there."
+        yield Need("key_off", fact, consequence, "Connect a key", Way.SETTINGS)
+
+
 def _refused(seen: Overview) -> Iterator[Need]:
     for connection in seen.connections:
         if connection.refused:
@@ -151,7 +158,7 @@ def _set_aside(seen: Overview) -> Iterator[Need]:
 
 def _missing(seen: Overview) -> Iterator[Need]:
     missing = [day for day in seen.cycle.finished if seen.marks[day] is DayMark.MISSING]
-    if not missing or seen.failure or seen.stage is Stage.READING:
+    if not missing or seen.failure or seen.stage is Stage.READING or not seen.connections:
         return
     days = text.several(len(missing), "day")
     fact = f"{days} of the last {seen.told_days} are not read."
@@ -203,6 +210,7 @@ def of_budget(seen: Overview) -> Iterator[Need]:
 HEADING = "Needs you"
 CHANGE, CHECK = ("Change the budget", Way.BUDGET), ("See the key", Way.SETTINGS)
 KINDS: tuple[Callable[[Overview], Iterator[Need]], ...] = (
+    _none_connected,
     _refused,
     _doubled,
     _unchecked,

@@ -53,7 +53,7 @@ def line_of_truth(seen: Overview) -> str:
     through = seen.billed_through
     billed = f"Billed through **{text.day(through, today=today)} UTC**{part}" if through else "No bill yet"
     read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
-    worker = "" if seen.workers.alive else "**no worker running**"
+    worker = "" if seen.workers.alive or not seen.connections else "**no worker running**"
     return " · ".join(part for part in (billed, complete(seen), read, worker) if part)
 
 
@@ -204,7 +204,7 @@ def _worker(seen: Overview) -> None:
     if seen.stage is Stage.NO_KEY:
         return
     today = seen.cycle.today
-    if seen.stale and seen.read_at:
+    if seen.stale and seen.read_at and seen.connections:
         newer = "" if seen.workers.full else prospects.NEWER[seen.prospect]
         st.warning(
             f"Nothing was read since {text.instant(seen.read_at, today=today)}. The figures below are true "
@@ -239,7 +239,11 @@ def _set_aside(seen: Overview) -> None:
         st.info(f"**{names}** is paused. Days missed meanwhile are read when you resume it.", icon=":material/pause:")
         to_settings("Resume", icon=":material/play_arrow:", key="paused")
     if not seen.connections and seen.stage is not Stage.NO_KEY:
-        st.info("No key is connected any more. What was read is kept and shown.", icon=":material/key_off:")
+        st.info(
+            f"{prospects.since(seen)} What was read before is kept and shown, here and in every file.",
+            icon=":material/key_off:",
+            title="No key is connected any more",
+        )
         to_settings("Connect a key", icon=":material/key:", key="none-left")
 
 

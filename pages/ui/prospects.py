@@ -15,6 +15,8 @@ from tracker.overview.prospects import Prospect, best, prospect
 
 Words = Mapping[Prospect, str]
 
+NO_KEY = "No key is connected any more, so nothing is read."
+
 NO_WORKER = f"No worker runs. {text.START_WORKER}"
 
 DAYS: Words = {
@@ -90,6 +92,12 @@ def without_worker(seen_at: str | None, *, full: bool) -> tuple[str, str]:
         return "The disk of the database is full", f"{kept} Make room there: a worker that runs then goes on by itself."
     safe = "Keys are safe and everything read is kept, but nothing new is read."
     return "No worker is running", f"{safe}{last} {text.START_WORKER}"
+
+
+def since(seen: Overview) -> str:
+    """Since when nothing is read, where no key is connected any more."""
+    at = text.instant(seen.read_at, today=seen.cycle.today) if seen.read_at else ""
+    return f"Nothing is read any more; the last reading was at {at}." if at else "Nothing is read any more."
 
 
 def of_days(seen: Overview) -> str:

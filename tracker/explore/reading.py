@@ -259,9 +259,9 @@ def _marks(
 
 
 def _keys(session: Session, workspace_id: int, view: View) -> list[ProviderKey]:
-    """The connections that the view is of and that ought to be read."""
+    """The connections that the view is of: those that ought to be read, and those that were."""
     wanted, of = view.only.get(By.KEY), view.only.get(By.PROVIDER)
-    found = ledger_days.read_keys(session, workspace_id).counted
+    found = ledger_days.read_keys(session, workspace_id).in_figures
     return [key for key in found if (not wanted or key.id in wanted) and (not of or key.provider in of)]
 
 

@@ -222,14 +222,14 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
     progress = days.progress(session, workspace_id, keys.counted, now=now)
     connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
-    used, read_at = _is_used(session, workspace_id), days.last_read(session, workspace_id)
+    used, read_at = _is_used(session, workspace_id, keys), days.last_read(session, workspace_id)
     failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
     without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
-    marks = days.marks_with_history(ledgers, keys.counted, clock.days(cycle.horizon, cycle.end), now=now)
-    past = history.read(session, workspace_id, keys.counted, cycle, marks)
+    marks = days.marks_with_history(ledgers, keys.in_figures, clock.days(cycle.horizon, cycle.end), now=now)
+    past = history.read(session, workspace_id, keys.in_figures, cycle, marks)
     cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
-    reach = bills.reach(ledgers, keys.counted)
-    of_keys = _by_key(session, workspace_id, cycle) if reach.behind else rows
+    reach = bills.reach(ledgers, keys.in_figures)
+    of_keys = _by_key(session, workspace_id, cycle) if reach.limits else rows
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
     billed = bills.of_days(of_keys, reach, cycle.start)
     foretold = forecast(past.known, past.seen, cycle.today)
@@ -263,7 +263,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
 
 def _reach_before(ledgers: Ledgers, keys: Keys, cycle: Cycle) -> Reach:
     """How far the bill of the month before has come: whoever is far behind by now may be billed for all of it."""
-    return bills.reach(ledgers, keys.counted, start=cycle.previous_start, last=cycle.start - clock.DAY)
+    return bills.reach(ledgers, keys.in_figures, start=cycle.previous_start, last=cycle.start - clock.DAY)
 
 
 def cells_by(product: Product, workspace_id: int, seen: Overview, split: Split) -> Sequence[Cell]:
@@ -281,7 +281,7 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     working = any(connection.read_with and connection.counted for connection in connections)
     if used:
         return Stage.READING if progress.pending and working else Stage.READY
-    if progress.pending and not working:
+    if not working and (progress.pending or not any(each.counted for each in connections)):
         return Stage.NO_WORKING_KEY
     if progress.read == progress.total:
         return Stage.NOTHING_USED
@@ -311,7 +311,10 @@ def _troubles(
     return failure, tuple(set_aside.read(session, workspace_id, cycle.horizon, cycle.end))
 
 
-def _is_used(session: Session, workspace_id: int) -> bool:
+def _is_used(session: Session, workspace_id: int, keys: Keys) -> bool:
+    """Whether there are figures: of usage, or of none that was read with keys which are all deleted by now."""
+    if keys.ended and not keys.every:
+        return True
     return session.execute(ANY_USAGE, {"of_workspace": workspace_id}).first() is not None
 
 

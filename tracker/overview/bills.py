@@ -1,13 +1,14 @@
 """How far the bill has come over several connections, and what it says of some days beside the estimate. Pure.
 
 A connection that used nothing owes no bill, and so decides nothing; one that is far behind the others is named, and
-takes the bill of the others from nobody.
+takes the bill of the others from nobody. One whose key is deleted gets no bill any more: it is in both sums as far as
+it was billed, and holds nobody back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -28,20 +29,31 @@ OfDays = Mapping[date, LedgerDay]
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A connection whose key was deleted: what it used after its last bill, `through` a UTC day, has none."""
+
+    label: str
+    through: date
+
+
+@dataclass(frozen=True)
 class Reach:
     """Of the connections that owe a bill, so many are `known` `through` a UTC day; `behind` are the others, by id.
 
-    None: none of them has a bill, or none owes one.
+    None: none of them has a bill, or none owes one. Those that `ended` are known, but in the sums no further than they
+    came.
     """
 
     through: date | None = None
     known: int = 0
     behind: Mapping[int, str] | None = None
+    ended: Mapping[int, Ended] = field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:
         """Up to which day both sums are of a connection, of each that is not in all of them."""
-        return dict.fromkeys(self.behind or (), date.min)
+        never = dict.fromkeys(self.behind or (), date.min)
+        return never | {number: each.through for number, each in self.ended.items()}
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -98,12 +110,27 @@ def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.m
         return Reach(behind={number: key.label for number, key in owing.items()})
     come = {number: _through(ledgers, key, max(billed[number], default=None)) for number, key in owing.items()}
     enough = min(furthest - WAITED_FOR, last)
-    known = [day for day in come.values() if day >= enough]
-    behind = {number: owing[number].label for number, day in come.items() if day < enough}
-    through = min(*known, last)
+    waited = [day for number, day in come.items() if owing[number].deleted_at is None and day >= enough]
+    through = min(*(waited or [max(come[number] for number in owing if billed[number])]), last)
     if through < start:
         return Reach(behind={number: key.label for number, key in owing.items()})
-    return Reach(through, len(known), behind)
+    behind, ended = {}, {}
+    for number, key in owing.items():
+        if key.deleted_at is None and come[number] < enough:
+            behind[number] = key.label
+        elif key.deleted_at is not None and _uses(ledgers, key, max(start, come[number] + clock.DAY), through):
+            if billed[number]:
+                ended[number] = Ended(key.label, come[number])
+            else:
+                behind[number] = key.label
+    return Reach(through, len(owing) - len(behind), behind, ended)
+
+
+def _uses(ledgers: Ledgers, key: ProviderKey, first: date, last: date) -> bool:
+    """Whether anything was used in the UTC days from first to last."""
+    of_key, endpoints = ledgers[key.id or 0], provider_named(key.provider).endpoints
+    usage = [of_key.get(each.name, {}) for each in endpoints if not each.bills]
+    return any(row.rows for of_day in usage for day, row in of_day.items() if first <= day <= last)
 
 
 def _used(ledgers: Ledgers, key: ProviderKey) -> bool:

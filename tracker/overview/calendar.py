@@ -69,6 +69,7 @@ class KeyCalendar:
     """The days of one connection, by endpoint in the provider's order, and the prospect of those not read.
 
     `settles` is after how many days a day of an endpoint is final at the earliest, where that was learned to be longer.
+    One whose key was deleted (`ended_at`, UTC) is history: nothing of it is open or read again.
     """
 
     provider_key_id: int
@@ -78,6 +79,7 @@ class KeyCalendar:
     endpoints: tuple[str, ...]
     cells: tuple[DayCell, ...]
     settles: tuple[tuple[str, int], ...] = ()
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class Undivided:
 class Calendar:
     """The UTC days [start, end) of every connection: what is open in them, was restated, set aside, or not divided.
 
-    `left_out` names the connections whose key was never accepted, beside one that was: they have no days yet.
+    `left_out` names the connections whose key was never accepted, beside one that was: they have no days yet. `gone`
+    names those whose key was deleted before anything was read of these days.
     """
 
     start: date
@@ -128,6 +131,7 @@ class Calendar:
     undivided: tuple[Undivided, ...]
     next_reading: str
     left_out: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Calendar:
@@ -136,7 +140,6 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     start = end - clock.DAY * days
     with product.database.workspace(workspace_id) as session:
         known = days_of.read_keys(session, workspace_id)
-        keys = known.counted
         rows = _rows(session, workspace_id, start, end)
         restated = restatements.read(session, workspace_id, start, end, most=MOST_RESTATED)
         aside = set_aside.read(session, workspace_id, start, end)
@@ -145,14 +148,16 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     with product.database.exempt() as session:
         alive = living_workers(session, now=now)
     hour = product.settings.fetch_hour_utc
+    gone = {key.id: key.label for key in known.ended if not _has_read(rows.get(key.id or 0, {}))}
     calendars = tuple(
         replace(
             _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour, workers=alive),
             settles=tuple(_learned(key, late)),
         )
-        for key in keys
+        for key in known.in_figures
+        if key.id not in gone
     )
-    gaps = [gap for calendar in calendars for gap in gaps_of(calendar, now=now)]
+    gaps = [gap for calendar in calendars if not calendar.ended_at for gap in gaps_of(calendar, now=now)]
     return Calendar(
         start,
         end,
@@ -161,9 +166,14 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         tuple(restated),
         tuple(aside),
         undivided,
-        next_reading.sentence(keys, workers=alive, fetch_hour=hour, now=now),
-        tuple(key.label for key in known.every if key.id not in {each.id for each in keys}),
+        next_reading.sentence(known.awaited, workers=alive, fetch_hour=hour, now=now),
+        tuple(key.label for key in known.every if key.id not in {each.id for each in known.counted}),
+        tuple(gone.values()),
     )
+
+
+def _has_read(rows: Mapping[tuple[str, date], Row]) -> bool:
+    return any(told.fetched_at is not None for told, _, _ in rows.values())
 
 
 def face_of(row: LedgerDay, *, restated: bool) -> Face:
@@ -288,14 +298,21 @@ def _calendar(
         provider_key_id=key.id or 0,
         label=key.label,
         provider=provider.title,
-        prospect=prospect(KeyStatus(key.status), paused=key.paused_at is not None, workers=workers),
+        prospect=_prospect(key, workers),
+        ended_at=key.deleted_at,
         endpoints=tuple(endpoint.name for endpoint in endpoints),
         cells=tuple(
-            _cell(endpoint.name, day, rows.get((endpoint.name, day)), fetch_hour=fetch_hour)
+            _cell(endpoint.name, day, rows.get((endpoint.name, day)), fetch_hour=fetch_hour, ended=bool(key.deleted_at))
             for endpoint in endpoints
             for day in days
         ),
     )
+
+
+def _prospect(key: ProviderKey, workers: int) -> Prospect:
+    if key.deleted_at:
+        return Prospect.NONE
+    return prospect(KeyStatus(key.status), paused=key.paused_at is not None, workers=workers)
 
 
 def _learned(key: ProviderKey, late: Mapping[tuple[int, str], Sequence[timedelta]]) -> Iterator[tuple[str, int]]:
@@ -305,7 +322,7 @@ def _learned(key: ProviderKey, late: Mapping[tuple[int, str], Sequence[timedelta
             yield endpoint.name, after.days
 
 
-def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int) -> DayCell:
+def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int, ended: bool) -> DayCell:
     if row is None:
         return DayCell(endpoint, day, Face.MISSING)
     told, restated, reason = row
@@ -315,7 +332,7 @@ def _cell(endpoint: str, day: date, row: Row | None, *, fetch_hour: int) -> DayC
         face_of(told, restated=restated),
         rows=told.rows,
         read_at=told.fetched_at,
-        next_at=coverage.due_at(day, told, fetch_hour=fetch_hour),
+        next_at=None if ended else coverage.due_at(day, told, fetch_hour=fetch_hour),
         reason=reason,
         lacks=coverage.lacks_rows(told),
     )

@@ -88,12 +88,14 @@ class Failure:
 class Keys:
     """The connections that ought to be read, and the ids of those that do not work now but were `read_before`.
 
-    `doubled` were set aside, because another one reads the same organisation.
+    `doubled` were set aside, because another one reads the same organisation; `ended` were read, until their key was
+    deleted.
     """
 
     every: tuple[ProviderKey, ...]
     read_before: frozenset[int] = frozenset()
     doubled: tuple[ProviderKey, ...] = ()
+    ended: tuple[ProviderKey, ...] = ()
 
     @property
     def counted(self) -> list[ProviderKey]:
@@ -102,7 +104,17 @@ class Keys:
         Where none was ever accepted it is all of them: their first reading is what is waited for.
         """
         accepted = [key for key in self.every if key.status == KeyStatus.VALID or key.id in self.read_before]
-        return accepted or list(self.every)
+        return accepted or ([] if self.ended else list(self.every))
+
+    @property
+    def in_figures(self) -> list[ProviderKey]:
+        """Those that figures are of: whoever counts, and what was read with keys that are deleted by now."""
+        return [*self.counted, *self.ended]
+
+    @property
+    def awaited(self) -> list[ProviderKey]:
+        """Those that anything is still to be read with."""
+        return self.counted or list(self.every)
 
 
 # Made once, as every statement below: a page asks them all at every look, and making one costs as much as running it.
@@ -110,13 +122,8 @@ OURS = LEDGER.c.workspace_id == bindparam("of_workspace")
 OF_KEY = (OURS, LEDGER.c.provider_key_id == bindparam("of_key"))
 BETWEEN = (LEDGER.c.day >= bindparam("first"), LEDGER.c.day < bindparam("end"))
 
-PRESENT = (
-    select(ProviderKey)
-    .where(
-        col(ProviderKey.workspace_id) == bindparam("of_workspace"),
-        col(ProviderKey.deleted_at).is_(None),
-    )
-    .order_by(col(ProviderKey.id))
+EVER = (
+    select(ProviderKey).where(col(ProviderKey.workspace_id) == bindparam("of_workspace")).order_by(col(ProviderKey.id))
 )
 READ_BEFORE = (
     select(LEDGER.c.provider_key_id)
@@ -130,15 +137,18 @@ READ_BEFORE = (
 
 
 def read_keys(session: Session, workspace_id: int) -> Keys:
-    """The workspace's connections; a duplicate was set aside for another, a deleted one is history."""
-    present = tuple(session.execute(PRESENT, {"of_workspace": workspace_id}).scalars())
+    """The workspace's connections; a duplicate was set aside for another, a deleted one is history where it has any."""
+    ever = tuple(session.execute(EVER, {"of_workspace": workspace_id}).scalars())
+    present = [key for key in ever if key.deleted_at is None]
     every = tuple(key for key in present if key.status != KeyStatus.DUPLICATE)
     doubled = tuple(key for key in present if key.status == KeyStatus.DUPLICATE)
-    doubtful = [key.id for key in every if key.status != KeyStatus.VALID]
+    clear = {KeyStatus.VALID, KeyStatus.DUPLICATE}
+    doubtful = [key.id for key in ever if key.deleted_at or key.status not in clear]
     if not doubtful:
         return Keys(every, doubled=doubled)
-    read = session.execute(READ_BEFORE, {"of_workspace": workspace_id, "of_keys": doubtful}).scalars()
-    return Keys(every, frozenset(read), doubled)
+    read = frozenset(session.execute(READ_BEFORE, {"of_workspace": workspace_id, "of_keys": doubtful}).scalars())
+    ended = tuple(key for key in ever if key.deleted_at and key.id in read)
+    return Keys(every, read - {key.id for key in ended}, doubled, ended)
 
 
 OF_DAYS = select(
@@ -189,19 +199,42 @@ def marks_with_history(
 ) -> dict[date, DayMark]:
     """As `marks`, but a day before the history of a connection is none of its days, unless it was read in its time.
 
-    One that is no connection's day is unavailable: it is never to be read.
+    One whose key is deleted owes no day: a day that it read whole it takes part in, and where there is no other, the
+    day stays as it left it. A day that is no connection's is unavailable: it is never to be read.
     """
-    begins = {key.id or 0: history(key, now=now)[0] for key in keys}
-    found = marks(ledgers, keys, days)
-    for day in days:
-        told = [key for key in keys if begins[key.id or 0] <= day or _was_read(ledgers.get(key.id or 0, {}), day)]
-        if len(told) < len(keys):
-            found[day] = marks(ledgers, told, [day])[day] if told else DayMark.UNAVAILABLE
-    return found
+    parts = [
+        _Part(
+            key.deleted_at is None,
+            history(key, now=now)[0],
+            ledgers.get(key.id or 0, {}),
+            marks(ledgers, [key], days),
+        )
+        for key in keys
+    ]
+    return {day: _together(parts, day) for day in days}
 
 
-def _was_read(of_key: Mapping[str, Mapping[date, LedgerDay]], day: date) -> bool:
-    return any(of_day.get(day, ABSENT).fetched_at is not None for of_day in of_key.values())
+@dataclass(frozen=True)
+class _Part:
+    """What one connection has to say of days: those from `begins` on are its own, if it `owes` any."""
+
+    owes: bool
+    begins: date
+    ledger: Mapping[str, Mapping[date, LedgerDay]]
+    marks: Mapping[date, DayMark]
+
+    def has_read(self, day: date) -> bool:
+        return any(of_day.get(day, ABSENT).fetched_at is not None for of_day in self.ledger.values())
+
+
+def _together(parts: Sequence[_Part], day: date) -> DayMark:
+    found = [each.marks[day] for each in parts if each.owes and (each.begins <= day or each.has_read(day))]
+    left = [each.marks[day] for each in parts if not each.owes and each.has_read(day)]
+    found += [mark for mark in left if mark.complete]
+    if found or left:
+        return weakest(found or left)
+    lost = any(each.begins <= day for each in parts) and not any(each.owes for each in parts)
+    return DayMark.MISSING if lost or not parts else DayMark.UNAVAILABLE
 
 
 def weakest(found: Sequence[DayMark]) -> DayMark:

@@ -82,8 +82,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
         found = rows.scalars().all()
         keys = tuple(_card(session, row, known.get(row.id or 0), now) for row in found)
         hour = product.settings.fetch_hour_utc
-        counted = days.read_keys(session, workspace_id).counted
-        then = next_reading.sentence(counted, workers=alive, fetch_hour=hour, now=now)
+        awaited = days.read_keys(session, workspace_id).awaited
+        then = next_reading.sentence(awaited, workers=alive, fetch_hour=hour, now=now)
         last = _last_run(session, workspace_id)
     return Standing(
         now=now,
@@ -100,6 +100,13 @@ def connected(product: Product, workspace_id: int) -> list[str]:
     """The labels of the connections to be read."""
     with product.database.workspace(workspace_id) as session:
         return [key.label for key in days.read_keys(session, workspace_id).every]
+
+
+def is_blank(product: Product, workspace_id: int) -> bool:
+    """Whether nothing was ever connected, or read with what was."""
+    with product.database.workspace(workspace_id) as session:
+        known = days.read_keys(session, workspace_id)
+        return not (known.every or known.doubled or known.ended)
 
 
 def _card(session: Session, row: ProviderKey, passport: Passport | None, now: datetime) -> KeyCard:

@@ -58,7 +58,7 @@ class Truth:
 def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:
     """The truth about the UTC days [start, end) at `now`; days that are not over are no part of it."""
     known = days.read_keys(session, workspace_id)
-    keys = known.counted
+    keys = known.in_figures
     over = min(end, clock.day_of(now))
     finished = clock.days(start, over) if start < over else []
     ledgers = days.read_ledgers(session, workspace_id, start, end)
@@ -71,7 +71,7 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
         read_at=days.last_read(session, workspace_id),
         now=now,
         untold=untold,
-        unread_keys=len(known.every) - len(keys),
+        unread_keys=len(known.every) - len(known.counted),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -12,7 +12,7 @@ from tracker import clock
 from tracker.coverage import LedgerDay
 from tracker.models import DayState, ProviderKey
 from tracker.overview import bills
-from tracker.overview.bills import Reach
+from tracker.overview.bills import Ended, Reach
 from tracker.overview.days import Ledgers
 from tracker.queries import UsageRow, Value
 
@@ -69,6 +69,58 @@ def test_of_some_days_the_bill_has_come_as_far_as_of_all(first: int, last: int, 
     assert (found.through and found.through.day, found.part) == (through, part)
 
 
+GONE = (range(1, 13), range(1, 11))
+"""Used until the 12th, billed until the 10th; then its key was deleted."""
+
+
+@pytest.mark.parametrize(
+    ("told", "through", "known", "ended", "late"),
+    [
+        ([GONE], 10, 1, {}, ()),  # the only one: as far as its bill came
+        ([GONE, MAIN], 26, 2, {1: 10}, ()),  # it holds nobody back, and its last two days are in neither sum
+        ([(range(1, 11), range(1, 11)), MAIN], 26, 2, {}, ()),  # all that it used is billed
+        ([(range(1, 13), range(0)), MAIN], 26, 1, {}, ("k1",)),  # never billed
+        ([GONE, (range(1, 13), range(1, 9))], 8, 2, {}, ()),  # the bill of the other has not come as far
+        ([GONE, (range(26, 28), range(0))], 25, 2, {1: 10}, ()),  # a key of its own has just begun
+        ([GONE, IDLE], 10, 1, {}, ()),
+        ([GONE, None], 10, 1, {}, ()),
+    ],
+)
+def test_a_deleted_connection_is_in_as_far_as_it_was_billed_and_holds_nobody_back(
+    told: list[Told], through: int, known: int, ended: dict[int, int], late: tuple[str, ...]
+) -> None:
+    connections = keys(len(told))
+    connections[0].deleted_at = READ_AT
+
+    found = bills.reach({number: ledger(each) for number, each in enumerate(told, 1)}, connections)
+
+    assert found.through == FIRST.replace(day=through)
+    assert ({key: each.through.day for key, each in found.ended.items()}, found.late) == (ended, late)
+    assert found.known == known
+
+
+def test_when_all_keys_are_deleted_the_bill_reaches_as_far_as_any_came() -> None:
+    connections = keys(2)
+    for key in connections:
+        key.deleted_at = READ_AT
+    ledgers: Ledgers = {1: ledger(GONE), 2: ledger(MAIN)}
+
+    found = bills.reach(ledgers, connections)
+    october = bills.reach(ledgers, connections, start=FIRST, last=FIRST.replace(day=9))
+
+    assert (found.through, found.ended) == (FIRST.replace(day=26), {1: Ended("k1", FIRST.replace(day=10))})
+    assert (october.through, october.limits) == (FIRST.replace(day=9), {})
+
+
+def test_what_a_deleted_connection_used_after_its_last_bill_is_in_neither_sum() -> None:
+    early = date(2026, 11, 10)
+    rows = [used(1, Decimal(3), Decimal(4)), used(2, Decimal(5), Decimal(6), early), used(2, Decimal(50), None)]
+
+    beside = bills.of_days(rows, Reach(LAST, 2, {}, {2: Ended("k2", early)}), FIRST)
+
+    assert beside and (beside.amount, beside.estimate) == (Decimal(10), Decimal(8))
+
+
 def test_a_connection_far_behind_is_neither_in_the_bill_nor_in_the_estimate_beside_it() -> None:
     rows = [used(1, Decimal(3), Decimal(4)), used(2, Decimal(50), None)]
 
@@ -109,6 +161,6 @@ def row(has_rows: bool) -> LedgerDay:
     return LedgerDay(DayState.PROVISIONAL, int(has_rows), fetched_at=READ_AT)
 
 
-def used(key: int, estimated: Decimal, billed: Decimal | None) -> UsageRow:
-    named: dict[str, Value] = {"day": LAST - timedelta(days=1), "model": "gpt-5.4", "provider_key": key}
+def used(key: int, estimated: Decimal, billed: Decimal | None, day: date = LAST - clock.DAY) -> UsageRow:
+    named: dict[str, Value] = {"day": day, "model": "gpt-5.4", "provider_key": key}
     return UsageRow(named, 1, 1, 0, 0, 1, estimated, billed, 0, 0, 0)

@@ -171,7 +171,7 @@ def test_a_failed_day_is_told_with_its_reason_and_next_try(ready: Installation) 
     assert told.complete_days < 30 and told.unread_days > 0
 
 
-def test_settings_show_each_key_and_the_worker(ready: Installation) -> None:
+def test_settings_show_each_key_and_the_worker_and_deleting_one_takes_no_figure_away(ready: Installation) -> None:
     ready.fetch()
     standing = keys.read(ready.product, ready.workspace_id, now=NOW)
 
@@ -181,7 +181,15 @@ def test_settings_show_each_key_and_the_worker(ready: Installation) -> None:
     assert standing.last_run is not None and standing.last_run.units_failed == 0
     assert standing.workers == 0 and standing.seen_at is not None
 
+    before = seen(ready)
     connections.delete(ready.product, ready.workspace_id, card.provider_key_id)
+    gone = seen(ready)
     assert keys.read(ready.product, ready.workspace_id, now=NOW).keys == ()
-    assert seen(ready).month.spend is not None
+    assert (gone.connections, gone.month, gone.marks, gone.reach) == ((), before.month, before.marks, before.reach)
+
+    key = ready.world.another_key("again")
+    connections.add(ready.product, ready.workspace_id, provider="openai", label="main", text=key)
+    again = seen(ready)
+    assert (again.month, again.marks, again.reach) == (before.month, before.marks, before.reach)
+    assert (again.stage, again.progress) == (before.stage, before.progress)
     assert access.user_of(ready.product.database, EMAIL)

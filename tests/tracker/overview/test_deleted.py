@@ -1,0 +1,248 @@
+"""A key that was deleted: what was read with it stays in every figure, it owes no day, and nobody promises another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pages.ui import cards, needs, notices
+from pages.ui.ways import Way
+from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
+from tracker import connections, overview
+from tracker.coverage import LedgerDay
+from tracker.db import Database
+from tracker.explore import reading
+from tracker.explore.reading import Explored
+from tracker.explore.view import By, Preset, View
+from tracker.memory import Memory
+from tracker.models import DayState, KeyStatus, ProviderKey
+from tracker.overview import Overview, Stage, calendar, days, history, keys, truth
+from tracker.overview.cycle import Cycle
+from tracker.overview.days import DayMark, Keys
+from tracker.usage import BilledCost
+
+NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
+NEXT, LAST = DAY + timedelta(days=1), DAY + timedelta(days=4)
+LATER = datetime(2026, 11, 16, 3, tzinfo=UTC)
+ONE, CENT = Decimal("0.00265"), Decimal("0.01")
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    """Workspace 1 with a key that was accepted, and a day read and billed with it."""
+    with two_workspaces(migrated_url, role="owner") as opened:
+        with opened.workspace(1, write=True) as session:
+            connections.present(session, 1, 1).status = KeyStatus.VALID
+        read_whole(opened, billed=(DAY,))
+        yield opened
+
+
+def test_deleting_the_only_key_changes_no_figure(database: Database) -> None:
+    before = seen(database), explored(database), told(database), shown(database)
+    delete(database, 1)
+    after = seen(database), explored(database), told(database), shown(database)
+
+    for name in ("marks", "reach", "billed", "month", "change", "forecast", "read_at", "cells"):
+        assert getattr(after[0], name) == getattr(before[0], name), name
+    assert after[0].stage is Stage.READY and after[0].billed_through == DAY
+    assert after[1:3] == before[1:3]
+    assert notices.complete(after[0]) == notices.complete(before[0])
+    (gone,) = after[3].keys
+    assert ([cell.face for cell in gone.cells], gone.ended_at) == (
+        [cell.face for cell in before[3].keys[0].cells],
+        NOW,
+    )
+    assert {cell.next_at for cell in gone.cells} == {None} and after[3].gaps == ()
+    assert "no key to read with" in after[3].next_reading
+
+
+def test_that_nothing_is_read_any_more_needs_somebody_first(database: Database) -> None:
+    delete(database, 1)
+    found = seen(database)
+    first, *others = needs.needs(found)
+
+    assert (first.fact, first.step, first.way, first.mends) == (
+        "No key is connected any more.",
+        "Connect a key",
+        Way.SETTINGS,
+        False,
+    )
+    assert "the last reading was at 11 Nov 03:00 UTC" in first.consequence.replace(",", "")
+    assert not [need for need in others if need.mends or "not read" in need.fact]
+    assert cards.unread(found) == ["**22 of 23 days not read**, so this is too low"]
+    assert not keys.is_blank(product_of(database), 1)
+
+
+def test_a_key_deleted_before_it_read_anything_leaves_the_workspace_as_new(database: Database) -> None:
+    with owned(database).workspace(2, write=True) as session:
+        connections.present(session, 2, 2).deleted_at = NOW
+    found = overview.read(product_of(database), 2, now=NOW)
+
+    assert (found.stage, found.connections, needs.needs(found)) == (Stage.NO_KEY, (), [])
+    assert keys.is_blank(product_of(database), 2)
+
+
+def test_history_without_usage_is_history_too(database: Database) -> None:
+    for name in ENDPOINTS:
+        store(database, endpoint=name, now=AFTER, key=2)
+    with owned(database).workspace(2, write=True) as session:
+        connections.present(session, 2, 2).deleted_at = NOW
+    found = overview.read(product_of(database), 2, now=NOW)
+
+    assert (found.stage, found.marks[DAY], found.marks[NEXT]) == (
+        Stage.READY,
+        DayMark.PROVISIONAL,
+        DayMark.MISSING,
+    )
+
+
+def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_far_as_billed(database: Database) -> None:
+    add_second(database)
+    read_whole(database, number=3, days=5, billed=(DAY, NEXT, LAST))
+    store(database, record(0), record(24), days=2, now=LATER)  # the second of its days was never billed
+    alone = seen(database)
+    delete(database, 1)
+    found, view, both = seen(database), explored(database), told(database)
+
+    assert alone.billed_through == DAY
+    assert [found.marks[day].complete for day in (DAY, NEXT, LAST)] == [True, True, True]
+    assert found.reach == both.reach and (both.reach.through, both.reach.part) == (LAST, "")
+    assert {number: each.through for number, each in both.reach.ended.items()} == {1: DAY}
+    assert found.billed and (found.billed.amount, found.billed.estimate) == (4 * CENT, 6 * ONE)
+    assert view.bill and (view.bill.total, view.bill.estimate) == (4 * CENT, 6 * ONE)
+    with database.workspace(1) as session:
+        sums = truth.both(session, 1, both.reach, DAY)
+        assert (sums.billed, sums.estimated, sums.difference) == (4 * CENT, 6 * ONE, 4 * CENT - 6 * ONE)
+    only = explored(database, {By.KEY: (1,)})
+    assert only.bill and (only.bill.total, only.bill.estimate, only.bill.days) == (CENT, ONE, (DAY, DAY))
+    assert [(each.label, bool(each.ended_at)) for each in shown(database).keys] == [("other", False), ("k", True)]
+    assert {gap.label for gap in shown(database).gaps} == {"other"}
+
+
+def test_a_deleted_key_that_read_nothing_of_the_days_shown_is_named(database: Database) -> None:
+    delete(database, 1)
+    found = calendar.read(product_of(database), 1, days=2, now=NOW)
+
+    assert (found.keys, found.gone) == ((), ("k",))
+
+
+def test_what_was_settled_before_is_known_to_the_forecast(database: Database) -> None:
+    store(database, record(0), now=AFTER + timedelta(days=90))
+    before = known(database)
+    delete(database, 1)
+
+    assert known(database) == before == {DAY}
+    add_second(database)
+    assert known(database) == set()  # the days that another owes are known when it has read them
+
+
+READ_AT = datetime(2026, 11, 22, 3, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("deleted", "other", "mark"),
+    [
+        (["read", "read"], None, DayMark.PROVISIONAL),
+        (["read", "open"], None, DayMark.OPEN),
+        (["read", "none"], None, DayMark.MISSING),
+        (["none", "none"], None, DayMark.MISSING),
+        (["none", "none"], ["read", "read"], DayMark.PROVISIONAL),
+        (["read", "open"], ["read", "read"], DayMark.PROVISIONAL),
+        (["read", "read"], ["final", "final"], DayMark.PROVISIONAL),
+        (["read", "read"], ["none", "none"], DayMark.MISSING),
+    ],
+)
+def test_a_deleted_connection_takes_part_in_a_day_that_it_read_whole(
+    deleted: list[str], other: list[str] | None, mark: DayMark
+) -> None:
+    states = {
+        "read": LedgerDay(DayState.PROVISIONAL, 1, fetched_at=READ_AT),
+        "open": LedgerDay(DayState.PROVISIONAL, 1, fetched_at=READ_AT - timedelta(days=1)),
+        "final": LedgerDay(DayState.FINAL, 1, fetched_at=READ_AT),
+        "none": LedgerDay(),
+    }
+    day = date(2026, 11, 21)
+    names = [name for name, endpoint in ENDPOINTS.items() if not endpoint.bills]
+    found = {
+        number: {name: {day: states[told[name != names[0]]]} for name in names}
+        for number, told in enumerate([deleted, other], 1)
+        if told
+    }
+    connected = [numbered(1, deleted_at=NOW), *([numbered(2)] if other else [])]
+
+    assert days.marks_with_history(found, connected, [day], now=NOW)[day] is mark
+
+
+def test_a_day_before_every_history_is_never_read_with_or_without_a_key() -> None:
+    early = NOW.date() - timedelta(days=500)
+    for connected in ([numbered(1)], [numbered(1, deleted_at=NOW)], [numbered(1, deleted_at=NOW), numbered(2)]):
+        assert days.marks_with_history({}, connected, [early], now=NOW) == {early: DayMark.UNAVAILABLE}
+
+
+def test_a_key_never_accepted_owes_nothing_beside_what_a_deleted_one_read() -> None:
+    new, gone = numbered(2), numbered(1, deleted_at=NOW)
+
+    beside, alone = Keys((new,), ended=(gone,)), Keys((new,))
+    assert (beside.counted, beside.in_figures, beside.awaited) == ([], [gone], [new])
+    assert (alone.counted, alone.in_figures, alone.awaited) == ([new], [new], [new])
+
+
+def numbered(number: int, *, deleted_at: datetime | None = None) -> ProviderKey:
+    row = connection_of(1, f"k{number}")
+    row.id, row.deleted_at = number, deleted_at
+    return row
+
+
+def read_whole(database: Database, *, number: int = 1, days: int = 1, billed: tuple[date, ...] = ()) -> None:
+    """So many days were read with a key after they had ended, each with a request, and those `billed` have a bill."""
+    now = AFTER if days == 1 else LATER
+    for name, endpoint in ENDPOINTS.items():
+        bills = [BilledCost(day, CENT, "usd", "gpt-5.4, input", "gpt-5.4", "p1") for day in billed]
+        used = [record(24 * day) for day in range(days)] if name == "completions" else []
+        store(database, *(bills if endpoint.bills else used), endpoint=name, now=now, days=days, key=number)
+
+
+def add_second(database: Database) -> None:
+    """Connection 3, of workspace 1."""
+    with owned(database).workspace(1, write=True) as session:
+        row = connection_of(1, "other")
+        row.status = KeyStatus.VALID
+        session.add(row)
+
+
+def delete(database: Database, number: int) -> None:
+    with owned(database).workspace(1, write=True) as session:
+        connections.present(session, 1, number).deleted_at = NOW
+
+
+def product_of(database: Database) -> Any:
+    return SimpleNamespace(database=database, memory=Memory(), settings=SimpleNamespace(fetch_hour_utc=4))
+
+
+def seen(database: Database) -> Overview:
+    return overview.read(product_of(database), 1, now=NOW)
+
+
+def explored(database: Database, only: Any = None) -> Explored:
+    view, product = View(Preset.CUSTOM, DAY, LAST, only=only or {}), product_of(database)
+    return reading.read(product, 1, view, reading.read_facets(product, 1), now=NOW)
+
+
+def told(database: Database) -> truth.Truth:
+    with database.workspace(1) as session:
+        return truth.read(session, 1, DAY, LAST + timedelta(days=1), now=NOW)
+
+
+def shown(database: Database) -> calendar.Calendar:
+    return calendar.read(product_of(database), 1, days=30, now=NOW)
+
+
+def known(database: Database) -> set[date]:
+    with database.workspace(1) as session:
+        connected = days.read_keys(session, 1).in_figures
+        return set(history.read(session, 1, connected, Cycle(NEXT + timedelta(days=60)), {}).known)
