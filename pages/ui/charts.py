@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 import altair as alt
@@ -133,20 +133,22 @@ def state_row(mark: DayMark) -> Row:
 
 
 def gap_rows(bars: Bars, states: Mapping[date, DayMark], top: float) -> Iterator[Row]:
-    """A dashed outline over what is missing of a day."""
-    for n, day in enumerate(sorted(bars.totals)):
-        if states[day] is DayMark.MISSING:
-            low = float(bars.totals[day] or 0)
+    """A dashed outline over what is missing of a day, and words in the middle of each run of such days."""
+    for lacks, run in groupby(enumerate(sorted(bars.totals)), key=lambda at: states[at[1]] is DayMark.MISSING):
+        if not lacks:
+            continue
+        places = dict(run)
+        for n, day in places.items():
             yield {
                 "part": "gap",
                 "x": n + EDGE,
                 "x2": n + 1 - EDGE,
-                "middle": n + 0.5,
-                "y": low,
+                "y": float(bars.totals[day] or 0),
                 "y2": top,
                 "Day": f"{day:%a %-d %b}",
                 "State": STATES[DayMark.MISSING],
             }
+        yield {"part": "said", "middle": (min(places) + max(places) + 1) / 2, "y2": top}
 
 
 def _outlook_rows(outlook: Sequence[Day], days: Sequence[date]) -> Iterator[Row]:
@@ -272,7 +274,9 @@ def legend(columns: int, colours: Palette) -> alt.Legend:
 def gaps(colours: Palette) -> tuple[alt.Chart, alt.Chart]:
     """The layers of `gap_rows`: the outline and its words."""
     outline = layer_of("gap").mark_rect(fill=None, stroke=colours.grey, strokeDash=[3, 3], strokeWidth=1)
-    words = layer_of("gap").mark_text(text="not read", angle=270, color=colours.grey, align="right", dx=-8, fontSize=12)
+    words = layer_of("said").mark_text(
+        text="not read", angle=270, color=colours.grey, align="right", dx=-8, fontSize=12
+    )
     tooltip = ["Day:N", "State:N"]
     return (
         outline.encode(x="x:Q", x2="x2:Q", y="y:Q", y2="y2:Q", tooltip=tooltip),

@@ -59,6 +59,7 @@ def test_unread_days_are_outlined_and_provisional_ones_striped() -> None:
     parts = [row["part"] for row in spec["data"]["values"]]
 
     assert parts.count("gap") == 4
+    assert [row["middle"] for row in spec["data"]["values"] if row["part"] == "said"] == [4]
     assert "stripe" in parts
     assert {row["Day"] for row in spec["data"]["values"] if row["part"] == "gap"} == {
         f"{day:%a %-d %b}" for day in WEEK[2:6]
