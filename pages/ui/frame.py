@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from pages import sign_in
 from pages.registry import PAGES, Page
-from pages.ui import addresses, brand, bridge, failures, gate, social, text
+from pages.ui import addresses, brand, bridge, failures, gate, live, social, text
 from pages.ui.context import Context
 from pages.web.running import settle, the_product
 from tracker import recovery
@@ -41,6 +41,7 @@ def draw() -> None:
         _draw_signed_in(ctx)
         settle()
     bridge.draw()
+    live.mount()
 
 
 def _confirm(product: Product) -> None:

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import lru_cache
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from pages.ui import gate, text
 from pages.ui.context import Context
 
 EVERY_S = 2
+
+FOCUS = """
+:root :is(a, button, summary):focus-visible { outline: 2px solid #6B74E0; outline-offset: 1px; }
+"""
+"""Streamlit (1.67) tints what has the focus by 1.13:1 in its navigation; WCAG 2.2, 1.4.11, asks for 3:1. The colour has
+that on the grounds of both themes.
+"""
+
+ON_ANOTHER_THEME = """
+export default function ({ setTriggerValue }) {
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const tell = () => document.querySelector('[role="dialog"]') ? turned() : setTriggerValue("turned", dark.matches);
+  const turned = () => setTimeout(tell, 250);
+  dark.addEventListener("change", turned);
+  return () => dark.removeEventListener("change", turned);
+}
+"""
+"""Streamlit (1.67) alone changes its own parts at once, and leaves what is drawn here, as charts and the sign, in the
+colours of the former theme. A dialog is waited for, because it would close, with all that was typed into it.
+"""
 
 
 def say(words: str) -> None:
@@ -44,6 +66,16 @@ def _again(page: str) -> None:
     if not st.session_state.pop(_drawn(page), False):
         st.session_state[_itself(page)] = True
         st.rerun()
+
+
+def mount() -> None:
+    """Put into the page what must hold on all: focus that is seen, and another theme of the system that is followed."""
+    _mounted()(key="live", on_turned_change=lambda: None)
+
+
+@lru_cache(maxsize=1)
+def _mounted() -> ComponentRenderer:
+    return st.components.v2.component("tracker_live", js=ON_ANOTHER_THEME, css=FOCUS, isolate_styles=False)
 
 
 def by_itself(page: str) -> bool:

@@ -94,12 +94,13 @@ return [...document.querySelectorAll("body *")].filter((e) => e.checkVisibility(
 
 REACHES = """() => document.querySelector('[data-testid="stMain"]')?.scrollHeight ?? 0"""
 WEARS = """(colour) => getComputedStyle(document.querySelector('[data-testid="stApp"]')).backgroundColor === colour"""
-SIGN = """() => [...document.images].map((e) => e.src).filter((src) => src.startsWith("data:image/svg")).join(" ")"""
-DIFFERS = f"(before) => ({SIGN})() !== before"
+SIGN = """() => [...document.images].map((e) => e.src).filter((src) => src.startsWith("data:image/svg"))"""
+DIFFERS = f"(before) => {{ const now = ({SIGN})(); return now.length && !now.some((src) => before.includes(src)) }}"
+RINGED = """() => {
+  const e = document.activeElement;
+  return !e.matches("a, button, summary") || getComputedStyle(e).outlineStyle === "solid";
+}"""
 HELD = "(rules) => axe.run(rules).then((told) => told.violations)"
-
-
-PRESSES = 4
 
 
 @dataclass
@@ -159,23 +160,17 @@ def rest(page: Page) -> None:
 
 
 def wear(page: Page, theme: str) -> None:
-    """Have the browser change its theme, and the page drawn anew: the server knows of it at its next run.
+    """Have the browser change its theme, and wait until the product has drawn the page anew by itself.
 
-    The product's sign is of the theme in which the server drew. A key pressed while a part of the page looks whether
-    anything is new begins no run, so it is pressed again.
+    Its sign is of the theme in which the server drew. While a dialog is open it draws nothing anew.
     """
     sign = page.evaluate(SIGN)
     assert sign, "the page has no sign to tell the theme by"
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.wait_for_function(WEARS, arg=BACKGROUNDS[theme])
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-    for _ in range(PRESSES):
-        page.evaluate("() => document.activeElement?.blur()")
-        page.keyboard.press("r")
-        with suppress(TooLate):
-            page.wait_for_function(DIFFERS, arg=sign, timeout=10_000)
-            return
-    raise AssertionError(f"the page was not drawn in the {theme} theme")
+    if page.get_by_role("dialog").count():
+        page.keyboard.press("Escape")
+    page.wait_for_function(DIFFERS, arg=sign)
 
 
 def _rules(page: Page, width: int, forms: dict[int, str]) -> dict[str, object] | None:
@@ -235,9 +230,10 @@ def watch(page: Page) -> list[str]:
 
 
 def tab_to(page: Page, wanted: Locator) -> None:
-    """Press the tab key until the wanted thing has the focus."""
+    """Press the tab key until the wanted thing has the focus; each link and button on the way shows that it has it."""
     for _ in range(MOST_TABS):
         page.keyboard.press("Tab")
+        page.wait_for_function(RINGED)
         if wanted.evaluate("e => e === document.activeElement"):
             return
     raise AssertionError(f"the keyboard does not reach {wanted}")
