@@ -258,7 +258,7 @@ def coloured(mark: alt.Chart, name: str, told: Sequence[str], colours: Palette) 
 
 
 def legend(columns: int, colours: Palette) -> alt.Legend:
-    """Names above the chart, so many beside one another; on a phone two, each cut to its half."""
+    """Names above the chart, so many beside one another; less wide three, on a phone two, each cut to its part."""
     return alt.Legend(
         orient="top",
         title=None,
@@ -266,8 +266,8 @@ def legend(columns: int, colours: Palette) -> alt.Legend:
         offset=8,
         labelColor=colours.text,
         labelFontSize=13,
-        labelLimit=alt.ExprRef("width<520?width/2-30:180"),
-        columns=alt.ExprRef(f"width<520?2:{columns}"),
+        labelLimit=alt.ExprRef("width<520?width/2-30:width<900?width/3-30:180"),
+        columns=alt.ExprRef(f"width<520?2:width<900?3:{columns}"),
     )
 
 
