@@ -39,11 +39,13 @@ def draw(ctx: Context, provider_key_id: int) -> None:
 
 
 def _verdict(seen: KeyView) -> None:
+    if seen.refused:  # whatever it could once do
+        st.error(text.told(seen.refused), icon=":material/key_off:", title="Nothing is read with this key now")
     if seen.too_much:
         too_much(seen.too_much, seen.narrowing)
     elif seen.passport is None or seen.passport.read_at is None:
         st.info("What this key may do is not found yet: the worker asks for it once a day.", icon=":material/schedule:")
-    elif all(each.held is not None for each in seen.findings):
+    elif not seen.refused and all(each.held is not None for each in seen.findings):
         st.markdown(
             ":green[:material/verified_user:] As far as reading shows, this key can do nothing beyond its work."
         )

@@ -179,6 +179,18 @@ def test_the_calls_of_a_key_are_counted_and_paged_newest_first(ready: Installati
     assert (none.count, none.first_at, none.last_at) == (0, None, None)
 
 
+def test_a_key_that_is_refused_says_so_whatever_it_could_do(ready: Installation) -> None:
+    ready.fetch()
+    where = ready.product, ready.workspace_id, KEY
+    assert key_views.read(*where).refused is None
+
+    with ready.product.database.workspace(ready.workspace_id, write=True) as session:
+        row = connections.present(session, ready.workspace_id, KEY)
+        row.status, row.status_reason = "invalid", "OpenAI refused it."
+
+    assert key_views.read(*where).refused == "OpenAI refused it."
+
+
 def count(ready: Installation) -> int:
     with ready.product.database.workspace(ready.workspace_id) as session:
         return len(session.execute(select(PASSPORT).where(PASSPORT.c.workspace_id == ready.workspace_id)).all())

@@ -33,12 +33,14 @@ class KeyView:
     """A connection's key. Instants are UTC; `since` is when this key was put in place here.
 
     `passport` is None while the key was never asked for; `narrowing` says how a key that may do too much is put right.
+    `refused` says why nothing is read with it, None while something is or may be.
     """
 
     provider_key_id: int
     label: str
     provider: str
     since: datetime
+    refused: str | None
     passport: Passport | None
     findings: tuple[Finding, ...]
     narrowing: str
@@ -67,6 +69,7 @@ def read(product: Product, workspace_id: int, provider_key_id: int) -> KeyView:
         label=row.label,
         provider=provider.title,
         since=row.replaced_at or row.created_at,
+        refused=None if row.status in connections.USABLE else row.status_reason or "Nothing is read with it.",
         passport=passport,
         findings=tuple(Finding(each, held.get(each.name)) for each in provider.permissions),
         narrowing=provider.narrowing,
