@@ -76,7 +76,8 @@ def _keys(ctx: Context, standing: Standing) -> None:
         soon = (
             "its figures are on the dashboard within a minute" if standing.workers else "it is read once a worker runs"
         )
-        st.caption(f"None yet. Paste the first one below; {soon}.")
+        none = "None any more; what was read stays. A key of the same organisation goes on from there"
+        st.caption(f"{none}: {soon}." if standing.ended else f"None yet. Paste the first one below; {soon}.")
     for card in standing.keys:
         _card(ctx, card, standing)
     _add(ctx, first=not standing.keys)

@@ -80,7 +80,7 @@ def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page
     expect(page.get_by_text("already read stay")).to_be_visible()
     page.get_by_role("button", name="Delete the key").click()
     expect(page.get_by_text("is destroyed. Its history stays.")).to_be_visible()
-    expect(page.get_by_text("None yet.")).to_be_visible()
+    expect(page.get_by_text("None any more; what was read stays.")).to_be_visible()
 
 
 def test_the_page_says_when_no_worker_runs(own_site: Site, page: Page) -> None:

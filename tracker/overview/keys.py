@@ -55,7 +55,8 @@ class LastRun:
 class Standing:
     """The workspace's connections, and what the worker last did and does next (a sentence).
 
-    `full` tells, when no worker lives, whether the disk of the database is.
+    `full` tells, when no worker lives, whether the disk of the database is; `ended` whether anything was read with keys
+    that are deleted by now.
     """
 
     now: datetime
@@ -65,6 +66,7 @@ class Standing:
     seen_at: datetime | None
     next_reading: str
     full: bool = False
+    ended: bool = False
 
 
 def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
@@ -82,8 +84,8 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
         found = rows.scalars().all()
         keys = tuple(_card(session, row, known.get(row.id or 0), now) for row in found)
         hour = product.settings.fetch_hour_utc
-        awaited = days.read_keys(session, workspace_id).awaited
-        then = next_reading.sentence(awaited, workers=alive, fetch_hour=hour, now=now)
+        of_days = days.read_keys(session, workspace_id)
+        then = next_reading.sentence(of_days.awaited, workers=alive, fetch_hour=hour, now=now)
         last = _last_run(session, workspace_id)
     return Standing(
         now=now,
@@ -93,6 +95,7 @@ def read(product: Product, workspace_id: int, *, now: datetime) -> Standing:
         seen_at=newest.seen_at if newest else None,
         next_reading=then,
         full=not alive and storage.is_full(str(product.database.engine.url)),
+        ended=bool(of_days.ended),
     )
 
 
