@@ -182,8 +182,15 @@ def _tried(card: KeyCard, standing: Standing) -> str:
 def _menu(ctx: Context, card: KeyCard) -> None:
     options = [PASSPORT, REPLACE, CHECK, RESUME if card.paused else PAUSE, DELETE]
     chosen = st.menu_button("Manage", options, key=f"manage-{card.provider_key_id}")
+    if chosen not in ACTIONS:
+        chosen = next((each for each in (REPLACE, DELETE) if proof.just_proven(_asks(each, card))), None)
     if chosen in ACTIONS:
         ACTIONS[chosen](ctx, card)
+
+
+def _asks(action: str, card: KeyCard) -> str:
+    """What a proof was asked for, so that the same question is put again after it."""
+    return f"{action} {card.provider_key_id}"
 
 
 def _check(ctx: Context, card: KeyCard) -> None:
@@ -205,7 +212,7 @@ def _replace(ctx: Context, card: KeyCard) -> None:
     @st.dialog(f"Replace the key of “{text.quoted(card.label)}”", on_dismiss=_stop_asking)
     def ask() -> None:
         gate.recheck(ctx)
-        if not proof.stands(ctx, "replace"):
+        if not proof.stands(ctx, _asks(REPLACE, card)):
             return
         st.markdown("The new key must belong to the same organisation. History is kept.")
         with st.form("replace", border=False):
@@ -228,7 +235,7 @@ def _delete(ctx: Context, card: KeyCard) -> None:
     @st.dialog(f"Delete “{text.quoted(card.label)}”?", on_dismiss=_stop_asking)
     def ask() -> None:
         gate.recheck(ctx)
-        if not proof.stands(ctx, "delete"):
+        if not proof.stands(ctx, _asks(DELETE, card)):
             return
         st.markdown(
             f"The key is destroyed at once and cannot be brought back. **The {text.several(card.read_days, 'day')} "
@@ -247,6 +254,7 @@ def _delete(ctx: Context, card: KeyCard) -> None:
 def _stop_asking() -> None:
     """A page that keeps itself fresh would close an open question."""
     st.session_state[ASKING] = False
+    proof.forget()
 
 
 def _passport(ctx: Context, card: KeyCard) -> None:

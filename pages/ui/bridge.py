@@ -51,6 +51,11 @@ def draw() -> None:
             del st.session_state[ERRAND]
 
 
+def is_under_way() -> bool:
+    """Whether the browser has not done its errand yet: the page is drawn once more when it has."""
+    return ERRAND in st.session_state
+
+
 def _send(address: str, ticket: str) -> None:
     number = st.session_state.get(COUNT, 0) + 1
     st.session_state[COUNT] = number

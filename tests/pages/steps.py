@@ -42,6 +42,12 @@ def add_key(page: Page, key: str, label: str = "main") -> None:
     page.get_by_role("button", name="Check and save").click()
 
 
+def choose(page: Page, action: str) -> None:
+    """What is to be done with the only key."""
+    page.get_by_role("button", name="Manage").click()
+    page.get_by_role("option", name=action).or_(page.get_by_role("menuitem", name=action)).click()
+
+
 def sees_only_the_way_in(page: Page) -> None:
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     for word in ("Dashboard", "Settings", "Sign out", "Provider keys", "Month to date"):

@@ -133,6 +133,8 @@ def test_an_old_session_proves_itself_before_a_key_is_touched(
     own_site: Site, email: str, page: Page, tmp_path: Path
 ) -> None:
     steps.open_signed_in(page, own_site, "/settings", email)
+    steps.add_key(page, own_site.key)
+    expect(page.get_by_text("The key works.")).to_be_visible()
     own_site.stop_all()
     own_site.environ["TRACKER_NOW"] = f"{NOW + timedelta(minutes=20):%Y-%m-%dT%H:%M:%SZ}"
     own_site.start_dashboard()
@@ -152,9 +154,12 @@ def test_an_old_session_proves_itself_before_a_key_is_touched(
     page.get_by_label("Your password").first.fill("not my password at all")
     page.get_by_role("button", name="Confirm").first.click()
     expect(page.get_by_text("That is not right.")).to_be_visible()
-    page.get_by_label("Your password").first.fill(PASSWORD)
+    steps.choose(page, "Delete")
+    page.get_by_role("dialog").get_by_label("Your password").fill(PASSWORD)
     with page.expect_response("**/auth/session"):
-        page.get_by_role("button", name="Confirm").first.click()
+        page.get_by_role("dialog").get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Delete the key")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()
     page.reload()
     expect(page.get_by_label("OpenAI admin key")).to_be_visible()

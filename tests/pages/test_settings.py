@@ -51,14 +51,14 @@ def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page
     expect(page.get_by_text(re.compile(r"^[1-9]\d* of \d+ days$"))).to_be_visible()  # the page has drawn itself anew
     expect(page.get_by_text("The key works.")).to_be_visible()
 
-    _choose(page, "Pause")
+    steps.choose(page, "Pause")
     expect(page.get_by_text("is paused. What was read stays.")).to_be_visible()
-    _choose(page, "Resume")
+    steps.choose(page, "Resume")
     expect(page.get_by_text("is read again")).to_be_visible()
-    _choose(page, "Check again")
+    steps.choose(page, "Check again")
     expect(page.get_by_text("is checked again by the worker")).to_be_visible()
 
-    _choose(page, "Key passport")
+    steps.choose(page, "Key passport")
     expect(page.get_by_text("Every call ever made with it")).to_be_visible()
     with page.expect_download() as waiting:
         page.get_by_role("link", name="Every call as CSV").click()
@@ -67,7 +67,7 @@ def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page
     page.get_by_role("button", name="Close").click()
 
     other = own_site.server.world.keys["unrestricted"]
-    _choose(page, "Replace the key")
+    steps.choose(page, "Replace the key")
     page.get_by_label("New admin key").fill(own_site.server.world.keys["globex"])
     page.get_by_role("button", name="Check and replace").click()
     expect(page.get_by_text("belongs to another organisation")).to_be_visible()
@@ -76,7 +76,7 @@ def test_a_key_is_added_paused_resumed_replaced_and_deleted(own_site: Site, page
     expect(page.get_by_text(f"ends {other[-4:]}")).to_be_visible()
     expect(page.get_by_text("This key can do more than it needs")).to_be_visible()
 
-    _choose(page, "Delete")
+    steps.choose(page, "Delete")
     expect(page.get_by_text("already read stay")).to_be_visible()
     page.get_by_role("button", name="Delete the key").click()
     expect(page.get_by_text("is destroyed. Its history stays.")).to_be_visible()
@@ -89,8 +89,3 @@ def test_the_page_says_when_no_worker_runs(own_site: Site, page: Page) -> None:
 
     expect(page.get_by_text("No worker is running")).to_be_visible()
     own_site.start_worker()
-
-
-def _choose(page: Page, action: str) -> None:
-    page.get_by_role("button", name="Manage").click()
-    page.get_by_role("option", name=action).or_(page.get_by_role("menuitem", name=action)).click()
