@@ -8,7 +8,7 @@ from datetime import datetime
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.ui import account, brand, budget, gate, guides, live, passports, proof, prospects, said, text, trail
+from pages.ui import account, badges, brand, budget, gate, guides, live, passports, proof, prospects, said, text, trail
 from pages.ui.addresses import Word
 from pages.ui.context import Context
 from pages.ui.ways import Tab
@@ -28,14 +28,6 @@ ROUND, TRIES, ASKING = "settings.round", "settings.tries", "settings.asking"
 MOST_KEY = 600
 REPLACE, CHECK, PAUSE, RESUME, DELETE = "Replace the key", "Check again", "Pause", "Resume", "Delete"
 PASSPORT = "Key passport"
-
-STATES: dict[KeyStatus, tuple[str, str, str]] = {
-    KeyStatus.UNCHECKED: ("Not checked yet", "hourglass", "blue"),
-    KeyStatus.INVALID: ("Refused", "key_off", "red"),
-    KeyStatus.INSUFFICIENT: ("Lacks a permission", "key_off", "red"),
-    KeyStatus.UNREADABLE: ("Cannot be opened", "lock", "red"),
-    KeyStatus.DUPLICATE: ("Set aside", "content_copy", "orange"),
-}
 
 
 def render(ctx: Context) -> None:
@@ -126,31 +118,12 @@ def _card(ctx: Context, card: KeyCard, standing: Standing) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown(f"**{text.quoted(card.label)}**  \n:gray[{card.provider} · ends] `{card.last4}`", width=210)
             with st.container(width=190, gap="xsmall"):
-                _badge(card, standing)
+                badges.draw(card, standing)
             st.markdown(f":gray[Last read]  \n{_instant(card.read_at, standing)}", width=130)
             _progress(card)
             _menu(ctx, card)
         if words := _words(card, standing):
             st.markdown(words)
-
-
-def _badge(card: KeyCard, standing: Standing) -> None:
-    label, icon, colour = badge_of(card, standing)
-    st.badge(label, icon=f":material/{icon}:", color=colour)  # type: ignore[arg-type]
-
-
-def badge_of(card: KeyCard, standing: Standing) -> tuple[str, str, str]:
-    """How a key stands: label, icon and colour. What waits says until when, while somebody is there to try again."""
-    if card.paused:
-        return "Paused", "pause_circle", "gray"
-    if card.retry_at and card.status in {KeyStatus.UNCHECKED, KeyStatus.VALID}:
-        when = f", next try {card.retry_at:%H:%M}" if standing.workers else ""
-        return f"Waiting{when}", "hourglass", "orange"
-    if card.status is KeyStatus.VALID and not card.progress.pending:
-        if card.progress.failed:
-            return f"{text.several(card.progress.failed, 'day')} not read", "event_busy", "orange"
-        return "Up to date" if card.used else "Nothing used", "check_circle", "green"
-    return STATES.get(card.status, ("Reading", "sync", "blue"))
 
 
 def _progress(card: KeyCard) -> None:

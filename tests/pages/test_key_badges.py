@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pages import settings
-from pages.ui import prospects
+from pages.ui import badges, prospects
 from tests.installation import NOW
 from tracker.models import KeyStatus
 from tracker.overview.days import Progress
@@ -63,7 +63,7 @@ def test_a_badge_is_green_only_where_all_is_read(
 ) -> None:
     one = card(**values)
 
-    told, _, drawn = settings.badge_of(one, standing(one, workers=workers))
+    told, _, drawn = badges.of(one, standing(one, workers=workers))
 
     assert (told, drawn) == (label, colour)
 
