@@ -51,7 +51,11 @@ def line_of_truth(seen: Overview) -> str:
     today = seen.cycle.today
     part = f" for {seen.reach.part}" if seen.reach.part else ""
     through = seen.billed_through
-    billed = f"Billed through **{text.day(through, today=today)} UTC**{part}" if through else "No bill yet"
+    gone = "".join(
+        f", {text.quoted(each.label)} through **{text.day(each.through, today=today)}**"
+        for each in seen.reach.ended.values()
+    )
+    billed = f"Billed through **{text.day(through, today=today)} UTC**{part}{gone}" if through else "No bill yet"
     read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
     worker = "" if seen.workers.alive or not seen.connections else "**no worker running**"
     return " · ".join(part for part in (billed, complete(seen), read, worker) if part)

@@ -113,6 +113,7 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
     assert [found.marks[day].complete for day in (DAY, NEXT, LAST)] == [True, True, True]
     assert found.reach == both.reach and (both.reach.through, both.reach.part) == (LAST, "")
     assert {number: each.through for number, each in both.reach.ended.items()} == {1: DAY}
+    assert notices.line_of_truth(found).startswith("Billed through **14 Nov UTC**, k through **10 Nov** · **5 of 30**")
     assert found.billed and (found.billed.amount, found.billed.estimate) == (4 * CENT, 6 * ONE)
     assert view.bill and (view.bill.total, view.bill.estimate) == (4 * CENT, 6 * ONE)
     with database.workspace(1) as session:
