@@ -23,9 +23,13 @@ from tracker.overview import Cycle, Reach
     ],
 )
 def test_a_month_without_a_bill_says_whose_is_waited_for(reach: Reach, told: str) -> None:
-    seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 1)), reach=reach, billed_through=reach.through)
+    seen: Any = SimpleNamespace(
+        cycle=Cycle(date(2026, 11, 1)), reach=reach, billed_through=reach.through, connections=("main",)
+    )
 
     assert reconciliation.no_bill(seen).startswith(f"{told} A provider tells what a day cost")
+    seen.connections = ()
+    assert reconciliation.no_bill(seen) == f"{told} No key is connected any more, so no newer bill is read."
 
 
 PAGE = """
