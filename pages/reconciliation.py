@@ -98,11 +98,10 @@ def _without(reach: Reach) -> str:
 
 def _ended(reach: Reach, today: date) -> str:
     """Whose usage is compared no further than to a day, because nobody asks for its bill any more."""
-    named = (
-        f"{text.quoted(each.label)} through {text.day(each.through, today=today)}" for each in reach.ended.values()
-    )
+    named = (f"{text.quoted(each.label)} after {text.day(each.through, today=today)}" for each in reach.ended.values())
     told = " and ".join(named)
-    return f" Of {told} only: its key was deleted before the days after that were billed." if told else ""
+    why = "the key was deleted before these days were billed, so they are in neither sum"
+    return f" Without {told}: {why}." if told else ""
 
 
 def _nothing_billed(seen: Overview, start: date) -> None:

@@ -52,7 +52,9 @@ class Truth:
             return "not billed yet"
         year = "" if through.year == self.now.year else f" {through.year}"
         part = f" for {self.reach.part}" if self.reach.part else ""
-        return f"billed through {through.day} {through:%b}{year} UTC{part}"
+        gone = len(self.reach.ended)
+        less = f" ({gone} deleted {'key' if gone == 1 else 'keys'} not as far)" if gone else ""
+        return f"billed through {through.day} {through:%b}{year} UTC{part}{less}"
 
 
 def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:

@@ -12,7 +12,7 @@ from tests.tracker.builders import AFTER, DAY, connection_of, record, store, two
 from tracker import clock, set_aside
 from tracker.db import Database
 from tracker.overview import days, truth
-from tracker.overview.bills import Reach
+from tracker.overview.bills import Ended, Reach
 from tracker.overview.truth import Truth
 from tracker.usage import RowSetAside
 
@@ -41,6 +41,10 @@ WHOLE = Truth(30, 29, BILLED, NOW - timedelta(hours=3), NOW)
                 "29 of 30 days complete, without 1 key not read yet, "
                 "billed through 21 Nov UTC for 2 of 3 organisations, read 3 h ago"
             ),
+        ),
+        (
+            replace(WHOLE, reach=Reach(date(2026, 11, 21), 2, {}, {2: Ended("k2", date(2026, 11, 18))})),
+            "29 of 30 days complete, billed through 21 Nov UTC (1 deleted key not as far), read 3 h ago",
         ),
         (Truth(0, 0, Reach(), None, NOW), "no day over yet, not billed yet, not read yet"),
     ],
