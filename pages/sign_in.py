@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from pages.ui import brand, demo, factor, gate, social, text
+from pages.ui import brand, demo, factor, gate, live, social, text
 from pages.ui.forms import PASSWORD_RULE, Door, Forms, Typed
 from tracker import identities, mail, recovery, second_factor, sign_in
 from tracker.clock import utc_now
@@ -102,7 +102,7 @@ def _draw_code(product: Product, _forms: Forms) -> None:
     """The second step of somebody whose password was right."""
     user_id, until, how = st.session_state.get(PENDING, (0, None, ""))
     if until is None or utc_now() > until:
-        st.session_state[FORM] = SIGN_IN
+        _show(SIGN_IN)
         st.rerun()
     with st.form("code", clear_on_submit=True):
         st.subheader("Your second factor", anchor=False)
@@ -127,8 +127,13 @@ DRAWN: dict[str, Callable[[Product, Forms], None]] = {
 
 def _other(label: str, form: str) -> None:
     if st.button(label, type="tertiary"):
-        st.session_state[FORM] = form
+        _show(form)
         st.rerun()
+
+
+def _show(form: str) -> None:
+    st.session_state[FORM] = form
+    live.focus()
 
 
 def _where_messages_go(product: Product) -> str:
@@ -145,7 +150,7 @@ def _ask_reset(product: Product, email: str) -> None:
     recovery.ask_reset(product.database, email, now=now)
     st.session_state[KNOWN] = email.strip()
     st.session_state[ANSWER] = (ASKED, True)
-    st.session_state[FORM] = SIGN_IN
+    _show(SIGN_IN)
 
 
 def _reset(product: Product, ticket: str) -> None:
@@ -180,7 +185,7 @@ def _changed(product: Product, ticket: str, new: str, again: str) -> bool:
 
 def _leave_link(form: str) -> None:
     st.query_params.clear()
-    st.session_state[FORM] = form
+    _show(form)
     st.rerun()
 
 
@@ -197,7 +202,7 @@ def _go_on(product: Product, user_id: int, how: str) -> bool:
     """Let them in, or ask for the second factor first; whether they are in."""
     if second_factor.is_on(product, user_id):
         st.session_state[PENDING] = (user_id, utc_now() + CODE_WITHIN, how)
-        st.session_state[FORM] = CODE
+        _show(CODE)
         st.session_state[ANSWER] = None
         return False
     _enter(product, user_id, how)
@@ -243,7 +248,7 @@ def _sign_up(product: Product, typed: Typed) -> bool:
     except BadInput as error:
         st.session_state[ANSWER] = (str(error), False)
         return False
-    st.session_state[FORM] = SIGN_IN
+    _show(SIGN_IN)
     st.session_state[KNOWN] = typed.email.strip()  # so that it need not be typed a third time
     st.session_state[ANSWER] = (MADE, True)
     return True

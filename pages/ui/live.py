@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
@@ -14,15 +15,23 @@ from pages.ui.context import Context
 
 EVERY_S = 2
 
-FOCUS = """
+RING = """
 :root :is(a, button, summary):focus-visible { outline: 2px solid #6B74E0; outline-offset: 1px; }
 """
 """Streamlit (1.67) tints what has the focus by 1.13:1 in its navigation; WCAG 2.2, 1.4.11, asks for 3:1. The colour has
 that on the grounds of both themes.
 """
 
-ON_ANOTHER_THEME = """
-export default function ({ setTriggerValue }) {
+SCRIPT = """
+let last = null;
+const focus = (selector, held, tries) => {
+  const [here, wanted] = [document.activeElement, [...document.querySelectorAll(selector)].find((e) => !e.value)];
+  if (here !== document.body && here !== held) { return; }
+  if (wanted && here === document.body) { wanted.focus(); }
+  else if (tries) { setTimeout(() => focus(selector, held, tries - 1), 100); }
+};
+export default function ({ data, setTriggerValue }) {
+  if (data && data.errand !== last) { last = data.errand; focus(data.selector, document.activeElement, 100); }
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const tell = () => document.querySelector('[role="dialog"]') ? turned() : setTriggerValue("turned", dark.matches);
   const turned = () => setTimeout(tell, 250);
@@ -30,9 +39,14 @@ export default function ({ setTriggerValue }) {
   return () => dark.removeEventListener("change", turned);
 }
 """
-"""Streamlit (1.67) alone changes its own parts at once, and leaves what is drawn here, as charts and the sign, in the
-colours of the former theme. A dialog is waited for, because it would close, with all that was typed into it.
+"""Two things that Streamlit (1.67) leaves. What had the focus may be gone from the page, and it is then nowhere: it
+goes on to what was named, if nobody has moved it. And when the system goes over to its other theme, Streamlit changes
+its own parts at once and leaves what is drawn here, as charts and the sign, in the colours of the former. A dialog is
+waited for, because it would close, with all that was typed into it.
 """
+
+FOCUS = "live.focus"
+FIELD = "main input"
 
 
 def say(words: str) -> None:
@@ -68,14 +82,20 @@ def _again(page: str) -> None:
         st.rerun()
 
 
+def focus(selector: str = FIELD) -> None:
+    """Have the keyboard go on at the first of these that is empty, where what was pressed is gone from the page."""
+    # No number: the page in the browser outlives the session that would count them.
+    st.session_state[FOCUS] = {"errand": secrets.token_hex(8), "selector": selector}
+
+
 def mount() -> None:
-    """Put into the page what must hold on all: focus that is seen, and another theme of the system that is followed."""
-    _mounted()(key="live", on_turned_change=lambda: None)
+    """Put into the page what must hold on all: focus that is seen and not lost, and the system's theme followed."""
+    _mounted()(key="live", data=st.session_state.get(FOCUS), on_turned_change=lambda: None)
 
 
 @lru_cache(maxsize=1)
 def _mounted() -> ComponentRenderer:
-    return st.components.v2.component("tracker_live", js=ON_ANOTHER_THEME, css=FOCUS, isolate_styles=False)
+    return st.components.v2.component("tracker_live", js=SCRIPT, css=RING, isolate_styles=False)
 
 
 def by_itself(page: str) -> bool:

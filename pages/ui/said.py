@@ -15,6 +15,7 @@ NEXT, SHOWN, SEE = "settings.said", "settings.shown", "settings.see"
 def say(words: str, stored: Added | None = None) -> None:
     """Let the page say it the next time it is drawn; `stored` is the key that it is about, if one was stored."""
     st.session_state[NEXT] = (words, stored)
+    live.focus(f".st-key-{SEE.replace('.', '-')} button")
 
 
 def draw(*, workers: int) -> None:

@@ -43,7 +43,13 @@ def test_no_page_has_a_serious_fault_while_nothing_is_connected(own_site: Site, 
 def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page) -> None:
     page.goto(own_site.base_url)
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
-    tab_to(page, page.get_by_label("E-mail"))
+    tab_to(page, page.get_by_role("button", name="Create an account"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("E-mail")).to_be_focused()
+    tab_to(page, page.get_by_role("button", name="I already have an account"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Repeat the password")).to_have_count(0)
+    expect(page.get_by_label("E-mail")).to_be_focused()
     page.keyboard.type(EMAIL)
     tab_to(page, page.get_by_label("Password", exact=True))
     page.keyboard.type(PASSWORD)
@@ -62,11 +68,11 @@ def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page
     page.keyboard.type("main")
     tab_to(page, page.get_by_label("OpenAI admin key"))
     page.keyboard.type(own_site.key)
+    tab_to(page, page.get_by_role("button", name="Check and save"))
     page.keyboard.press("Enter")
-    # The sentence that it works is gone when the page draws itself again, two seconds later; its card stays.
     expect(page.get_by_text(f"ends {own_site.key[-4:]}")).to_be_visible()
 
-    tab_to(page, page.get_by_role("link", name="Dashboard"))
+    expect(page.get_by_role("button", name="See your dashboard")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)
     expect(second.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)  # nobody touched it
