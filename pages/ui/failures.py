@@ -6,7 +6,9 @@ import logging
 import secrets
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.ui import live
 from tracker import db
 from tracker.db import Refusal
 
@@ -39,6 +41,9 @@ def show_failure(error: Exception) -> bool:
         icon=":material/error:",
         title="This page could not be built",
     )
+    run = get_script_run_ctx()
+    if run and not run.fragment_ids_this_run:  # a part that failed stands in a page that has it
+        live.mount()
     if st.button("Load again", icon=":material/refresh:", key=f"failure-{reference}"):
         st.rerun()
     return True
