@@ -86,7 +86,7 @@ def survey(settings: Settings, database: Database) -> Loss:
         _next_id([*canaries, *(row.kek_id for row in (*rows, *factors))]),
     )
     if ring and not loss.keys and not loss.canaries:
-        raise Conflict(f"The key ring {settings.keyring_file} opens every stored key: nothing is to be given up.")
+        raise Conflict(f"The key ring {settings.keyring_file} opens every stored key: nothing to give up.")
     return loss
 
 
@@ -125,7 +125,7 @@ def _ring_there(path: Path, canaries: Mapping[str, bytes]) -> KeyRing | None:
         raise BadInput(f"{error} {MOVE}") from None
     shared = ring.keys.keys() & canaries
     if not shared or not all(vault.check_canary(ring, kek_id, canaries[kek_id]) for kek_id in shared):
-        raise BadInput(f"The key ring {path} is not the one that sealed what is stored. {MOVE}")
+        raise BadInput(f"The key ring {path} did not seal what is stored, and only that one opens it. {MOVE}")
     return ring
 
 
@@ -161,7 +161,9 @@ def _new_ring(path: Path, database: Database, kek_id: str) -> KeyRing:
     try:
         ring.write(path)
     except FileExistsError:
-        raise Conflict(f"Something was put at {path} just now. Look at it, and run this again.") from None
+        raise Conflict(
+            f"Something was put at {path} just now. Make sure that it is right, and run this again."
+        ) from None
     return ring
 
 
