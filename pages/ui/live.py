@@ -23,20 +23,27 @@ that on the grounds of both themes.
 """
 
 SCRIPT = """
-let last = null;
-const focus = (selector, held, tries) => {
+let [errand, waiting, off] = [null, 0, () => {}];
+
+const goOn = (selector, held, tries) => {
   const [here, wanted] = [document.activeElement, [...document.querySelectorAll(selector)].find((e) => !e.value)];
   if (here !== document.body && here !== held) { return; }
   if (wanted && here === document.body) { wanted.focus(); }
-  else if (tries) { setTimeout(() => focus(selector, held, tries - 1), 100); }
+  else if (tries) { setTimeout(() => goOn(selector, held, tries - 1), 100); }
 };
+
 export default function ({ data, setTriggerValue }) {
-  if (data && data.errand !== last) { last = data.errand; focus(data.selector, document.activeElement, 100); }
+  if (data && data.errand !== errand) { errand = data.errand; goOn(data.selector, document.activeElement, 100); }
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const tell = () => document.querySelector('[role="dialog"]') ? turned() : setTriggerValue("turned", dark.matches);
-  const turned = () => setTimeout(tell, 250);
+  const tell = () => {
+    if (document.querySelector('[role="dialog"]')) { waiting = setTimeout(tell, 250); }
+    else { setTriggerValue("turned", dark.matches); }
+  };
+  const turned = () => { clearTimeout(waiting); waiting = setTimeout(tell, 250); };
+  off();  // it is called again with every errand and theme, and what it gives back only when it is taken away
   dark.addEventListener("change", turned);
-  return () => dark.removeEventListener("change", turned);
+  off = () => dark.removeEventListener("change", turned);
+  return () => { off(); clearTimeout(waiting); };
 }
 """
 """Two things that Streamlit (1.67) leaves. What had the focus may be gone from the page, and it is then nowhere: it

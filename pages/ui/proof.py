@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import streamlit as st
 
 from pages.ui import brand, bridge, factor, gate, social, text
@@ -11,7 +13,9 @@ from tracker.audit import Action
 from tracker.clock import utc_now
 from tracker.sign_in import Refused
 
-ASKED = "proof.asked"
+ASKED, SHORTLY = "proof.asked", timedelta(seconds=15)
+"""What was proven for, and how long that opens its dialog again: whoever goes elsewhere meanwhile asks for none."""
+
 WRONG = "That is not right. Please try again."
 
 
@@ -38,7 +42,8 @@ def stands(ctx: Context, what_for: str) -> bool:
 
 def just_proven(what_for: str) -> bool:
     """Whether the page is drawn because they proved for this who they are: until the browser has its new cookie."""
-    if st.session_state.get(ASKED) != what_for:
+    asked, until = st.session_state.get(ASKED, ("", None))
+    if asked != what_for or until is None or utc_now() > until:
         return False
     if not bridge.is_under_way():
         forget()
@@ -65,7 +70,7 @@ def _check(ctx: Context, password: str | None, code: str | None, what_for: str) 
     if found is True:
         sign_in.tell(database, ctx.user_id, Action.IDENTITY_PROVEN, address=ctx.address)
         gate.enter(ctx.product, ctx.user_id)
-        st.session_state[ASKED] = what_for
+        st.session_state[ASKED] = what_for, utc_now() + SHORTLY
         st.rerun()
     wait = found.wait if isinstance(found, Refused) else None
     st.error(WRONG if wait is None else text.too_often(wait), icon=":material/lock:")
