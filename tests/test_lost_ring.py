@@ -15,7 +15,7 @@ from tests.installation import NOW
 from tests.places import killed_at
 from tests.test_wrong_rings import spoilt
 from tracker import audit, lost_ring, product, runs
-from tracker.errors import BadConfiguration
+from tracker.errors import BadConfiguration, BadInput
 from tracker.models import KekCanary, KeyStatus, ProviderKey, SecondFactor, table_of
 
 KEYS, CANARIES, FACTORS = table_of(ProviderKey), table_of(KekCanary), table_of(SecondFactor)
@@ -108,6 +108,27 @@ def test_while_a_ring_is_there_nothing_is_given_up(kind: str, sentence: str, los
     ring.chmod(0o400)
     assert (code, out, sentence in err) == (1, "", True), err
     assert (stored(lost), canaries(lost)) == (before, ["k1"])
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("link", "which is not there: mount it"),
+        ("not mounted/ring.json", "There is no folder"),
+        ("r" * 240, "cannot be written"),  # its lock's name is short enough, that of a file written beside it is not
+    ],
+)
+def test_where_no_ring_can_lie_nothing_is_given_up(place: str, sentence: str, lost: Drill, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "not mounted" / "ring.json")
+    before = stored(lost)
+    settings, database = product.checked(lost.environ | {"TRACKER_KEYRING_FILE": str(tmp_path / place)}, role="owner")
+
+    with pytest.raises((BadInput, BadConfiguration), match=sentence):
+        lost_ring.forget(settings, database)
+
+    database.engine.dispose()
+    assert (stored(lost), canaries(lost)) == (before, ["k1"])
+    assert not (tmp_path / "not mounted").exists()
 
 
 def test_neither_without_consent_nor_under_a_living_worker(lost: Drill) -> None:

@@ -64,6 +64,14 @@ class KeyRing:
                 os.link(new, path)
 
     @classmethod
+    def prove_place(cls, path: Path) -> None:
+        """BadConfiguration unless `write` could put a ring there: one is put beside, and taken away again."""
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        cls.fresh("k1").write(beside)
+        with _refusing_os_errors(beside, "taken away"):
+            beside.unlink()
+
+    @classmethod
     def load(cls, path: Path) -> Self:
         """The ring in the file; BadConfiguration, with no byte of a key, unless it is whole and ours alone."""
         fields = _parsed(_read_private(path))

@@ -92,9 +92,12 @@ def survey(settings: Settings, database: Database) -> Loss:
 
 def forget(settings: Settings, database: Database) -> Receipt:
     """Give up what was lost, and make a ring to go on with. BadInput as `survey` says, and while a worker is alive."""
+    _refuse_not_mounted(settings.keyring_file)  # before the lock's folder is made
     with alone(settings.keyring_file):
         loss = survey(settings, database)
         _refuse_while_used(database)
+        if loss.ring is None:
+            KeyRing.prove_place(settings.keyring_file)
         for workspace_id, key_ids in loss.keys.items():
             database.retrying(partial(_give_up, database, workspace_id, key_ids))
         ring = loss.ring or _new_ring(settings.keyring_file, database, loss.next_id)
@@ -115,8 +118,23 @@ def _as_owner() -> Iterator[None]:
         ) from None
 
 
+def _refuse_not_mounted(path: Path) -> None:
+    """A ring on a disk that is away is not lost."""
+    if not path.parent.is_dir():
+        raise BadInput(
+            f"There is no folder {path.parent} for the key ring. Mount the disk it is on, or set TRACKER_KEYRING_FILE "
+            "to where the ring lies. If the ring is gone for good, make the folder and run this again."
+        )
+    if path.is_symlink() and not path.exists():
+        raise BadInput(
+            f"The key ring {path} leads to {path.readlink()}, which is not there: mount it and run this again. If the "
+            "ring is gone for good, delete that link first."
+        )
+
+
 def _ring_there(path: Path, canaries: Mapping[str, bytes]) -> KeyRing | None:
     """The ring in the file, None without a file. BadInput unless a canary says that it is ours, and none denies it."""
+    _refuse_not_mounted(path)
     if not path.exists():
         return None
     try:

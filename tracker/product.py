@@ -96,9 +96,9 @@ def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings,
 
 
 MISSING = (
-    "The key ring {path} is missing, and with it the only way to open the provider keys that are stored here. Put it "
-    "back from its own back-up, which is kept apart from the database's, or set TRACKER_KEYRING_FILE to where it lies. "
-    "No new ring is made over sealed keys. {last}"
+    "The key ring {path} is missing, and with it the only way to open the provider keys that are stored here. "
+    "Mount the disk it is on, put it back from its own back-up, which is kept apart from the database's, or set "
+    "TRACKER_KEYRING_FILE to where it lies. No new ring is made over sealed keys. {last}"
 )
 LAST_RESORT = (
     "If it is gone for good, python -m tracker forget-keys tells how to go on with the numbers and without the keys."

@@ -15,11 +15,11 @@ from tracker.errors import BadInput
 from tracker.providers import provider as provider_named
 
 ASK = (
-    "{keys} and {factors} cannot be opened with {ring}. Look for the right key ring first, in its back-up and where "
-    "TRACKER_KEYRING_FILE of your services leads: put in place, it opens them all. If it is gone for good, stop the "
-    "workers and dashboards, and run: python -m tracker forget-keys --yes. That destroys the sealed keys. Connections, "
-    "numbers, accounts and prices stay; each key is then pasted again, and whoever has a second factor signs in with a "
-    "recovery code and sets it up anew."
+    "{keys} and {factors} cannot be opened with {ring}. Look for the right key ring first, in its back-up, on a disk "
+    "that is not mounted, and where TRACKER_KEYRING_FILE of your services leads: put in place, it opens them all. If "
+    "it is gone for good, stop the workers and dashboards, and run: python -m tracker forget-keys --yes. That destroys "
+    "the sealed keys. Connections, numbers, accounts and prices stay; each key is then pasted again, and whoever has a "
+    "second factor signs in with a recovery code and sets it up anew."
 )
 FORGOTTEN = (
     "{keys} given up; the connections and what was read stay. The key ring is now {ring}: back it up, apart from the "
