@@ -131,6 +131,18 @@ def test_where_no_ring_can_lie_nothing_is_given_up(place: str, sentence: str, lo
     assert not (tmp_path / "not mounted").exists()
 
 
+def test_a_key_that_was_replaced_since_the_survey_is_kept(tmp_path: Path) -> None:
+    with drilled(f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path, rows=3) as drill:
+        loss = lost_ring.Loss({1: [1, 2]}, 0, frozenset(), drill.ring, "k3")
+        drill.edit(2, kek_id="k2")  # 1 was under a lost key as well, until its owner pasted it again
+
+        given_up = lost_ring._give_up(drill.ready.database, loss)
+
+        assert given_up == 1
+        assert [row.kek_id for row in stored(drill)] == ["k1", None, "k1"]
+        assert len(told_in(drill, 1)) == 1
+
+
 def test_neither_without_consent_nor_under_a_living_worker(lost: Drill) -> None:
     ring, before = lost.ready.settings.keyring_file, stored(lost)
     away = ring.rename(ring.with_name("found again"))

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
@@ -98,11 +98,10 @@ def forget(settings: Settings, database: Database) -> Receipt:
         _refuse_while_used(database)
         if loss.ring is None:
             KeyRing.prove_place(settings.keyring_file)
-        for workspace_id, key_ids in loss.keys.items():
-            database.retrying(partial(_give_up, database, workspace_id, key_ids))
+        given_up = _give_up(database, loss)
         ring = loss.ring or _new_ring(settings.keyring_file, database, loss.next_id)
         database.retrying(partial(_drop_canaries, database, loss.canaries))
-    return Receipt(ring.active, loss.count, loss.second_factors)
+    return Receipt(ring.active, given_up, loss.second_factors)
 
 
 @contextmanager
@@ -158,19 +157,31 @@ def _refuse_while_used(database: Database) -> None:
             raise BadInput("A worker is running, and holds the ring. Stop the workers and the dashboards first.")
 
 
-def _give_up(database: Database, workspace_id: int, key_ids: list[int]) -> None:
+def _give_up(database: Database, loss: Loss) -> int:
+    """Empty the lost keys, each workspace's in a transaction; how many. One that was pasted again since is kept."""
+    known = frozenset(loss.ring.keys if loss.ring else ())
+    return sum(
+        database.retrying(partial(_empty, database, workspace_id, key_ids, known))
+        for workspace_id, key_ids in loss.keys.items()
+    )
+
+
+def _empty(database: Database, workspace_id: int, key_ids: list[int], known: frozenset[str]) -> int:
     with database.workspace(workspace_id, write=True) as session:
         lost = select(ProviderKey).where(
             col(ProviderKey.workspace_id) == workspace_id,
             col(ProviderKey.id).in_(key_ids),
             col(ProviderKey.ciphertext).is_not(None),
+            or_(col(ProviderKey.kek_id).is_(None), col(ProviderKey.kek_id).not_in(known)),
         )
-        for row in session.execute(lost.with_for_update()).scalars().all():
+        rows = session.execute(lost.with_for_update()).scalars().all()
+        for row in rows:
             row.wrapped_dek = row.ciphertext = row.fingerprint = row.kek_id = row.fmt = None
             row.failures, row.retry_at, row.next_due_at = 0, None, None
             if row.status != KeyStatus.DUPLICATE:  # that one is not waited for: another reads its organisation
                 row.status, row.status_reason = KeyStatus.UNREADABLE, REASON
             notices.of_key(session, row, Action.KEY_LOST, OPERATOR)
+        return len(rows)
 
 
 def _new_ring(path: Path, database: Database, kek_id: str) -> KeyRing:
