@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.installation import NOW
 from tests.places import killed_at
 from tests.test_wrong_rings import spoilt
 from tracker import audit, lost_ring, product, runs
-from tracker.errors import BadConfiguration, BadInput
+from tracker.errors import BadConfiguration, BadInput, Conflict
+from tracker.keyring import KeyRing
 from tracker.models import KekCanary, KeyStatus, ProviderKey, SecondFactor, table_of
 
 KEYS, CANARIES, FACTORS = table_of(ProviderKey), table_of(KekCanary), table_of(SecondFactor)
@@ -141,6 +143,37 @@ def test_a_key_that_was_replaced_since_the_survey_is_kept(tmp_path: Path) -> Non
         assert given_up == 1
         assert [row.kek_id for row in stored(drill)] == ["k1", None, "k1"]
         assert len(told_in(drill, 1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("began_with", "file", "seals"),
+    [
+        ("right", "missing", True),
+        ("other", "right", True),
+        ("k9", "right", True),
+        ("other", "copy of the other", False),  # as systemd copies a credential when a service starts
+        ("other", "missing", False),
+        ("k9", "malformed", False),
+    ],
+)
+def test_nothing_is_sealed_with_a_ring_that_is_not_the_databases(
+    began_with: str, file: str, seals: bool, lost: Drill, tmp_path: Path
+) -> None:
+    right = lost.ready.ring
+    rings = {"right": right, "other": KeyRing.fresh("k1"), "k9": KeyRing.fresh("k9")}
+    path = tmp_path / "ring.json"
+    if file == "malformed":
+        path.touch(mode=0o400)
+    elif file != "missing":
+        (right if file == "right" else rings["other"]).write(path)
+    dashboard = replace(lost.ready, ring=rings[began_with], settings=replace(lost.ready.settings, keyring_file=path))
+
+    with lost.ready.database.exempt() as session:
+        if seals:
+            assert dashboard.sealing_ring(session) == right
+        else:
+            with pytest.raises(Conflict, match="restart the dashboard"):
+                dashboard.sealing_ring(session)
 
 
 def test_neither_without_consent_nor_under_a_living_worker(lost: Drill) -> None:

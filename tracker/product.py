@@ -16,7 +16,7 @@ from sqlmodel import Session
 from tracker import clock, migrations, storage, vault
 from tracker.config import Settings, load
 from tracker.db import Database, ProcessRole, check_reachable, open_database
-from tracker.errors import BadConfiguration
+from tracker.errors import BadConfiguration, Conflict
 from tracker.keyring import KeyRing
 from tracker.memory import Memory
 from tracker.models import KekCanary, ProviderKey, SecondFactor, table_of
@@ -48,9 +48,17 @@ class Product:
         return self.ring if kek_id in self.ring.keys else KeyRing.load(self.settings.keyring_file)
 
     def sealing_ring(self, session: Session) -> KeyRing:
-        """The ring to seal with: that of the file once the one this process began with was given up as lost."""
-        given_up = session.get(KekCanary, self.ring.active) is None
-        return KeyRing.load(self.settings.keyring_file) if given_up else self.ring
+        """The ring to seal with, which opens the canary of its active key: this process's, or else the file's.
+
+        Conflict when neither does: the operator gave the ring up as lost, and this process can reach no newer one.
+        """
+        if _is_current(session, self.ring):
+            return self.ring
+        with suppress(BadConfiguration):
+            ring = KeyRing.load(self.settings.keyring_file)
+            if _is_current(session, ring):
+                return ring
+        raise Conflict(RING_CHANGED)
 
     def close(self) -> None:
         self.clients.close()
@@ -95,6 +103,10 @@ def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings,
     return settings, database
 
 
+RING_CHANGED = (
+    "The key ring was changed. The operator has to restart the dashboard; then paste the key, or set up the second "
+    "factor, again."
+)
 MISSING = (
     "The key ring {path} is missing, and with it the only way to open the provider keys that are stored here. "
     "Mount the disk it is on, put it back from its own back-up, which is kept apart from the database's, or set "
@@ -103,6 +115,11 @@ MISSING = (
 LAST_RESORT = (
     "If it is gone for good, python -m tracker forget-keys tells how to go on with the numbers and without the keys."
 )
+
+
+def _is_current(session: Session, ring: KeyRing) -> bool:
+    canary = session.get(KekCanary, ring.active)
+    return canary is not None and vault.check_canary(ring, ring.active, canary.sealed)
 
 
 def _exists(settings: Settings) -> bool:

@@ -33,8 +33,16 @@ def draw(ctx: Context) -> None:
     else:
         st.caption("Codes of an authenticator app, asked for when you sign in and before a key is touched.")
         if st.button("Set up a second factor", icon=":material/phonelink_lock:"):
-            st.session_state[ENROLMENT] = second_factor.enrol(ctx.product, ctx.user_id, ctx.email)
-            st.rerun()
+            _enrol(ctx)
+
+
+def _enrol(ctx: Context) -> None:
+    try:
+        st.session_state[ENROLMENT] = second_factor.enrol(ctx.product, ctx.user_id, ctx.email)
+    except BadInput as error:
+        st.error(text.quoted(str(error)))
+        return
+    st.rerun()
 
 
 def _set_up(ctx: Context, enrolment: second_factor.Enrolment) -> None:
