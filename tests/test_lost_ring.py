@@ -15,7 +15,7 @@ from tests.drill import PATIENCE_S, Drill, drilled, opened
 from tests.installation import NOW
 from tests.places import killed_at
 from tests.test_wrong_rings import spoilt
-from tracker import audit, lost_ring, product, runs
+from tracker import audit, lost_ring, product, rotation, runs
 from tracker.errors import BadConfiguration, BadInput, Conflict
 from tracker.keyring import KeyRing
 from tracker.models import KekCanary, KeyStatus, ProviderKey, SecondFactor, table_of
@@ -135,7 +135,7 @@ def test_where_no_ring_can_lie_nothing_is_given_up(place: str, sentence: str, lo
 
 def test_a_key_that_was_replaced_since_the_survey_is_kept(tmp_path: Path) -> None:
     with drilled(f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path, rows=3) as drill:
-        loss = lost_ring.Loss({1: [1, 2]}, 0, frozenset(), drill.ring, "k3")
+        loss = lost_ring.Loss({1: [1, 2]}, 0, frozenset(), drill.ring, frozenset())
         drill.edit(2, kek_id="k2")  # 1 was under a lost key as well, until its owner pasted it again
 
         given_up = lost_ring._give_up(drill.ready.database, loss)
@@ -207,6 +207,37 @@ def test_of_a_ring_that_lost_one_key_only_what_that_key_sealed_is_given_up(tmp_p
         code, out, _ = forget(drill, "--yes")
 
         assert (code, json.loads(out)) == (0, {"active": "k2", "keys": 1, "second_factors": 0})
+        assert list(drill.ring.keys) == ["k2"]
         assert canaries(drill) == ["k2"]
         assert [row.kek_id for row in stored(drill)] == [None, "k2", "k2"]
         assert opened(drill.ring, {each: place for each, place in drill.rows().items() if each > 1})
+
+
+def test_the_number_of_a_key_that_was_lost_is_never_used_again(tmp_path: Path) -> None:
+    with drilled(f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path, rows=3) as drill:
+        ring = drill.ready.settings.keyring_file
+        older = ring.read_bytes()
+        first = drill.rows()[1][1]
+        drill.rotate()
+        drill.edit(1, kek_id="k1", wrapped_dek=first.wrapped_dek)  # as a rotation leaves it that was cut short
+        ring.unlink()
+        ring.write_bytes(older)
+        ring.chmod(0o400)
+
+        code, out, _ = forget(drill, "--yes")
+
+        assert (code, json.loads(out)) == (0, {"active": "k3", "keys": 2, "second_factors": 0})
+        assert (list(drill.ring.keys), canaries(drill)) == (["k1", "k3"], ["k1", "k3"])
+        code, receipt = drill.rotate()
+        assert (code, receipt["active"], receipt["unreadable_factors"]) == (1, "k3", list(drill.factors()))
+        assert [row.kek_id for row in stored(drill)] == ["k3", None, None]
+
+
+def test_a_rotation_passes_over_numbers_that_are_in_use(tmp_path: Path) -> None:
+    with drilled(f"sqlite:///{tmp_path / 'tracker.db'}", tmp_path, rows=3) as drill:
+        with drill.ready.database.exempt(write=True) as session:  # of a key that was lost
+            session.execute(update(FACTORS).where(FACTORS.c.user_id == 1).values(kek_id="k5"))
+
+        receipt = rotation.rotate(drill.ready)
+
+        assert (receipt.active, receipt.unreadable_factors) == ("k6", [1])

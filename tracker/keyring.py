@@ -13,7 +13,7 @@ import re
 import secrets
 import stat
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ KEY_BYTES = 32
 
 _MAX_FILE_BYTES = 65_536
 _KEK_ID = re.compile(r"k[1-9][0-9]{0,5}")
+_PLAUSIBLE_ID = re.compile(r"k[1-9][0-9]{0,4}")  # one digit less: no damaged row can leave a ring without a next id
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,16 +84,28 @@ class KeyRing:
             raise BadConfiguration(f"{error} File: {path}. Restore it from its backup.") from None
 
     @classmethod
-    def add_key(cls, path: Path) -> Self:
-        """The ring with one KEK more, which is active from now on; the old ones stay until every row has left them."""
+    def add_key(cls, path: Path, used: Iterable[str | None] = ()) -> Self:
+        """The ring with one KEK more, which is active from now on; the old ones stay until every row has left them.
+
+        Its id is none of the ring's and none of those `used` elsewhere.
+        """
         path = path.resolve()
         with _refusing_os_errors(path, "replaced"), _locked(path.parent):
             ring = cls.load(path)
-            kek_id = f"k{1 + max(int(known[1:]) for known in ring.keys)}"
+            kek_id = next_id(ring.keys, used)
             ring = replace(ring, active=kek_id, keys={**ring.keys, kek_id: secrets.token_bytes(KEY_BYTES)})
             with _written_beside(path, _ring_text(ring), owner=path.stat()) as new:
                 new.replace(path)
         return ring
+
+
+def next_id(own: Iterable[str], used: Iterable[str | None]) -> str:
+    """Greater than all: what a lost key sealed, here or in a back-up, is never taken for a new one's.
+
+    `own` are a ring's; of those `used` in a database, which anybody may have damaged, only plausible ones count.
+    """
+    plausible = (kek_id for kek_id in used if kek_id and _PLAUSIBLE_ID.fullmatch(kek_id))
+    return f"k{1 + max((int(kek_id[1:]) for kek_id in (*own, *plausible)), default=0)}"
 
 
 # --- the ring's file

@@ -7,9 +7,9 @@ starts. Cut short anywhere it is run again, and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +24,7 @@ from tracker.clock import utc_now
 from tracker.config import Settings
 from tracker.db import Database
 from tracker.errors import BadConfiguration, BadInput, Conflict
-from tracker.keyring import KeyRing
+from tracker.keyring import KeyRing, next_id
 from tracker.models import KekCanary, KeyStatus, ProviderKey, SecondFactor, table_of
 from tracker.rotation import alone
 
@@ -42,14 +42,14 @@ NO_RIGHT = "42501"  # postgresql.org/docs/18/errcodes-appendix.html, read 2026-1
 class Loss:
     """What nothing opens any more: connections' ids by workspace, how many second factors in use, canaries' ids.
 
-    `ring` is the one that is there and opens the rest, None when there is none; `next_id` no key ever had.
+    `ring` is the one that is there and opens the rest, None when there is none; `used` are all ids of what is sealed.
     """
 
     keys: Mapping[int, list[int]]
     second_factors: int
     canaries: frozenset[str]
     ring: KeyRing | None
-    next_id: str
+    used: frozenset[str]
 
     @property
     def count(self) -> int:
@@ -83,7 +83,7 @@ def survey(settings: Settings, database: Database) -> Loss:
         sum(kek_id not in known and confirmed_at is not None for kek_id, confirmed_at in factors),
         frozenset(canaries.keys() - known),
         ring,
-        _next_id([*canaries, *(row.kek_id for row in (*rows, *factors))]),
+        frozenset(kek_id for kek_id in (*canaries, *(row.kek_id for row in (*rows, *factors))) if kek_id),
     )
     if ring and not loss.keys and not loss.canaries:
         raise Conflict(f"The key ring {settings.keyring_file} opens every stored key: nothing to give up.")
@@ -98,8 +98,10 @@ def forget(settings: Settings, database: Database) -> Receipt:
         _refuse_while_used(database)
         if loss.ring is None:
             KeyRing.prove_place(settings.keyring_file)
+        else:
+            loss = replace(loss, ring=_above_lost(settings.keyring_file, database, loss.ring, loss.used))
         given_up = _give_up(database, loss)
-        ring = loss.ring or _new_ring(settings.keyring_file, database, loss.next_id)
+        ring = loss.ring or _new_ring(settings.keyring_file, database, next_id((), loss.used))
         database.retrying(partial(_drop_canaries, database, loss.canaries))
     return Receipt(ring.active, given_up, loss.second_factors)
 
@@ -146,11 +148,6 @@ def _ring_there(path: Path, canaries: Mapping[str, bytes]) -> KeyRing | None:
     return ring
 
 
-def _next_id(used: Iterable[str | None]) -> str:
-    """Greater than all: what an older back-up holds under one of them is never taken for this one's."""
-    return f"k{1 + max((int(kek_id[1:]) for kek_id in used if kek_id and kek_id[1:].isdecimal()), default=0)}"
-
-
 def _refuse_while_used(database: Database) -> None:
     with database.exempt() as session:
         if runs.living_workers(session, now=utc_now()):
@@ -182,6 +179,14 @@ def _empty(database: Database, workspace_id: int, key_ids: list[int], known: fro
                 row.status, row.status_reason = KeyStatus.UNREADABLE, REASON
             notices.of_key(session, row, Action.KEY_LOST, OPERATOR)
         return len(rows)
+
+
+def _above_lost(path: Path, database: Database, ring: KeyRing, used: frozenset[str]) -> KeyRing:
+    """The ring, with a new key if one that was lost had a greater number: no later rotation takes that one again."""
+    if next_id(ring.keys, ()) != next_id(ring.keys, used):
+        ring = KeyRing.add_key(path, used)
+    product.plant_canaries(database, ring, set(ring.keys) - used)
+    return ring
 
 
 def _new_ring(path: Path, database: Database, kek_id: str) -> KeyRing:

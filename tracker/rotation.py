@@ -22,11 +22,11 @@ from sqlmodel import col
 from tracker import connections, second_factor, vault
 from tracker.errors import BadConfiguration, Conflict, VaultError
 from tracker.keyring import KeyRing
-from tracker.models import SEALED, ProviderKey, SecondFactor, table_of
+from tracker.models import SEALED, KekCanary, ProviderKey, SecondFactor, table_of
 from tracker.points import reached
 from tracker.product import Product, plant_canaries
 
-KEYS, FACTORS = table_of(ProviderKey), table_of(SecondFactor)
+CANARIES, KEYS, FACTORS = table_of(KekCanary), table_of(ProviderKey), table_of(SecondFactor)
 
 BATCH = 100
 """Rows of one workspace that are moved in one transaction: a commit costs more than all the rest."""
@@ -66,7 +66,7 @@ def rotate(product: Product) -> Receipt:
         receipt = _move_all(product, KeyRing.load(path))
         if receipt.rewrapped:
             return receipt
-        ring = KeyRing.add_key(path)
+        ring = KeyRing.add_key(path, _used(product))
         reached("key added to the ring")
         plant_canaries(product.database, ring, {ring.active})
         reached("canary planted")
@@ -132,6 +132,13 @@ def _factors(product: Product) -> list[tuple[int, int, str]]:
     with product.database.exempt() as session:
         rows = session.execute(select(FACTORS.c.user_id, FACTORS.c.kek_id).order_by(FACTORS.c.user_id))
         return [(0, user_id, kek_id) for user_id, kek_id in rows]
+
+
+def _used(product: Product) -> set[str]:
+    """The ids under which anything is sealed, with a key of the ring or with one that was lost."""
+    with product.database.exempt() as session:
+        canaries = session.execute(select(CANARIES.c.kek_id)).scalars().all()
+    return {*canaries, *(kek_id for _, _, kek_id in (*_stored(product), *_factors(product)))}
 
 
 def _move_keys(product: Product, ring: KeyRing, receipt: Receipt, workspace_id: int, key_ids: list[int]) -> None:

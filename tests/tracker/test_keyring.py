@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tracker.errors import BadConfiguration
-from tracker.keyring import KeyRing, _privacy_problem
+from tracker.keyring import KeyRing, _privacy_problem, next_id
 
 KEK = b64encode(b"canary canary canary canary canary"[:32]).decode()
 SHORT = b64encode(b"canary canary canary canary can").decode()
@@ -213,6 +213,20 @@ def test_a_kek_is_numbered_after_the_highest_there_is(tmp_path: Path) -> None:
     path = _file(tmp_path, json.dumps({"active": "k9", "keys": {"k10": KEK, "k9": KEK}, "fingerprint": KEK}))
 
     assert KeyRing.add_key(path).active == "k11"
+
+
+@pytest.mark.parametrize(
+    ("used", "expected"),
+    [
+        ((), "k4"),
+        (("k1", None, "k3"), "k4"),
+        (("k7", "k12"), "k13"),
+        (("", "k", "k0", "k09", "x9", "k9 ", "k٩", "k100000", "k999999"), "k4"),
+        (("k99999",), "k100000"),
+    ],
+)
+def test_a_kek_is_numbered_after_what_a_lost_one_sealed(used: tuple[str | None, ...], expected: str) -> None:
+    assert next_id(("k3", "k1"), used) == expected
 
 
 def test_a_ring_behind_a_link_is_replaced_where_it_lies(tmp_path: Path) -> None:
