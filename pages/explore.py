@@ -106,11 +106,14 @@ def _headline(seen: Explored, without: Unpriced, today: date) -> str:
 def _billed(seen: Explored, bill: Bill, today: date) -> str:
     """The bill; where it is of less than the estimate, with the estimate of that: nobody holds it against the other."""
     told = f"billed **{text.money(bill.total)}** for"
-    if not seen.is_billed_in_part and not bill.part:
+    if not seen.is_billed_in_part and not bill.part and not bill.ended:
         return f"{told} these days"
     days = explore_lines.billed_days(seen, today) if seen.is_billed_in_part else "these days"
     part = f" and {bill.part}" if bill.part else ""
-    return f"{told} {days}{part}, estimated there {text.money(bill.estimate)}"
+    gone = "".join(
+        f", {text.quoted(each.label)} through {text.day(each.through, today=today)} only" for each in bill.ended
+    )
+    return f"{told} {days}{part}{gone}, estimated there {text.money(bill.estimate)}"
 
 
 def _compared(seen: Explored, comparison: Comparison, today: date) -> str:

@@ -270,6 +270,9 @@ OVERVIEW = {
         lambda s, w, _: truth.billed(s, w, days.read_keys(s, w).counted, DAY, NEXT, now=NOW), "counts"
     ),
     "overview.truth.both": within(lambda s, w, _: truth.both(s, w, Reach(DAY, 1), DAY), "counts"),
+    "overview.truth.stretches": within(
+        lambda s, w, _: list(truth.stretches(s, w, Reach(DAY, 1, {1: "k"}), DAY)), "counts"
+    ),
     "overview.truth.read": within(lambda s, w, _: truth.read(s, w, DAY, NEXT, now=NOW), "counts"),
     "overview.days.read_keys": within(lambda s, w, _: days.read_keys(s, w)),
     "overview.days.read_ledgers": within(lambda s, w, _: days.read_ledgers(s, w, DAY, NEXT), "counts"),

@@ -10,11 +10,12 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from tracker import clock, queries
+from tracker import queries
 from tracker.explore.span import Span
 from tracker.explore.view import Chosen, View
 from tracker.models import ProviderKey
 from tracker.overview import truth
+from tracker.overview.bills import Ended
 from tracker.overview.days import DayMark
 from tracker.queries import Question
 
@@ -25,13 +26,15 @@ UNREAD = {DayMark.MISSING, DayMark.UNAVAILABLE}
 class Bill:
     """US dollars by day and value, of the first to the last of `days` (UTC, both included; None: none is billed yet).
 
-    `part` is for whom, where not for all that owe a bill; `estimate` is our own of the same days and connections.
+    `part` is for whom, where not for all that owe a bill; `ended` are in it only as far as they were billed;
+    `estimate` is our own of the same days and connections.
     """
 
     by_day: Mapping[tuple[date, Chosen], Decimal]
     days: tuple[date, date] | None = None
     part: str = ""
     estimate: Decimal | None = None
+    ended: tuple[Ended, ...] = ()
 
     @property
     def by_value(self) -> dict[Chosen, Decimal]:
@@ -62,17 +65,16 @@ def read(
     if reach.through is None:
         return Bill({})
     only: dict[str, Sequence[queries.Value]] = {by.dimension: values for by, values in view.only.items()}
-    ours = only
-    if reach.behind:
-        ours = only | reach.only(only.get("provider_key") or queries.key_labels(session, workspace_id))
-    asked = Question(span.first, reach.through + clock.DAY, ("day", view.by.dimension), ours)
-    found = _by_day(queries.billed_cost(session, workspace_id, asked))
+    found: dict[tuple[date, Chosen], Decimal] = {}
+    for start, end, ours in truth.stretches(session, workspace_id, reach, span.first, only):
+        asked = Question(start, end, ("day", view.by.dimension), ours)
+        found |= _by_day(queries.billed_cost(session, workspace_id, asked))
     if not found:
         return Bill({})
     known = (day for day in span.days if marks.get(day, DayMark.MISSING) not in UNREAD)
     first = min((*(day for day, _ in found), *known))
     both = truth.both(session, workspace_id, reach, first, only)
-    return Bill(found, (first, reach.through), reach.part, both.estimated)
+    return Bill(found, (first, reach.through), reach.part, both.estimated, tuple(reach.ended.values()))
 
 
 def _by_day(told: Mapping[tuple[queries.Value, ...], Decimal]) -> dict[tuple[date, Chosen], Decimal]:

@@ -20,7 +20,7 @@ from tracker.money import difference_in_cents
 from tracker.overview.days import Ledgers
 from tracker.overview.figures import billed_sum, cells_of, day_of, percent, sums
 from tracker.providers import provider as provider_named
-from tracker.queries import UsageRow, Value
+from tracker.queries import UsageRow
 
 WAITED_FOR = timedelta(days=7)
 """Providers bill a day a day or two after it; a connection further behind the others is not waited for."""
@@ -64,10 +64,6 @@ class Reach:
     def part(self) -> str:
         """For whom the day holds, where not for all: 2 of 3 organisations."""
         return f"{self.known} of {self.known + len(self.late)} organisations" if self.through and self.late else ""
-
-    def only(self, connections: Iterable[Value]) -> dict[str, list[Value]]:
-        """The filter that lets through whom the day holds for, of these connections; none where it is all."""
-        return {"provider_key": [each for each in connections if each not in self.behind]} if self.behind else {}
 
 
 @dataclass(frozen=True)

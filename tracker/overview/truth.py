@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -104,11 +104,17 @@ def both(session: Session, workspace_id: int, reach: Reach, start: date, only: O
 
     `only` are filters of usage by dimension. Both are unknown while there is no bill.
     """
+    asked = stretches(session, workspace_id, reach, start, only)
+    parts = [queries.totals(session, workspace_id, first, until, ours) for first, until, ours in asked]
+    return Both(money(each.billed_cost for each in parts), money(each.estimated_cost for each in parts))
+
+
+def stretches(
+    session: Session, workspace_id: int, reach: Reach, start: date, only: Only | None = None
+) -> Iterator[tuple[date, date, Only]]:
+    """The UTC days from `start` as far as the bill came as [first, end), each with the filters of whom it holds for."""
     end = reach.through + clock.DAY if reach.through else start
     asked = dict(only or {})
     chosen = asked.get("provider_key") or (queries.key_labels(session, workspace_id) if reach.limits else ())
-    parts = []
     for first, until, out in limits.stretches(start, end, reach.limits):
-        ours = asked | ({"provider_key": [each for each in chosen if each not in out]} if out else {})
-        parts.append(queries.totals(session, workspace_id, first, until, ours))
-    return Both(money(each.billed_cost for each in parts), money(each.estimated_cost for each in parts))
+        yield first, until, asked | ({"provider_key": [each for each in chosen if each not in out]} if out else {})

@@ -130,8 +130,6 @@ def test_a_connection_far_behind_is_neither_in_the_bill_nor_in_the_estimate_besi
     assert beside and (beside.amount, beside.estimate) == (Decimal(4), Decimal(3))
     assert both and (both.amount, both.estimate) == (Decimal(4), Decimal(53))
     assert bills.of_days(rows, Reach(), FIRST) is None
-    assert Reach(LAST, 1, {2: "k2"}).only([1, 2, 3]) == {"provider_key": [1, 3]}
-    assert Reach(LAST, 3, {}).only([1, 2, 3]) == {}
     assert bills.of_days(rows, Reach(FIRST - clock.DAY, 1), FIRST) is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -10,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from pages import explore
 from pages.ui import cards, needs, notices
 from pages.ui.ways import Way
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
 from tracker import connections, overview
 from tracker.coverage import LedgerDay
 from tracker.db import Database
-from tracker.explore import reading
+from tracker.explore import files, reading
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Preset, View
 from tracker.memory import Memory
@@ -24,10 +27,12 @@ from tracker.models import DayState, KeyStatus, ProviderKey
 from tracker.overview import Overview, Stage, calendar, days, history, keys, truth
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark, Keys
+from tracker.unpriced import Unpriced
 from tracker.usage import BilledCost
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 NEXT, LAST = DAY + timedelta(days=1), DAY + timedelta(days=4)
+NOON = datetime(2026, 11, 11, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 16, 3, tzinfo=UTC)
 ONE, CENT = Decimal("0.00265"), Decimal("0.01")
 
@@ -104,7 +109,11 @@ def test_history_without_usage_is_history_too(database: Database) -> None:
 def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_far_as_billed(database: Database) -> None:
     add_second(database)
     read_whole(database, number=3, days=5, billed=(DAY, NEXT, LAST))
-    store(database, record(0), record(24), days=2, now=LATER)  # the second of its days was never billed
+    half = [
+        BilledCost(day, cents, "usd", "gpt-5.4, input", "gpt-5.4") for day, cents in ((DAY, CENT), (NEXT, CENT / 2))
+    ]
+    store(database, *half, endpoint="costs", days=2, now=NOON)  # the second of its days was never billed whole
+    store(database, record(0), record(24), days=2, now=LATER)
     alone = seen(database)
     delete(database, 1)
     found, view, both = seen(database), explored(database), told(database)
@@ -116,6 +125,9 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
     assert notices.line_of_truth(found).startswith("Billed through **14 Nov UTC**, k through **10 Nov** · **5 of 30**")
     assert found.billed and (found.billed.amount, found.billed.estimate) == (4 * CENT, 6 * ONE)
     assert view.bill and (view.bill.total, view.bill.estimate) == (4 * CENT, 6 * ONE)
+    assert view.billed_by_name() == {"gpt-5.4": 4 * CENT} and billed_in_file(database) == 4 * CENT
+    told_there = explore._headline(view, Unpriced(), NOW.date())
+    assert "billed **$0.04** for these days, k through 10 Nov only, estimated there $0.02" in told_there
     with database.workspace(1) as session:
         sums = truth.both(session, 1, both.reach, DAY)
         assert (sums.billed, sums.estimated, sums.difference) == (4 * CENT, 6 * ONE, 4 * CENT - 6 * ONE)
@@ -232,6 +244,12 @@ def seen(database: Database) -> Overview:
 def explored(database: Database, only: Any = None) -> Explored:
     view, product = View(Preset.CUSTOM, DAY, LAST, only=only or {}), product_of(database)
     return reading.read(product, 1, view, reading.read_facets(product, 1), now=NOW)
+
+
+def billed_in_file(database: Database) -> Decimal:
+    file = files.file_of(product_of(database), 1, "view.csv", View(Preset.CUSTOM, DAY, LAST).parameters(), now=NOW)
+    read = csv.DictReader(io.StringIO("".join(str(chunk) for chunk in file.chunks)))
+    return sum((Decimal(row["billed_cost_usd"] or 0) for row in read), Decimal())
 
 
 def told(database: Database) -> truth.Truth:
