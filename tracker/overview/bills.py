@@ -107,7 +107,7 @@ def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.m
     come = {number: _through(ledgers, key, max(billed[number], default=None)) for number, key in owing.items()}
     enough = min(furthest - WAITED_FOR, last)
     waited = [day for number, day in come.items() if owing[number].deleted_at is None and day >= enough]
-    through = min(*(waited or [max(come[number] for number in owing if billed[number])]), last)
+    through = min(*waited, max(come[number] for number in owing if billed[number]), last)
     if through < start:
         return Reach(behind={number: key.label for number, key in owing.items()})
     behind, ended = {}, {}

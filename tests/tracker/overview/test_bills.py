@@ -81,7 +81,7 @@ GONE = (range(1, 13), range(1, 11))
         ([(range(1, 11), range(1, 11)), MAIN], 26, 2, {}, ()),  # all that it used is billed
         ([(range(1, 13), range(0)), MAIN], 26, 1, {}, ("k1",)),  # never billed
         ([GONE, (range(1, 13), range(1, 9))], 8, 2, {}, ()),  # the bill of the other has not come as far
-        ([GONE, (range(26, 28), range(0))], 25, 2, {1: 10}, ()),  # a key of its own has just begun
+        ([GONE, (range(26, 28), range(0))], 10, 2, {}, ()),  # a key that has just begun: no further than any bill
         ([GONE, IDLE], 10, 1, {}, ()),
         ([GONE, None], 10, 1, {}, ()),
     ],
@@ -97,6 +97,18 @@ def test_a_deleted_connection_is_in_as_far_as_it_was_billed_and_holds_nobody_bac
     assert found.through == FIRST.replace(day=through)
     assert ({key: each.through.day for key, each in found.ended.items()}, found.late) == (ended, late)
     assert found.known == known
+
+
+def test_no_bill_reaches_further_than_any_was_read() -> None:
+    gone, new = keys(2)
+    gone.deleted_at = READ_AT
+    whole = ledger((range(1, 11), range(1, 11)))
+    ledgers: Ledgers = {
+        1: {name: {day: row for day, row in of_day.items() if day.day <= 10} for name, of_day in whole.items()},
+        2: ledger((range(25, 28), range(0))),
+    }
+
+    assert bills.reach(ledgers, [gone, new]).through == FIRST.replace(day=10)
 
 
 def test_when_all_keys_are_deleted_the_bill_reaches_as_far_as_any_came() -> None:
