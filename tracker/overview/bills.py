@@ -131,7 +131,13 @@ def _uses(ledgers: Ledgers, key: ProviderKey, first: date, last: date) -> bool:
 
 def _used(ledgers: Ledgers, key: ProviderKey) -> bool:
     """Whether anything is known to be used or billed. What was never read is unknown, and told elsewhere."""
-    return any(row.rows for of_day in ledgers.get(key.id or 0, {}).values() for row in of_day.values())
+    return any(row.rows for of_day in _every(ledgers, key) for row in of_day.values())
+
+
+def _every(ledgers: Ledgers, key: ProviderKey) -> list[OfDays]:
+    """The days of each endpoint that is read now: what an endpoint of another time told is no reason to wait."""
+    of_key = ledgers.get(key.id or 0, {})
+    return [of_key.get(each.name, {}) for each in provider_named(key.provider).endpoints]
 
 
 def _bills(ledgers: Ledgers, key: ProviderKey) -> Iterable[date]:
@@ -143,8 +149,7 @@ def _bills(ledgers: Ledgers, key: ProviderKey) -> Iterable[date]:
 
 def _through(ledgers: Ledgers, key: ProviderKey, last: date | None) -> date:
     """The `last` day with a bill, without one that before the first use; and the days after it that owe none."""
-    of_key, endpoints = ledgers[key.id or 0], provider_named(key.provider).endpoints
-    every = [of_key.get(each.name, {}) for each in endpoints]
+    every = _every(ledgers, key)
     last = last or min(day for of_day in every for day, row in of_day.items() if row.rows) - clock.DAY
     while _is_idle(every, last + clock.DAY):
         last += clock.DAY

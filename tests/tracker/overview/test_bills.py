@@ -111,6 +111,13 @@ def test_no_bill_reaches_further_than_any_was_read() -> None:
     assert bills.reach(ledgers, [gone, new]).through == FIRST.replace(day=10)
 
 
+def test_an_endpoint_that_is_no_longer_read_is_no_usage() -> None:
+    read = {"completions": {FIRST: row(False)}, "of-another-time": {FIRST: row(True)}}
+
+    assert bills.reach({1: read}, keys(1)) == Reach(behind={})
+    assert bills.reach({1: read, 2: ledger(MAIN)}, keys(2)).through == FIRST.replace(day=26)
+
+
 def test_when_all_keys_are_deleted_the_bill_reaches_as_far_as_any_came() -> None:
     connections = keys(2)
     for key in connections:
