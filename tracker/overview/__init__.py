@@ -220,7 +220,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     keys = days.read_keys(session, workspace_id)
     ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
     rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
-    progress = days.progress(session, workspace_id, keys.counted, now=now)
+    progress = days.progress(session, workspace_id, keys.awaited, now=now)
     connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
     used, read_at = _is_used(session, workspace_id, keys), days.last_read(session, workspace_id)
     failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
@@ -278,10 +278,11 @@ def stage_of(connections: Sequence[Connection], progress: Progress, *, used: boo
     """The stage, from the connections, how much of their history was read, and whether any usage is stored."""
     if not connections and not used:
         return Stage.NO_KEY
-    working = any(connection.read_with and connection.counted for connection in connections)
+    counted = any(each.counted for each in connections)
+    working = any(each.read_with and (each.counted or not counted) for each in connections)
     if used:
         return Stage.READING if progress.pending and working else Stage.READY
-    if not working and (progress.pending or not any(each.counted for each in connections)):
+    if not working and (progress.pending or not counted):
         return Stage.NO_WORKING_KEY
     if progress.read == progress.total:
         return Stage.NOTHING_USED

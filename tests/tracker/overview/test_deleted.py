@@ -137,6 +137,27 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
     assert {gap.label for gap in shown(database).gaps} == {"other"}
 
 
+def test_a_key_not_yet_accepted_is_waited_for_beside_a_deleted_one(database: Database) -> None:
+    delete(database, 1)
+    add_second(database, KeyStatus.UNCHECKED)
+    found = seen(database)
+
+    assert (found.stage, found.progress.pending > 0, found.unread_keys) == (Stage.READING, True, ["other"])
+    change_status(database, KeyStatus.INVALID)
+    assert seen(database).stage is Stage.READY
+
+
+def test_a_key_not_yet_accepted_is_waited_for_where_the_deleted_one_used_nothing(database: Database) -> None:
+    for name in ENDPOINTS:
+        store(database, endpoint=name, now=AFTER + timedelta(days=1))
+    delete(database, 1)
+    add_second(database, KeyStatus.UNCHECKED)
+
+    assert seen(database).stage is Stage.WAITING
+    change_status(database, KeyStatus.INVALID)
+    assert seen(database).stage is Stage.NO_WORKING_KEY
+
+
 def test_a_deleted_key_that_read_nothing_of_the_days_shown_is_named(database: Database) -> None:
     delete(database, 1)
     found = calendar.read(product_of(database), 1, days=2, now=NOW)
@@ -220,11 +241,17 @@ def read_whole(database: Database, *, number: int = 1, days: int = 1, billed: tu
         store(database, *(bills if endpoint.bills else used), endpoint=name, now=now, days=days, key=number)
 
 
-def add_second(database: Database) -> None:
+def change_status(database: Database, status: KeyStatus) -> None:
+    """Of the connection that was added."""
+    with owned(database).workspace(1, write=True) as session:
+        connections.present(session, 1, 3).status = status
+
+
+def add_second(database: Database, status: KeyStatus = KeyStatus.VALID) -> None:
     """Connection 3, of workspace 1."""
     with owned(database).workspace(1, write=True) as session:
         row = connection_of(1, "other")
-        row.status = KeyStatus.VALID
+        row.status = status
         session.add(row)
 
 
