@@ -65,8 +65,8 @@ def complete(seen: Overview) -> str:
     """How many of which days are complete, and of how many keys where others were never read."""
     last = seen.cycle.finished
     days = text.day_range(last[-seen.told_days] if seen.told_days else last[0], last[-1], today=seen.cycle.today)
-    unread, counted = len(seen.unread_keys), sum(each.counted for each in seen.connections)
-    of = f" of {text.several(counted, 'key')}" if unread else ""
+    unread = len(seen.unread_keys)
+    of = f" of {text.several(seen.in_figures, 'key')}" if unread else ""
     told = f"**{seen.complete_days} of {seen.told_days}** days{of} complete ({days})"
     return f"{told} · **{text.several(unread, 'key')} not read yet**" if unread else told
 

@@ -100,6 +100,9 @@ class Overview:
     doubled: tuple[tuple[str, str | None], ...]
     """Labels and reasons of keys set aside, because another connection reads the same organisation."""
 
+    in_figures: int
+    """How many keys the figures are of, those that were deleted among them."""
+
     workers: Workers
     progress: Progress
     failure: Failure | None
@@ -224,7 +227,6 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
     used, read_at = _is_used(session, workspace_id, keys), days.last_read(session, workspace_id)
     failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
-    without_price = unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)
     marks = days.marks_with_history(ledgers, keys.in_figures, clock.days(cycle.horizon, cycle.end), now=now)
     past = history.read(session, workspace_id, keys.in_figures, cycle, marks)
     cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
@@ -239,6 +241,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         stage=stage_of(connections, progress, used=used),
         connections=connections,
         doubled=tuple((key.label, key.status_reason) for key in keys.doubled),
+        in_figures=len(keys.in_figures),
         workers=NOBODY,
         progress=progress,
         failure=failure,
@@ -247,7 +250,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         read_at=read_at,
         reach=reach,
         month=month,
-        without_price=tuple(without_price),
+        without_price=tuple(unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)),
         kinds=tuple(unpriced_part.kinds_by_day(session, workspace_id, cycle.previous_start, cycle.end)),
         billed=billed,
         billed_before=bills.of_days(of_keys, _reach_before(ledgers, keys, cycle), cycle.previous_start),

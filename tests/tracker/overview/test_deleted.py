@@ -143,6 +143,7 @@ def test_a_key_not_yet_accepted_is_waited_for_beside_a_deleted_one(database: Dat
     found = seen(database)
 
     assert (found.stage, found.progress.pending > 0, found.unread_keys) == (Stage.READING, True, ["other"])
+    assert notices.complete(found) == ("**1 of 30** days of 1 key complete (24 Oct – 22 Nov) · **1 key not read yet**")
     change_status(database, KeyStatus.INVALID)
     assert seen(database).stage is Stage.READY
 
