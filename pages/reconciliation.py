@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -39,6 +40,9 @@ EQUAL, LEAST = Decimal("0.01"), Decimal("0.0001")
 
 WHOLE, DAILY = "The period", "Each day"
 MOST = 16
+PROMISE = "A provider tells what a day cost a day or two after it; each day stands here as soon as it does."
+NO_NEWER = "No key is connected any more, so no newer bill is read."
+LOST = "gets no bill any more: the key was deleted before these days were billed."
 THIS, LAST, ALL = "This month", "Last month", "Last 12 months"
 WORDS = Word("period", (THIS, LAST, ALL)), Word("rows", (WHOLE, DAILY))
 CARD_PX, NAME_PX = 230, 230
@@ -119,17 +123,22 @@ def _choose_last() -> None:
 
 def no_bill(seen: Overview) -> str:
     """Whose bill is waited for, as Markdown; without any usage, that none is owed."""
-    late, through = seen.reach.late, seen.billed_through
+    reach, through = seen.reach, seen.billed_through
+    then = PROMISE if seen.connections else NO_NEWER
     if through:
-        told = f"The bill is there through {text.day(through, today=seen.cycle.today)}."
-    elif late:
-        named = " and ".join(f"**{text.quoted(label)}**" for label in late)
-        told = f"What was used with {named} is not billed yet."
-    else:
-        told = "Nothing was used that a provider would bill."
-    if not seen.connections:
-        return f"{told} No key is connected any more, so no newer bill is read."
-    return f"{told} A provider tells what a day cost a day or two after it; each day stands here as soon as it does."
+        return f"The bill is there through {text.day(through, today=seen.cycle.today)}. {then}"
+    behind = reach.behind or {}
+    if not behind:
+        return f"Nothing was used that a provider would bill. {then}"
+    late = [label for number, label in behind.items() if number not in reach.gone]
+    lost = [label for number, label in behind.items() if number in reach.gone]
+    told = [f"What was used with {_named(late)} is not billed yet. {then}"] if late else []
+    told += [f"What was used with {_named(lost)} {LOST}"] if lost else []
+    return " ".join(told)
+
+
+def _named(labels: Sequence[str]) -> str:
+    return " and ".join(f"**{text.quoted(label)}**" for label in labels)
 
 
 def _headline(told: Statement, seen: Overview) -> str:

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from pages import reconciliation
 from tracker.overview import Cycle, Reach
 
+LOST = "What was used with **a** gets no bill any more: the key was deleted before these days were billed."
+
 
 @pytest.mark.parametrize(
     ("reach", "told"),
@@ -30,6 +32,20 @@ def test_a_month_without_a_bill_says_whose_is_waited_for(reach: Reach, told: str
     assert reconciliation.no_bill(seen).startswith(f"{told} A provider tells what a day cost")
     seen.connections = ()
     assert reconciliation.no_bill(seen) == f"{told} No key is connected any more, so no newer bill is read."
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        ({1: "a"}, LOST),
+        ({1: "a", 2: "b"}, f"What was used with **b** is not billed yet. {reconciliation.PROMISE} {LOST}"),
+    ],
+)
+def test_no_bill_is_promised_of_what_a_deleted_key_used(behind: dict[int, str], told: str) -> None:
+    reach = Reach(behind=behind, gone=frozenset({1}))
+    seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 1)), reach=reach, billed_through=None, connections=("b",))
+
+    assert reconciliation.no_bill(seen) == told
 
 
 PAGE = """

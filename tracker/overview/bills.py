@@ -41,13 +41,14 @@ class Reach:
     """Of the connections that owe a bill, so many are `known` `through` a UTC day; `behind` are the others, by id.
 
     None: none of them has a bill, or none owes one. Those that `ended` are known, but in the sums no further than they
-    came.
+    came. Of those behind, the keys of `gone` were deleted: they get no bill any more.
     """
 
     through: date | None = None
     known: int = 0
     behind: Mapping[int, str] | None = None
     ended: Mapping[int, Ended] = field(default_factory=dict)
+    gone: frozenset[int] = frozenset()
 
     @property
     def limits(self) -> Limits:
@@ -100,16 +101,17 @@ def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.m
     for all of them.
     """
     owing = {key.id or 0: key for key in keys if _used(ledgers, key)}
+    nobody = Reach(behind={number: key.label for number, key in owing.items()}, gone=_deleted(owing.values()))
     billed = {number: list(_bills(ledgers, key)) for number, key in owing.items()}
     furthest = max((day for of_key in billed.values() for day in of_key), default=None)
     if furthest is None or not any(start <= day <= last for of_key in billed.values() for day in of_key):
-        return Reach(behind={number: key.label for number, key in owing.items()})
+        return nobody
     come = {number: _through(ledgers, key, max(billed[number], default=None)) for number, key in owing.items()}
     enough = min(furthest - WAITED_FOR, last)
     waited = [day for number, day in come.items() if owing[number].deleted_at is None and day >= enough]
     through = min(*waited, max(come[number] for number in owing if billed[number]), last)
     if through < start:
-        return Reach(behind={number: key.label for number, key in owing.items()})
+        return nobody
     behind, ended = {}, {}
     for number, key in owing.items():
         if key.deleted_at is None and come[number] < enough:
@@ -119,7 +121,11 @@ def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.m
                 ended[number] = Ended(key.label, come[number])
             else:
                 behind[number] = key.label
-    return Reach(through, len(owing) - len(behind), behind, ended)
+    return Reach(through, len(owing) - len(behind), behind, ended, _deleted(owing.values()).intersection(behind))
+
+
+def _deleted(keys: Iterable[ProviderKey]) -> frozenset[int]:
+    return frozenset(key.id or 0 for key in keys if key.deleted_at is not None)
 
 
 def _uses(ledgers: Ledgers, key: ProviderKey, first: date, last: date) -> bool:

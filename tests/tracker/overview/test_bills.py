@@ -97,6 +97,7 @@ def test_a_deleted_connection_is_in_as_far_as_it_was_billed_and_holds_nobody_bac
     assert found.through == FIRST.replace(day=through)
     assert ({key: each.through.day for key, each in found.ended.items()}, found.late) == (ended, late)
     assert found.known == known
+    assert found.gone == ({1} if late else set())
 
 
 def test_no_bill_reaches_further_than_any_was_read() -> None:
@@ -116,6 +117,14 @@ def test_an_endpoint_that_is_no_longer_read_is_no_usage() -> None:
 
     assert bills.reach({1: read}, keys(1)) == Reach(behind={})
     assert bills.reach({1: read, 2: ledger(MAIN)}, keys(2)).through == FIRST.replace(day=26)
+
+
+def test_what_was_never_billed_before_its_key_was_deleted_is_told_apart() -> None:
+    gone, idle = keys(2)
+    gone.deleted_at = READ_AT
+    found = bills.reach({1: ledger((range(1, 5), range(0))), 2: ledger(IDLE)}, [gone, idle])
+
+    assert (found.through, found.late, set(found.gone)) == (None, ("k1",), {1})
 
 
 def test_when_all_keys_are_deleted_the_bill_reaches_as_far_as_any_came() -> None:
