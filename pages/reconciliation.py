@@ -28,6 +28,7 @@ from pages.ui.tables import number
 from pages.ui.ways import Way
 from tracker import clock, overview, unpriced
 from tracker.overview import Overview, Reach, Stage, truth
+from tracker.overview.truth import Truth
 from tracker.reconciliation.causes import Cause
 from tracker.reconciliation.shown import Shown, shown
 from tracker.reconciliation.statement import Statement, statement
@@ -61,11 +62,12 @@ def render(ctx: Context) -> None:
     if start >= end:
         _nothing_billed(seen, start)
         return
-    with ctx.product.database.workspace(ctx.workspace_id) as session:
-        found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
+    asked = end
+    found, end = compared(ctx, start, asked)
     told = statement(ctx.product, ctx.workspace_id, start, end, limited=found.reach.limits)
     st.markdown(text.dollars(_headline(told, seen)))
-    st.caption(f"Of these days: {found.sentence}.{_without(found.reach)}{_ended(found.reach, seen.cycle.today)}")
+    but = f"{_without(found.reach)}{_ended(found.reach, seen.cycle.today)}{not_compared(end, asked, seen.cycle.today)}"
+    st.caption(f"Of these days: {found.sentence}.{but}")
     _cards(told, seen)
     if told.causes:
         _causes(told)
@@ -90,6 +92,22 @@ def _period(seen: Overview) -> tuple[date, date]:
         return cycle.previous_start, cycle.start
     end = through + clock.DAY if through else cycle.start
     return (cycle.start, end) if chosen != ALL else (min(end, cycle.today - clock.DAY * 364), end)
+
+
+def compared(ctx: Context, start: date, end: date) -> tuple[Truth, date]:
+    """The truth about the UTC days [start, end) and the end again, or that of the bill where no other is to come."""
+    with ctx.product.database.workspace(ctx.workspace_id) as session:
+        found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
+        last = found.reach.through
+        if last is None or found.reach.is_owed or last + clock.DAY >= end:
+            return found, end
+        return truth.read(session, ctx.workspace_id, start, last + clock.DAY, now=ctx.now), last + clock.DAY
+
+
+def not_compared(end: date, asked: date, today: date) -> str:
+    """Which days are left out, because no bill of them will ever come."""
+    days = text.day_range(end, asked - clock.DAY, today=today)
+    return f" Not compared: {days}, for no key is connected that would get a bill of them." if end < asked else ""
 
 
 def _without(reach: Reach) -> str:

@@ -49,6 +49,8 @@ class Reach:
     behind: Mapping[int, str] | None = None
     ended: Mapping[int, Ended] = field(default_factory=dict)
     gone: frozenset[int] = frozenset()
+    is_owed: bool = field(default=True, compare=False)
+    """Whether a bill is still to come of days asked for: of what somebody connected used after his last bill."""
 
     @property
     def limits(self) -> Limits:
@@ -121,7 +123,9 @@ def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.m
                 ended[number] = Ended(key.label, come[number])
             else:
                 behind[number] = key.label
-    return Reach(through, len(owing) - len(behind), behind, ended, _deleted(owing.values()).intersection(behind))
+    gone = _deleted(owing.values())
+    is_owed = any(come[number] < last for number in owing if number not in gone)
+    return Reach(through, len(owing) - len(behind), behind, ended, gone.intersection(behind), is_owed)
 
 
 def _deleted(keys: Iterable[ProviderKey]) -> frozenset[int]:

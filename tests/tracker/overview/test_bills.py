@@ -127,6 +127,28 @@ def test_what_was_never_billed_before_its_key_was_deleted_is_told_apart() -> Non
     assert (found.through, found.late, set(found.gone)) == (None, ("k1",), {1})
 
 
+@pytest.mark.parametrize(
+    ("beside", "owed"),
+    [
+        ([], False),
+        ([IDLE], False),
+        ([None], False),
+        ([(range(21, 28), range(21, 26))], False),  # used nothing of these days
+        ([(range(1, 28), range(1, 20))], True),
+        ([(range(1, 28), range(0))], True),
+        ([MAIN], False),
+    ],
+)
+def test_days_after_the_bill_are_owed_by_whoever_is_connected_and_used_them(beside: list[Told], owed: bool) -> None:
+    told = [GONE, *beside]
+    connections = keys(len(told))
+    ledgers: Ledgers = {number: ledger(each) for number, each in enumerate(told, 1)}
+
+    assert bills.reach(ledgers, connections, start=FIRST, last=FIRST.replace(day=20)).is_owed
+    connections[0].deleted_at = READ_AT
+    assert bills.reach(ledgers, connections, start=FIRST, last=FIRST.replace(day=20)).is_owed is owed
+
+
 def test_when_all_keys_are_deleted_the_bill_reaches_as_far_as_any_came() -> None:
     connections = keys(2)
     for key in connections:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pages import explore
+from pages import explore, reconciliation
 from pages.ui import cards, needs, notices
 from pages.ui.ways import Way
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
@@ -135,6 +135,17 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
     assert only.bill and (only.bill.total, only.bill.estimate, only.bill.days) == (CENT, ONE, (DAY, DAY))
     assert [(each.label, bool(each.ended_at)) for each in shown(database).keys] == [("other", False), ("k", True)]
     assert {gap.label for gap in shown(database).gaps} == {"other"}
+
+
+def test_days_that_no_bill_will_ever_reach_are_not_compared(database: Database) -> None:
+    store(database, record(0), record(24), days=2, now=LATER)  # the second day was never billed
+    connected = compared(database)
+    delete(database, 1)
+    words, found, end = compared(database)
+
+    assert (connected[0], connected[2]) == ("", LAST + timedelta(days=1))
+    assert (found.finished, found.complete, found.reach.through, end) == (1, 1, DAY, NEXT)
+    assert words == " Not compared: 11–14 Nov, for no key is connected that would get a bill of them."
 
 
 def test_a_key_not_yet_accepted_is_waited_for_beside_a_deleted_one(database: Database) -> None:
@@ -283,6 +294,12 @@ def billed_in_file(database: Database) -> Decimal:
 def told(database: Database) -> truth.Truth:
     with database.workspace(1) as session:
         return truth.read(session, 1, DAY, LAST + timedelta(days=1), now=NOW)
+
+
+def compared(database: Database) -> tuple[str, truth.Truth, date]:
+    ctx: Any = SimpleNamespace(product=product_of(database), workspace_id=1, now=NOW)
+    found, end = reconciliation.compared(ctx, DAY, LAST + timedelta(days=1))
+    return reconciliation.not_compared(end, LAST + timedelta(days=1), NOW.date()), found, end
 
 
 def shown(database: Database) -> calendar.Calendar:
