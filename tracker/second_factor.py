@@ -21,7 +21,7 @@ from sqlmodel import Session
 
 from tracker import vault
 from tracker.db import upsert
-from tracker.errors import BadInput, VaultError
+from tracker.errors import BadConfiguration, BadInput, VaultError
 from tracker.keyring import KeyRing
 from tracker.models import RecoveryCode, SecondFactor, table_of
 from tracker.product import Product
@@ -122,7 +122,7 @@ def _opened(product: Product, row: Any) -> bytes | None:
     """The secret, None when it does not open: then no code fits it, and the recovery codes count all the same."""
     try:
         text = vault.open_key(product.ring_with(row.kek_id), _binding(row.user_id), _sealed(row))
-    except VaultError:
+    except (VaultError, BadConfiguration):  # the ring's file may be gone as well
         log.warning("the second factor of user %s does not open; only recovery codes count", row.user_id)
         return None
     return base64.b32decode(text.reveal())

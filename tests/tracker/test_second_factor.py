@@ -118,10 +118,13 @@ def test_a_secret_does_not_open_for_another_account(ready: Product, user_id: int
     assert not second_factor.check(ready, other, code_at(secret, NOW), now=NOW)
 
 
+@pytest.mark.parametrize("ring", ["there", "gone"])
 @pytest.mark.parametrize("lost", [{"kek_id": "k9"}, {"ciphertext": b""}], ids=["its key is gone", "cut"])
 def test_when_the_secret_does_not_open_a_recovery_code_still_counts(
-    ready: Product, user_id: int, lost: dict[str, object], caplog: pytest.LogCaptureFixture
+    ready: Product, user_id: int, lost: dict[str, object], ring: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    if ring == "gone":
+        ready.settings.keyring_file.unlink()
     secret = second_factor.enrol(ready, user_id, EMAIL).secret
     earlier = NOW - timedelta(hours=1)
     codes = second_factor.confirm(ready, user_id, code_at(secret, earlier), now=earlier)
