@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,19 @@ def test_a_key_that_was_replaced_since_the_survey_is_kept(tmp_path: Path) -> Non
         assert len(told_in(drill, 1)) == 1
 
 
+def test_where_nothing_was_ever_sealed_nothing_is_lost(migrated_file: Path, tmp_path: Path) -> None:
+    shutil.copyfile(migrated_file, tmp_path / "tracker.db")
+    environ = {"TRACKER_DATABASE_URL": f"sqlite:///{tmp_path / 'tracker.db'}", "TRACKER_DATA_DIR": str(tmp_path)}
+    settings, database = product.checked(environ, role="owner")
+
+    for act in (lost_ring.survey, lost_ring.forget):
+        with pytest.raises(Conflict, match="python -m tracker migrate"):
+            act(settings, database)
+
+    database.engine.dispose()
+    assert not settings.keyring_file.exists()
+
+
 @pytest.mark.parametrize(
     ("began_with", "file", "seals"),
     [
@@ -189,7 +203,7 @@ def test_neither_without_consent_nor_under_a_living_worker(lost: Drill) -> None:
     assert (unsaid[0], used[0], left) == (1, 1, False)
     for words in ("3 stored keys", "2 second factors", "accounts and prices stay", str(ring), "forget-keys --yes"):
         assert words in unsaid[2]
-    assert "A worker is running" in used[2]
+    assert "A worker is running" in used[2] and "the dashboards as well" in used[2]
     assert (stored(lost), canaries(lost)) == (before, ["k1"])
 
 

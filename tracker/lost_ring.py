@@ -32,8 +32,9 @@ CANARIES, KEYS, FACTORS = table_of(KekCanary), table_of(ProviderKey), table_of(S
 
 REASON = (
     "The key ring that opened this key was lost, and nothing else opens it. Paste the key again: in "
-    "Settings, under Manage, choose Replace the key."
+    "Settings, under Manage, choose Replace the key. An operator can do it by the command replace-key, too."
 )
+MIGRATE = "python -m tracker migrate"
 MOVE = "If the right one is gone for good, move this file away and run this again."
 NO_RIGHT = "42501"  # postgresql.org/docs/18/errcodes-appendix.html, read 2026-11
 
@@ -85,6 +86,8 @@ def survey(settings: Settings, database: Database) -> Loss:
         ring,
         frozenset(kek_id for kek_id in (*canaries, *(row.kek_id for row in (*rows, *factors))) if kek_id),
     )
+    if not ring and not loss.used:
+        raise Conflict(f"Nothing is sealed here yet. To make the key ring {settings.keyring_file}, run: {MIGRATE}")
     if ring and not loss.keys and not loss.canaries:
         raise Conflict(f"The key ring {settings.keyring_file} opens every stored key: nothing to give up.")
     return loss
@@ -151,7 +154,10 @@ def _ring_there(path: Path, canaries: Mapping[str, bytes]) -> KeyRing | None:
 def _refuse_while_used(database: Database) -> None:
     with database.exempt() as session:
         if runs.living_workers(session, now=utc_now()):
-            raise BadInput("A worker is running, and holds the ring. Stop the workers and the dashboards first.")
+            raise BadInput(
+                "A worker is running, and holds the ring. Stop the workers, and the dashboards as well: whether one of "
+                "those runs cannot be seen from here."
+            )
 
 
 def _give_up(database: Database, loss: Loss) -> int:
