@@ -12,6 +12,8 @@ import pytest
 
 from tests.drill import PATIENCE_S, Drill, drilled
 from tests.site import free_port
+from tracker import product
+from tracker.errors import BadConfiguration
 
 COMMANDS = {
     "rotate-keys": ("tracker", "rotate-keys"),
@@ -72,6 +74,16 @@ def test_a_wrong_ring_stops_every_process_before_it_writes(kind: str, refused: D
     for text in ((out + err).decode() for out, err in told):
         assert sentence in text
         assert not any(key[:8] in text for key in json.loads(whole)["keys"].values())
+
+
+def test_whoever_is_refused_leaves_no_connection_open(tmp_path: Path) -> None:
+    file = tmp_path / "tracker.db"
+    file.touch()  # without the schema of any version
+
+    with pytest.raises(BadConfiguration, match="python -m tracker migrate") as refusal:
+        product.start({"TRACKER_DATA_DIR": str(tmp_path)}, role="worker")
+
+    assert [each for each in Path("/proc/self/fd").iterdir() if each.resolve() == file] == [], refusal
 
 
 def port_of(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ A wrong setting, schema or key ring stops the start with BadConfiguration before
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -73,7 +73,8 @@ def prepare(environ: Mapping[str, str]) -> Settings:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     migrations.upgrade(settings.database_url)
     database = open_database(settings.database_url, role="owner")
-    _ring(settings.keyring_file, database)
+    with _disposed_on_error(database):
+        _ring(settings.keyring_file, database)
     database.engine.dispose()
     return settings
 
@@ -81,11 +82,8 @@ def prepare(environ: Mapping[str, str]) -> Settings:
 def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     """The product, ready for work in that role; BadConfiguration when anything does not fit."""
     settings, database = checked(environ, role=role)
-    try:
+    with _disposed_on_error(database):
         ring = _ring(settings.keyring_file, database)
-    except BadConfiguration:
-        database.engine.dispose()
-        raise
     return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
 
 
@@ -98,9 +96,20 @@ def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings,
     if not _exists(settings):
         raise BadConfiguration(f"There is no database at {settings.data_dir}. Run: python -m tracker migrate")
     storage.check(settings.database_url)
-    check_reachable(database)
-    migrations.check(database.engine)
+    with _disposed_on_error(database):
+        check_reachable(database)
+        migrations.check(database.engine)
     return settings, database
+
+
+@contextmanager
+def _disposed_on_error(database: Database) -> Iterator[None]:
+    """Who is refused keeps no connection open."""
+    try:
+        yield
+    except BaseException:
+        database.engine.dispose()
+        raise
 
 
 RING_CHANGED = (
