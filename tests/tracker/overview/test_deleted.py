@@ -17,16 +17,15 @@ from pages.ui import cards, needs, notices
 from pages.ui.ways import Way
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
 from tracker import connections, overview
-from tracker.coverage import LedgerDay
 from tracker.db import Database
 from tracker.explore import files, reading
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Preset, View
 from tracker.memory import Memory
-from tracker.models import DayState, KeyStatus, ProviderKey
+from tracker.models import KeyStatus
 from tracker.overview import Overview, Stage, calendar, days, history, keys, truth
 from tracker.overview.cycle import Cycle
-from tracker.overview.days import DayMark, Keys
+from tracker.overview.days import DayMark
 from tracker.unpriced import Unpriced
 from tracker.usage import BilledCost
 
@@ -185,63 +184,6 @@ def test_what_was_settled_before_is_known_to_the_forecast(database: Database) ->
     assert known(database) == before == {DAY}
     add_second(database)
     assert known(database) == set()  # the days that another owes are known when it has read them
-
-
-READ_AT = datetime(2026, 11, 22, 3, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("deleted", "other", "mark"),
-    [
-        (["read", "read"], None, DayMark.PROVISIONAL),
-        (["read", "open"], None, DayMark.OPEN),
-        (["read", "none"], None, DayMark.MISSING),
-        (["none", "none"], None, DayMark.MISSING),
-        (["none", "none"], ["read", "read"], DayMark.PROVISIONAL),
-        (["read", "open"], ["read", "read"], DayMark.PROVISIONAL),
-        (["read", "read"], ["final", "final"], DayMark.PROVISIONAL),
-        (["read", "read"], ["none", "none"], DayMark.MISSING),
-    ],
-)
-def test_a_deleted_connection_takes_part_in_a_day_that_it_read_whole(
-    deleted: list[str], other: list[str] | None, mark: DayMark
-) -> None:
-    states = {
-        "read": LedgerDay(DayState.PROVISIONAL, 1, fetched_at=READ_AT),
-        "open": LedgerDay(DayState.PROVISIONAL, 1, fetched_at=READ_AT - timedelta(days=1)),
-        "final": LedgerDay(DayState.FINAL, 1, fetched_at=READ_AT),
-        "none": LedgerDay(),
-    }
-    day = date(2026, 11, 21)
-    names = [name for name, endpoint in ENDPOINTS.items() if not endpoint.bills]
-    found = {
-        number: {name: {day: states[told[name != names[0]]]} for name in names}
-        for number, told in enumerate([deleted, other], 1)
-        if told
-    }
-    connected = [numbered(1, deleted_at=NOW), *([numbered(2)] if other else [])]
-
-    assert days.marks_with_history(found, connected, [day], now=NOW)[day] is mark
-
-
-def test_a_day_before_every_history_is_never_read_with_or_without_a_key() -> None:
-    early = NOW.date() - timedelta(days=500)
-    for connected in ([numbered(1)], [numbered(1, deleted_at=NOW)], [numbered(1, deleted_at=NOW), numbered(2)]):
-        assert days.marks_with_history({}, connected, [early], now=NOW) == {early: DayMark.UNAVAILABLE}
-
-
-def test_a_key_never_accepted_owes_nothing_beside_what_a_deleted_one_read() -> None:
-    new, gone = numbered(2), numbered(1, deleted_at=NOW)
-
-    beside, alone = Keys((new,), ended=(gone,)), Keys((new,))
-    assert (beside.counted, beside.in_figures, beside.awaited) == ([], [gone], [new])
-    assert (alone.counted, alone.in_figures, alone.awaited) == ([new], [new], [new])
-
-
-def numbered(number: int, *, deleted_at: datetime | None = None) -> ProviderKey:
-    row = connection_of(1, f"k{number}")
-    row.id, row.deleted_at = number, deleted_at
-    return row
 
 
 def read_whole(database: Database, *, number: int = 1, days: int = 1, billed: tuple[date, ...] = ()) -> None:
