@@ -75,7 +75,8 @@ def _calendar(of_key: KeyCalendar, alt: str, *, today: date) -> None:
         headings.draw(f"{text.quoted(of_key.label)}: what was read, by endpoint and day")
         if of_key.ended_at:
             at = text.instant(of_key.ended_at, today=today)
-            st.caption(f"Its key was deleted at {at}: no day is owed, and what was read stays as it is.")
+            kept = "What was read stays as it is; a day read only in part stays so."
+            st.caption(f"Its key was deleted at {at}: no day is owed. {kept}")
         toolbars.room()
         dark = st.context.theme.type == "dark"
         spec = pictures.of_calendar(calendars.calendar_chart(of_key, dark=dark), of_key, dark=dark)

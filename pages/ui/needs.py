@@ -158,7 +158,7 @@ def _set_aside(seen: Overview) -> Iterator[Need]:
 
 def _missing(seen: Overview) -> Iterator[Need]:
     missing = [day for day in seen.cycle.finished if seen.marks[day] is DayMark.MISSING]
-    if not missing or seen.failure or seen.stage is Stage.READING or not seen.connections:
+    if not missing or seen.failure or seen.stage is Stage.READING or not any(each.lacking for each in seen.connections):
         return
     days = text.several(len(missing), "day")
     fact = f"{days} of the last {seen.told_days} are not read."

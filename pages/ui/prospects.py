@@ -17,6 +17,8 @@ Words = Mapping[Prospect, str]
 
 NO_KEY = "No key is connected any more, so nothing is read."
 
+DELETED = "The key of the others was deleted before they were read whole."
+
 NO_WORKER = f"No worker runs. {text.START_WORKER}"
 
 DAYS: Words = {
@@ -103,7 +105,11 @@ def since(seen: Overview) -> str:
 def of_days(seen: Overview) -> str:
     """What becomes of the days that are not complete, told by connection where their prospects differ."""
     found: dict[Prospect, list[str]] = {}
-    for each in [each for each in seen.connections if each.lacking]:
+    counted = [each for each in seen.connections if each.counted]
+    lacking = [each for each in counted if each.lacking] if counted else seen.connections
+    if seen.connections and not lacking:
+        return DELETED
+    for each in lacking:
         found.setdefault(each.prospect(seen.workers.alive), []).append(each.label)
     if len(found) < 2:
         return DAYS[next(iter(found), Prospect.NONE)]

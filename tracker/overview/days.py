@@ -199,19 +199,28 @@ def marks_with_history(
 ) -> dict[date, DayMark]:
     """As `marks`, but a day before the history of a connection is none of its days, unless it was read in its time.
 
-    One whose key is deleted owes no day: a day that it read whole it takes part in, and where there is no other, the
-    day stays as it left it. A day that is no connection's is unavailable: it is never to be read.
+    One whose key is deleted owes no day: those of which it read any usage stay as it left them, for the sums hold what
+    it read. A day that is no connection's is unavailable: it is never to be read.
     """
     parts = [
         _Part(
             key.deleted_at is None,
             history(key, now=now)[0],
-            ledgers.get(key.id or 0, {}),
+            _told(ledgers, key),
             marks(ledgers, [key], days),
         )
         for key in keys
     ]
     return {day: _together(parts, day) for day in days}
+
+
+def _told(ledgers: Ledgers, key: ProviderKey) -> Mapping[str, Mapping[date, LedgerDay]]:
+    """What makes a day the connection's own: of one that is deleted usage alone, for no mark waits for a bill."""
+    of_key = ledgers.get(key.id or 0, {})
+    if key.deleted_at is None:
+        return of_key
+    usage = [each.name for each in provider_named(key.provider).endpoints if not each.bills]
+    return {name: of_key[name] for name in usage if name in of_key}
 
 
 @dataclass(frozen=True)
@@ -229,10 +238,9 @@ class _Part:
 
 def _together(parts: Sequence[_Part], day: date) -> DayMark:
     found = [each.marks[day] for each in parts if each.owes and (each.begins <= day or each.has_read(day))]
-    left = [each.marks[day] for each in parts if not each.owes and each.has_read(day)]
-    found += [mark for mark in left if mark.complete]
-    if found or left:
-        return weakest(found or left)
+    found += [each.marks[day] for each in parts if not each.owes and each.has_read(day)]
+    if found:
+        return weakest(found)
     lost = any(each.begins <= day for each in parts) and not any(each.owes for each in parts)
     return DayMark.MISSING if lost or not parts else DayMark.UNAVAILABLE
 

@@ -16,13 +16,13 @@ from pages import explore, reconciliation
 from pages.ui import cards, needs, notices
 from pages.ui.ways import Way
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
-from tracker import connections, overview
+from tracker import clock, connections, overview
 from tracker.db import Database
 from tracker.explore import files, reading
 from tracker.explore.reading import Explored
 from tracker.explore.view import By, Preset, View
 from tracker.memory import Memory
-from tracker.models import KeyStatus
+from tracker.models import Coverage, DayState, KeyStatus
 from tracker.overview import Overview, Stage, calendar, days, history, keys, truth
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
@@ -112,7 +112,7 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
         BilledCost(day, cents, "usd", "gpt-5.4, input", "gpt-5.4") for day, cents in ((DAY, CENT), (NEXT, CENT / 2))
     ]
     store(database, *half, endpoint="costs", days=2, now=NOON)  # the second of its days was never billed whole
-    store(database, record(0), record(24), days=2, now=LATER)
+    read_whole(database, days=2, bills=False)
     alone = seen(database)
     delete(database, 1)
     found, view, both = seen(database), explored(database), told(database)
@@ -186,13 +186,43 @@ def test_what_was_settled_before_is_known_to_the_forecast(database: Database) ->
     assert known(database) == set()  # the days that another owes are known when it has read them
 
 
-def read_whole(database: Database, *, number: int = 1, days: int = 1, billed: tuple[date, ...] = ()) -> None:
+def test_a_day_left_half_read_by_a_deleted_key_is_explained_and_needs_nobody(database: Database) -> None:
+    store(database, record(24), days=2, now=NOON)
+    delete(database, 1)
+    add_second(database)
+    history_whole(database, number=3)
+    found = seen(database)
+
+    assert [day for day in found.cycle.finished if not found.marks[day].complete] == [NEXT]
+    assert not [need for need in needs.needs(found) if "not read" in need.fact]
+    assert needs.nothing(found).startswith("29 of the last 30 days are complete. The key of the others was deleted")
+
+
+def read_whole(
+    database: Database, *, number: int = 1, days: int = 1, billed: tuple[date, ...] = (), bills: bool = True
+) -> None:
     """So many days were read with a key after they had ended, each with a request, and those `billed` have a bill."""
     now = AFTER if days == 1 else LATER
     for name, endpoint in ENDPOINTS.items():
-        bills = [BilledCost(day, CENT, "usd", "gpt-5.4, input", "gpt-5.4", "p1") for day in billed]
+        if endpoint.bills and not bills:
+            continue
+        costs = [BilledCost(day, CENT, "usd", "gpt-5.4, input", "gpt-5.4", "p1") for day in billed]
         used = [record(24 * day) for day in range(days)] if name == "completions" else []
-        store(database, *(bills if endpoint.bills else used), endpoint=name, now=now, days=days, key=number)
+        store(database, *(costs if endpoint.bills else used), endpoint=name, now=now, days=days, key=number)
+
+
+def history_whole(database: Database, *, number: int) -> None:
+    """Every day of the dashboard was read with a key, without any usage."""
+    first = NOW.date() - timedelta(days=40)
+    rows = [
+        Coverage(
+            workspace_id=1, provider_key_id=number, endpoint=name, day=day, state=DayState.PROVISIONAL, fetched_at=NOW
+        )
+        for name in ENDPOINTS
+        for day in clock.days(first, NOW.date())
+    ]
+    with owned(database).workspace(1, write=True) as session:
+        session.add_all(rows)
 
 
 def change_status(database: Database, status: KeyStatus) -> None:

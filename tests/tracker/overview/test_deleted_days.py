@@ -24,12 +24,13 @@ READ_AT = datetime(2026, 11, 22, 3, tzinfo=UTC)
         (["read", "none"], None, DayMark.MISSING),
         (["none", "none"], None, DayMark.MISSING),
         (["none", "none"], ["read", "read"], DayMark.PROVISIONAL),
-        (["read", "open"], ["read", "read"], DayMark.PROVISIONAL),
+        (["read", "open"], ["read", "read"], DayMark.OPEN),  # half of the day is in its sum
+        (["read", "none"], ["read", "read"], DayMark.MISSING),
         (["read", "read"], ["final", "final"], DayMark.PROVISIONAL),
         (["read", "read"], ["none", "none"], DayMark.MISSING),
     ],
 )
-def test_a_deleted_connection_takes_part_in_a_day_that_it_read_whole(
+def test_a_deleted_connection_takes_part_in_each_day_that_it_read_anything_of(
     deleted: list[str], other: list[str] | None, mark: DayMark
 ) -> None:
     states = {
@@ -48,6 +49,17 @@ def test_a_deleted_connection_takes_part_in_a_day_that_it_read_whole(
     connected = [numbered(1, deleted_at=NOW), *([numbered(2)] if other else [])]
 
     assert days.marks_with_history(found, connected, [day], now=NOW)[day] is mark
+
+
+def test_a_day_of_which_a_deleted_connection_knew_the_bill_only_is_none_of_its_days() -> None:
+    day, read = date(2026, 11, 21), LedgerDay(DayState.PROVISIONAL, 1, fetched_at=READ_AT)
+    found = {
+        1: {name: {day: read} for name, endpoint in ENDPOINTS.items() if endpoint.bills},
+        2: {name: {day: read} for name in ENDPOINTS},
+    }
+
+    connected = [numbered(1, deleted_at=NOW), numbered(2)]
+    assert days.marks_with_history(found, connected, [day], now=NOW) == {day: DayMark.PROVISIONAL}
 
 
 def test_a_day_before_every_history_is_never_read_with_or_without_a_key() -> None:
