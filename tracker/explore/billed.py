@@ -44,6 +44,13 @@ class Bill:
         return dict(sums)
 
     @property
+    def whose(self) -> str:
+        """For whom the bill holds, where not for all and all days: 2 of 3 organisations, k through 2026-11-10 only."""
+        return ", ".join(
+            filter(None, (self.part, *(f"{each.label} through {each.through} only" for each in self.ended)))
+        )
+
+    @property
     def total(self) -> Decimal | None:
         return sum(self.by_day.values(), Decimal()) if self.by_day else None
 

@@ -22,6 +22,8 @@ PLACES = parquet.MONEY.scale
 def table(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
     """A row a line: its sums over the view's days, share and change as on screen, and the days of its bill.
 
+    `billed_of` is whose bill it is, where not of all that the estimate is of.
+
     `price_source` is in the words of the screen, with the UTC day from which the price holds where lines are models.
     """
     seen = reading.read(product, workspace_id, view, reading.read_facets(product, workspace_id), now=now)
@@ -36,6 +38,7 @@ def table(product: Product, workspace_id: int, view: View, now: datetime) -> tup
         ("billed_cost_usd", parquet.MONEY),
         ("billed_from", parquet.DAY),
         ("billed_to", parquet.DAY),
+        ("billed_of", parquet.TEXT),
         (f"share_of_{view.measure.value}_percent", parquet.MONEY),
         ("change_usd", parquet.MONEY),
         ("tokens", parquet.COUNT),
@@ -71,6 +74,7 @@ def _lines(seen: Explored, sources: Mapping[str, Source]) -> Iterator[Row]:
             line.estimate,
             billed.get(line.name),
             *((seen.billed_days or days) if is_billed else (None, None)),
+            (seen.bill.whose or None) if is_billed and seen.bill else None,
             line.share,
             line.change,
             line.tokens,

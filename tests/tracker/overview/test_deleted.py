@@ -125,6 +125,7 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
     assert found.billed and (found.billed.amount, found.billed.estimate) == (4 * CENT, 6 * ONE)
     assert view.bill and (view.bill.total, view.bill.estimate) == (4 * CENT, 6 * ONE)
     assert view.billed_by_name() == {"gpt-5.4": 4 * CENT} and billed_in_file(database) == 4 * CENT
+    assert column_of("table.csv", "billed_of", database) == ["k through 2026-11-10 only"]
     told_there = explore._headline(view, Unpriced(), NOW.date())
     assert "billed **$0.04** for these days, k through 10 Nov only, estimated there $0.02" in told_there
     with database.workspace(1) as session:
@@ -258,9 +259,12 @@ def explored(database: Database, only: Any = None) -> Explored:
 
 
 def billed_in_file(database: Database) -> Decimal:
-    file = files.file_of(product_of(database), 1, "view.csv", View(Preset.CUSTOM, DAY, LAST).parameters(), now=NOW)
-    read = csv.DictReader(io.StringIO("".join(str(chunk) for chunk in file.chunks)))
-    return sum((Decimal(row["billed_cost_usd"] or 0) for row in read), Decimal())
+    return sum((Decimal(amount or 0) for amount in column_of("view.csv", "billed_cost_usd", database)), Decimal())
+
+
+def column_of(file: str, column: str, database: Database) -> list[str]:
+    found = files.file_of(product_of(database), 1, file, View(Preset.CUSTOM, DAY, LAST).parameters(), now=NOW)
+    return [row[column] for row in csv.DictReader(io.StringIO("".join(str(chunk) for chunk in found.chunks)))]
 
 
 def told(database: Database) -> truth.Truth:
