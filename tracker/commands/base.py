@@ -94,9 +94,10 @@ def tell_truth(session: Session, workspace_id: int, start: date, end: date) -> N
         return
     same = truth.both(session, workspace_id, found.reach, start)
     part = f" for {found.reach.part}" if found.reach.part else ""
+    gone = "".join(f", {each.label} through {each.through} only" for each in found.reach.ended.values())
     print(
         f"Estimated {estimated}. Through {through} billed {_amount(same.billed)} and estimated "
-        f"{_amount(same.estimated)}{part}, difference {_amount(same.difference)}.",
+        f"{_amount(same.estimated)}{part}{gone}, difference {_amount(same.difference)}.",
         file=sys.stderr,
     )
 

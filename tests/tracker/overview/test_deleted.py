@@ -17,6 +17,7 @@ from pages.ui import cards, needs, notices
 from pages.ui.ways import Way
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
 from tracker import clock, connections, overview
+from tracker.commands import base
 from tracker.db import Database
 from tracker.explore import files, reading
 from tracker.explore.reading import Explored
@@ -168,6 +169,19 @@ def test_a_key_not_yet_accepted_is_waited_for_where_the_deleted_one_used_nothing
     assert seen(database).stage is Stage.WAITING
     change_status(database, KeyStatus.INVALID)
     assert seen(database).stage is Stage.NO_WORKING_KEY
+
+
+def test_the_terminal_names_a_deleted_key_and_how_far_both_sums_hold_it(
+    database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add_second(database)
+    read_whole(database, number=3, days=5, billed=(DAY, NEXT, LAST))
+    read_whole(database, days=2, bills=False)
+    delete(database, 1)
+    with database.workspace(1) as session:
+        base.tell_truth(session, 1, DAY, LAST + timedelta(days=1))
+
+    assert "billed 0.04 USD and estimated 0.0159 USD, k through 2026-11-10 only, difference" in capsys.readouterr().err
 
 
 def test_a_deleted_key_that_read_nothing_of_the_days_shown_is_named(database: Database) -> None:
