@@ -100,6 +100,14 @@ RINGED = """() => {
   const e = document.activeElement;
   return !e.matches("a, button, summary") || getComputedStyle(e).outlineStyle === "solid";
 }"""
+# Before a page is loaded: how many of its listeners wait for another theme.
+LISTENING = """(() => {
+  const [list, told] = [MediaQueryList.prototype, (e, kind) => kind === "change" && e.media.includes("color-scheme")];
+  const { addEventListener: add, removeEventListener: remove } = EventTarget.prototype;
+  const waiting = window.waiting = new Set();
+  list.addEventListener = function (kind, f) { if (told(this, kind)) waiting.add(f); add.apply(this, arguments); };
+  list.removeEventListener = function (kind, f) { waiting.delete(f); remove.apply(this, arguments); };
+})()"""
 HELD = "(rules) => axe.run(rules).then((told) => told.violations)"
 
 

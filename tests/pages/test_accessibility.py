@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from pages.registry import PAGES
 from tests.installation import EMAIL, PASSWORD
 from tests.pages import steps
-from tests.pages.looking import Album, rest, saved_charts, tab_to, watch
+from tests.pages.looking import LISTENING, Album, rest, saved_charts, tab_to, watch
 from tests.site import Site
 
 pytestmark = pytest.mark.browser
@@ -41,15 +41,18 @@ def test_no_page_has_a_serious_fault_while_nothing_is_connected(own_site: Site, 
 
 
 def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page) -> None:
+    page.add_init_script(LISTENING)
     page.goto(own_site.base_url)
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
     tab_to(page, page.get_by_role("button", name="Create an account"))
     page.keyboard.press("Enter")
     expect(page.get_by_label("E-mail")).to_be_focused()
+    listeners = page.evaluate("waiting.size")
     tab_to(page, page.get_by_role("button", name="I already have an account"))
     page.keyboard.press("Enter")
     expect(page.get_by_label("Repeat the password")).to_have_count(0)
     expect(page.get_by_label("E-mail")).to_be_focused()
+    assert 0 < page.evaluate("waiting.size") <= listeners, "each errand leaves a listener behind"
     page.keyboard.type(EMAIL)
     tab_to(page, page.get_by_label("Password", exact=True))
     page.keyboard.type(PASSWORD)
