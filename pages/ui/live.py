@@ -52,7 +52,7 @@ its own parts at once and leaves what is drawn here, as charts and the sign, in 
 waited for, because it would close, with all that was typed into it.
 """
 
-FOCUS = "live.focus"
+FOCUS, TURNED = "live.focus", "live.turned"
 FIELD = "main input"
 
 
@@ -97,7 +97,12 @@ def focus(selector: str = FIELD) -> None:
 
 def mount() -> None:
     """Put into the page what must hold on all: focus that is seen and not lost, and the system's theme followed."""
-    _mounted()(key="live", data=st.session_state.get(FOCUS), on_turned_change=lambda: None)
+    _mounted()(key="live", data=st.session_state.get(FOCUS), on_turned_change=_turned)
+    st.session_state.pop(TURNED, None)
+
+
+def _turned() -> None:
+    st.session_state[TURNED] = True
 
 
 @lru_cache(maxsize=1)
@@ -106,8 +111,8 @@ def _mounted() -> ComponentRenderer:
 
 
 def by_itself(page: str) -> bool:
-    """Whether the page is drawn anew by the clock alone; asked once each time that it is drawn."""
-    return bool(st.session_state.pop(_itself(page), False))
+    """Whether the page is drawn anew by clock or theme alone; asked once each time that it is drawn."""
+    return bool(st.session_state.pop(_itself(page), False)) or TURNED in st.session_state
 
 
 def _drawn(page: str) -> str:
