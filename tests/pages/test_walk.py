@@ -164,7 +164,7 @@ def explore(page: Page, site: Site, rows: list[dict[str, str]], to: Path) -> Non
     # The controls of the choice before are on their way out until the page has drawn itself to its end.
     expect(page.locator("input[aria-label='Part of the bar']:not([value='completions'])")).to_have_count(0)
     expect(page.locator("input[aria-label='Part of the bar'][value='completions']")).to_have_count(1)
-    expect(page).to_have_url(re.compile("&bar=2026-11-0.&part=completions$"))
+    expect(page).to_have_url(re.compile(f"^{re.escape(shared)}&bar=2026-11-0.&part=completions$"))
     page.go_back()
     expect(said).to_contain_text("Thu 5 Nov, embeddings: ")
     page.go_forward()
