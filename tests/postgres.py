@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,8 @@ def running(environ: Mapping[str, str], *, place: Path = Path("/tmp")) -> Iterat
         yield PostgresServer(given.replace("postgresql+psycopg://", "postgresql://", 1))
         return
     folder = Path(tempfile.mkdtemp(prefix="tracker-pg-", dir=place))
-    call = [sys.executable, "-I", __file__, str(first_usable(candidates(environ))), str(folder)]
+    settings = (f"--{name}={value}" for name, value in SETTINGS.items())
+    call = [sys.executable, "-I", __file__, str(first_usable(candidates(environ))), str(folder), *settings]
     with (
         tempfile.TemporaryFile() as words,
         subprocess.Popen(call, stdin=subprocess.PIPE, stderr=words, start_new_session=True) as keeper,
@@ -131,13 +132,13 @@ def candidates(environ: Mapping[str, str]) -> Iterator[Path]:
 # --- the keeper: this file run as a program, with the standard library only ------------------------------------------
 
 
-def keep(binaries: Path, folder: Path) -> None:
+def keep(binaries: Path, folder: Path, settings: Sequence[str]) -> None:
     """Run a server in `folder` until our input ends; then nothing is left of either."""
     runner = Runner(folder, account_for_server())
     try:
         if runner.account:
             shutil.chown(folder, runner.account)
-        serve(within_reach(binaries, runner), runner)
+        serve(within_reach(binaries, runner), runner, settings)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -188,13 +189,12 @@ def within_reach(binaries: Path, runner: Runner) -> Path:
     return runner.folder / install / "bin"
 
 
-def serve(binaries: Path, runner: Runner) -> None:
+def serve(binaries: Path, runner: Runner, settings: Sequence[str]) -> None:
     """Run the server until it ends or our input does."""
     data = str(runner.folder / "data")
     options = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync")
     if not runner.succeeds(binaries / "initdb", "-D", data, *options):
         return
-    settings = (f"--{name}={value}" for name, value in SETTINGS.items())
     server = runner.start(binaries / "postgres", "-D", data, "-k", str(runner.folder), *settings)
     while server.poll() is None and not select.select([sys.stdin], [], [], 0.2)[0]:
         pass
@@ -206,4 +206,4 @@ def serve(binaries: Path, runner: Runner) -> None:
 
 
 if __name__ == "__main__":
-    keep(Path(sys.argv[1]), Path(sys.argv[2]))
+    keep(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -307,18 +307,20 @@ def test_no_postgresql_is_a_failure_that_says_where_was_looked() -> None:
 HOLD_A_SERVER = """
 import time
 from tests import postgres
+postgres.SETTINGS["work_mem"] = "32MB"
 with postgres.running({}) as server:
     print(server.admin_url, flush=True)
     time.sleep(60)
 """
 
 
-def test_a_killed_test_run_leaves_no_server_behind() -> None:
+def test_a_killed_test_run_leaves_no_server_behind_and_its_settings_held() -> None:
     command = [sys.executable, "-c", HOLD_A_SERVER]
     with subprocess.Popen(command, cwd=HOME, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout
         folder = Path(run.stdout.readline().strip().split("host=")[1])
         assert (folder / "data" / "postmaster.pid").exists()
+        assert "--work_mem=32MB" in (folder / "data" / "postmaster.opts").read_text()
 
         run.kill()
 
