@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from pages.ui.account import browser_of
+from tests.authenticator import code_at
 from tests.installation import NOW, PASSWORD
 from tests.pages import steps
 from tests.pages.looking import rest
@@ -243,7 +241,7 @@ def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, email: str, pag
     open_tab(page, own_site, email, "Account")
     page.get_by_role("button", name="Set up a second factor").click()
     secret = page.get_by_test_id("stCode").inner_text().strip()
-    page.get_by_label("Code").fill(_code(own_site, secret))
+    page.get_by_label("Code").fill(code_at(secret, own_site.now))
     page.get_by_role("button", name="Turn it on").click()
     expect(page.get_by_text("Your second factor is on.")).to_be_visible()
     expect(page.get_by_test_id("stCode")).to_have_count(1)  # the secret's may still be fading
@@ -260,8 +258,3 @@ def test_a_second_factor_is_set_up_and_asked_for(own_site: Site, email: str, pag
     code.fill(recovery[0])
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
-
-
-def _code(site: Site, secret: str) -> str:
-    """What an authenticator shows now."""
-    return TOTP(base64.b32decode(secret), 6, SHA1(), 30).generate(int(site.now.timestamp())).decode()  # noqa: S303

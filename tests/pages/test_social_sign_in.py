@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,12 +9,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select, update
 
 from tests import site
+from tests.authenticator import code_at
 from tests.installation import EMAIL, PASSWORD
 from tests.oidc_provider import CLIENT_ID, CLIENT_SECRET, Claims, Person, Provider, signed_by_another, unsigned
 from tests.pages import steps
@@ -308,8 +306,7 @@ def test_the_second_factor_is_asked_for_all_the_same(
 def _turn_on(site: Site, secret: str, user_id: int) -> list[str]:
     """Confirm a second factor; its recovery codes."""
     ready = site.product()
-    totp = TOTP(base64.b32decode(secret), 6, SHA1(), 30)  # noqa: S303 - what every authenticator takes
-    codes = second_factor.confirm(ready, user_id, totp.generate(int(site.now.timestamp())).decode(), now=site.now)
+    codes = second_factor.confirm(ready, user_id, code_at(secret, site.now), now=site.now)
     ready.close()
     return codes
 

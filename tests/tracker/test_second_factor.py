@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from sqlalchemy import select, update
 
+from tests.authenticator import code_at
 from tests.installation import EMAIL, PASSWORD
 from tracker import access, product, rotation, second_factor, sign_in
 from tracker.errors import BadInput
@@ -38,12 +36,6 @@ def ready(migrated_url: str, tmp_path: Path) -> Iterator[Product]:
 @pytest.fixture
 def user_id(ready: Product) -> int:
     return access.user_of(ready.database, EMAIL)
-
-
-def code_at(secret: str, at: datetime) -> str:
-    """What an authenticator shows."""
-    totp = TOTP(base64.b32decode(secret), 6, SHA1(), STEP_S)  # noqa: S303
-    return totp.generate(int(at.timestamp())).decode()
 
 
 @pytest.fixture
