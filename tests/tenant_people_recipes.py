@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
+from tests.authenticator import code_at
 from tests.installation import NOW, PASSWORD
 from tests.tenant_attempts import LATER, Attempt, Recipe, refusal_of, within
 from tests.tenants import tagged
@@ -82,6 +83,14 @@ def _rewrap(a: Attempt) -> object:
 def _confirm_factor(a: Attempt) -> object:
     _enrol(a)
     return second_factor.confirm(a.caller.product, a.caller.user_id, "000000", now=NOW)
+
+
+def _lift_factor(a: Attempt) -> object:
+    """Of a factor that is on; none is left of it."""
+    second_factor.turn_off(a.caller.product, a.caller.user_id)
+    secret = second_factor.enrol(a.caller.product, a.caller.user_id, a.caller.email).secret
+    second_factor.confirm(a.caller.product, a.caller.user_id, code_at(secret, NOW), now=NOW)
+    return closing.turn_off_factor(a.caller.product, a.caller.user_id, now=LATER)
 
 
 def _proof(a: Attempt, use: str) -> Proof:
@@ -223,6 +232,7 @@ CLOSING = {
     "reopen": Recipe(lambda a: closing.reopen(a.caller.database, a.caller.user_id), "changes"),
     "end_sessions": Recipe(lambda a: closing.end_sessions(a.caller.database, a.caller.user_id, now=LATER), "changes"),
     "close": Recipe(_close, "changes"),
+    "turn_off_factor": Recipe(_lift_factor, "changes"),
 }
 
 LETTERS = {

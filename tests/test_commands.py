@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.authenticator import code_at
 from tests.installation import EMAIL, NOW, Installation, installed
-from tracker import clock
+from tracker import access, clock, second_factor
 from tracker.money import usd_text
 from tracker.sandbox import World
 
@@ -139,6 +140,22 @@ def test_an_account_is_closed_opened_again_and_signed_out(ready: Installation) -
     assert ["closed" in told[0][2], "open again" in told[1][2], "signed out" in told[2][2]] == [True] * 3
     code, _, err = run(ready, "close-user", "nobody@example.com")
     assert (code, "There is no account" in err) == (1, True)
+
+
+def test_whoever_lost_authenticator_and_recovery_codes_is_let_in_by_an_operator(ready: Installation) -> None:
+    email = "locked-out@example.com"
+    run(ready, "add-user", email, given="a long enough password\n")
+    user_id = access.user_of(ready.product.database, email)
+    none = (0, "", f"{email} has no second factor in use. Nothing was changed.\n")
+    assert run(ready, "turn-off-factor", email) == none
+    secret = second_factor.enrol(ready.product, user_id, email).secret
+    second_factor.confirm(ready.product, user_id, code_at(secret, NOW), now=NOW)
+
+    code, _, err = run(ready, "turn-off-factor", email)
+
+    assert (code, second_factor.is_on(ready.product, user_id)) == (0, False)
+    assert err.startswith(f"The second factor of {email} is off, its recovery codes are void, and it is signed out")
+    assert run(ready, "turn-off-factor", email) == none
 
 
 def test_usage_tells_decimals_as_text_and_unknown_as_null(ready: Installation) -> None:

@@ -1,4 +1,4 @@
-"""What an operator does to an account at the machine itself: close it, open it again, end its sessions.
+"""What an operator does to an account at the machine itself: close or open it, end its sessions, lift its factor.
 
 Nothing of the account is deleted, and each step is on its trail.
 """
@@ -9,10 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from tracker import access, audit, sessions
+from tracker import access, audit, second_factor, sessions
 from tracker.audit import OPERATOR, Action
 from tracker.db import Database
 from tracker.models import User, table_of
+from tracker.product import Product
 
 USERS = table_of(User)
 
@@ -34,6 +35,19 @@ def end_sessions(database: Database, user_id: int, *, now: datetime) -> None:
     """Have the person sign in again, wherever they are signed in."""
     sessions.end_all(database, user_id, now=now)
     _tell(database, user_id, Action.SESSIONS_ENDED)
+
+
+def turn_off_factor(product: Product, user_id: int, *, now: datetime) -> bool:
+    """Let somebody who lost authenticator and recovery codes in by what else they have; whether a factor was in use.
+
+    Whoever is signed in is signed out: it may be the one who has the authenticator now.
+    """
+    if not second_factor.is_on(product, user_id):
+        return False
+    second_factor.turn_off(product, user_id)
+    _tell(product.database, user_id, Action.FACTOR_OFF)
+    end_sessions(product.database, user_id, now=now)
+    return True
 
 
 def _set_disabled(database: Database, user_id: int, at: datetime | None) -> None:

@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 
 from tests.authenticator import code_at
 from tests.installation import EMAIL, PASSWORD
-from tracker import access, product, rotation, second_factor, sign_in
+from tracker import access, audit, closing, product, rotation, second_factor, sessions, sign_in
+from tracker.audit import Action
 from tracker.errors import BadInput
 from tracker.models import RecoveryCode, SecondFactor, table_of
 from tracker.product import Product
@@ -108,6 +109,23 @@ def test_a_secret_does_not_open_for_another_account(ready: Product, user_id: int
         session.execute(update(FACTORS).where(FACTORS.c.user_id == user_id).values(user_id=other))
 
     assert not second_factor.check(ready, other, code_at(secret, NOW), now=NOW)
+
+
+def test_an_operator_turns_it_off_and_signs_everybody_out(ready: Product, user_id: int, secret: str) -> None:
+    token = sessions.redeem(ready.database, sessions.begin(ready.database, user_id, now=NOW).ticket, now=NOW) or ""
+
+    assert closing.turn_off_factor(ready, user_id, now=NOW)
+
+    assert not second_factor.is_on(ready, user_id)
+    assert sessions.recognise(ready.database, token, now=NOW) is None
+    (workspace_id,) = access.workspaces_of(ready.database, user_id)
+    with ready.database.workspace(workspace_id) as session:
+        last, before = audit.trail(session, workspace_id)[:2]
+    assert [(each.who, each.action) for each in (before, last)] == [
+        (None, Action.FACTOR_OFF),
+        (None, Action.SESSIONS_ENDED),
+    ]
+    assert not closing.turn_off_factor(ready, user_id, now=NOW)
 
 
 @pytest.mark.parametrize("ring", ["there", "gone"])

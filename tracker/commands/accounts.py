@@ -54,6 +54,20 @@ def end_sessions(options: Namespace, environ: Environ) -> int:
     return 0
 
 
+def turn_off_factor(options: Namespace, environ: Environ) -> int:
+    with started(environ) as ready:
+        was_on = closing.turn_off_factor(ready, access.user_of(ready.database, options.email), now=utc_now())
+    print((FACTOR_OFF if was_on else NO_FACTOR).format(options.email), file=sys.stderr)
+    return 0
+
+
+FACTOR_OFF = (
+    "The second factor of {} is off, its recovery codes are void, and it is signed out everywhere. "
+    "A new one is turned on in Settings, after signing in."
+)
+NO_FACTOR = "{} has no second factor in use. Nothing was changed."
+
+
 def add_key(options: Namespace, environ: Environ) -> int:
     with started(environ) as ready:
         workspace_id = access.workspace_of(ready.database, options.email)
@@ -132,6 +146,9 @@ COMMANDS: dict[str, Command] = {
     "close-user": Command("let an account in no more, and sign it out", email, close_user),
     "reopen-user": Command("let a closed account in again", email, reopen_user),
     "end-sessions": Command("sign an account out everywhere", email, end_sessions),
+    "turn-off-factor": Command(
+        "turn off the second factor of somebody who lost it, and sign them out", email, turn_off_factor
+    ),
     "add-key": Command("check, seal and store a provider key read from standard input", _add_key, add_key),
     "replace-key": Command("put another key of the same organisation in its place", connection, replace_key),
     "delete-key": Command("destroy a stored key; its history stays", connection, delete_key),
