@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -64,13 +65,10 @@ class Ping:
         address = httpx.URL(url.reveal()).copy_merge_params({"rid": number})
         if self.product.clients.loopback_only and not is_loopback(address.host):
             return "while the clock is set, only this machine is called"
+        headers, timeout = {**HEADERS, "Idempotency-Key": number}, httpx.Timeout(self.within_s)
+        request = httpx.Request("GET", address, headers=headers, extensions={"timeout": timeout.as_dict()})
         try:
-            with (
-                within(self.within_s),
-                self.product.clients.next().stream(
-                    "GET", address, headers={**HEADERS, "Idempotency-Key": number}
-                ) as answer,
-            ):
+            with within(self.within_s), closing(self.product.clients.next().handle_request(request)) as answer:
                 return None if answer.is_success else f"it answered with status {answer.status_code}"
         except httpx.HTTPError as error:
             kind = type(error).__name__  # its text may hold the address

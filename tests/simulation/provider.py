@@ -93,13 +93,10 @@ class InProcess(ClientPool):
     handle: Callable[[httpx.Request], httpx.Response] = lambda _: httpx.Response(500)
 
     def __post_init__(self) -> None:
-        self._client = httpx.Client(transport=httpx.MockTransport(self.handle), trust_env=False)
+        self._made = []
 
-    def next(self) -> httpx.Client:
-        return self._client
-
-    def close(self) -> None:
-        self._client.close()
+    def next(self) -> httpx.BaseTransport:
+        return httpx.MockTransport(self.handle)
 
 
 GAPS = ("gap", "gap", "gap")

@@ -218,7 +218,7 @@ def test_an_unreachable_provider_is_named_with_the_reason(asker: Asker) -> None:
 
 def test_nothing_older_than_tls_1_2_is_spoken() -> None:
     pool = ClientPool()
-    contexts = [client._transport._pool._ssl_context for client in pool._made]  # type: ignore[attr-defined]
+    contexts = {context for each in pool._made if (context := each._pool._ssl_context)}
     pool.close()
 
     assert {context.minimum_version for context in contexts} == {ssl.TLSVersion.TLSv1_2}
@@ -268,12 +268,16 @@ def test_threads_share_one_pool_without_mixing_answers(asker: Asker) -> None:
     assert len(asker.calls.rows) == 200
 
 
-def test_clients_are_handed_out_in_turn_and_closed_together() -> None:
+def test_transports_are_handed_out_in_turn_and_closed_together(asker: Asker) -> None:
+    asker.provider.script = [GOOD]
     pool = ClientPool(clients=3)
 
     given = [pool.next() for _ in range(6)]
+    for each in given[:3]:
+        each.handle_request(httpx.Request("GET", asker.provider.base_url))
+    connected = [len(each._pool.connections) for each in pool._made]
     pool.close()
 
-    assert given[:3] == given[3:]
-    assert len(set(map(id, given))) == 3
-    assert all(client.is_closed for client in given)
+    assert given == [*pool._made, *pool._made]
+    assert connected == [1, 1, 1]
+    assert [each._pool.connections for each in pool._made] == [[], [], []]

@@ -177,7 +177,7 @@ class ProviderClient:
         request = httpx.Request("GET", url, headers=headers, extensions={"timeout": timeout.as_dict()})
         try:
             with within(self.limits.total_s):
-                response = self.connection.next().send(request, stream=True)
+                response = self.connection.next().handle_request(request)
                 into.status, into.headers = response.status_code, response.headers
                 try:
                     self._read(response, into)

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpcore
@@ -34,7 +33,11 @@ def within(seconds: float) -> Iterator[None]:
 
 @dataclass
 class ClientPool:
-    """Several small clients in turn: one large pool collapses beyond 32 connections. Threads may share it."""
+    """Several small pools of connections in turn: one large pool collapses beyond 32. Threads may share them.
+
+    The library's client above them is left out: it would look for cookies that must not be kept (they would tie the
+    workspaces together, whose keys come in turn) and for redirects that must not be followed.
+    """
 
     loopback_only: bool = False
     clients: int = 4
@@ -42,22 +45,15 @@ class ClientPool:
 
     def __post_init__(self) -> None:
         context = httpx.create_ssl_context(trust_env=False)  # 25 ms each, so made once
-        self._made = [_client(context, self.connections_each) for _ in range(self.clients)]
+        self._made = [_Transport(context, self.connections_each) for _ in range(self.clients)]
         self._turn = itertools.cycle(self._made)
 
-    def next(self) -> httpx.Client:
+    def next(self) -> httpx.BaseTransport:
         return next(self._turn)
 
     def close(self) -> None:
-        for client in self._made:
-            client.close()
-
-
-def _client(context: ssl.SSLContext, connections: int) -> httpx.Client:
-    # Clients serve every workspace's keys in turn, and a cookie kept would tie those together.
-    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
-    transport = _Transport(context, connections)
-    return httpx.Client(transport=transport, cookies=no_cookies, trust_env=False, follow_redirects=False)
+        for transport in self._made:
+            transport.close()
 
 
 class _Transport(httpx.HTTPTransport):
