@@ -143,7 +143,7 @@ def once(worker: Worker | QueueWorker) -> int:
 def _once(worker: Worker | QueueWorker) -> int:
     worker.sign_of_life()
     reached("sign of life given")
-    _deliver(worker)
+    _guarded("mail", lambda: _deliver(worker))()
     _look_everywhere(worker)
     reached("every connection due for a look")
     if not isinstance(worker, Worker):

@@ -116,13 +116,12 @@ def _send(database: Database, settings: Settings, number: int, now: datetime) ->
             .values(attempts=MAILS.c.attempts + 1, retry_at=now + FIRST_RETRY)
             .returning(MAILS.c.user_id, MAILS.c.kind, MAILS.c.attempts)
         ).first()
-        if taken is None:
-            return False
-        message = _message(session, settings, taken.user_id, Kind(taken.kind), now)
+    if taken is None:
+        return False
     reached("message taken")
     try:
-        way_out(settings)(message)
-    except (OSError, smtplib.SMTPException) as error:
+        way_out(settings)(_message(database, settings, taken.user_id, Kind(taken.kind), now))
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one message or the server holds up no other
         log.warning("message %d could not be sent, try %d: %s", number, taken.attempts, type(error).__name__)
         _postpone(database, number, taken.attempts, now)
         return False
@@ -138,13 +137,13 @@ def _postpone(database: Database, number: int, attempts: int, now: datetime) -> 
         session.execute(update(MAILS).where(MAILS.c.id == number).values(retry_at=again))
 
 
-def _message(session: Session, settings: Settings, user_id: int, kind: Kind, now: datetime) -> EmailMessage:
-    wording = WORDINGS[kind]
-    address = session.execute(select(USERS.c.email).where(USERS.c.id == user_id)).scalar_one()
-    link = site(settings)
-    if wording.purpose:
-        ticket = tickets.give(session, user_id, wording.purpose, now=now)
-        link = f"{link}/?{wording.purpose.value}={ticket}"
+def _message(database: Database, settings: Settings, user_id: int, kind: Kind, now: datetime) -> EmailMessage:
+    wording, link = WORDINGS[kind], site(settings)
+    with database.exempt(write=True) as session:
+        address = session.execute(select(USERS.c.email).where(USERS.c.id == user_id)).scalar_one()
+        if wording.purpose:
+            ticket = tickets.give(session, user_id, wording.purpose, now=now)
+            link = f"{link}/?{wording.purpose.value}={ticket}"
     message = EmailMessage()
     message["From"], message["To"] = settings.mail_from or SENDER, address
     message["Subject"], message["Date"] = wording.subject, format_datetime(now)

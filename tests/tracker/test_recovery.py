@@ -11,7 +11,7 @@ from email import policy
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests import smtp_server
 from tests.installation import EMAIL, PASSWORD
@@ -21,7 +21,7 @@ from tracker.config import Settings
 from tracker.db import Database
 from tracker.errors import BadInput
 from tracker.mail import Kind
-from tracker.models import Mail, Ticket, table_of
+from tracker.models import Mail, Ticket, User, table_of
 from tracker.product import Product
 from tracker.sign_in import Refused
 from tracker.throttle import ACCOUNT
@@ -29,7 +29,7 @@ from tracker.throttle import ACCOUNT
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 HERE = "198.51.100.7"
 NEW = "entirely different words here"
-MAILS, TICKETS = table_of(Mail), table_of(Ticket)
+MAILS, TICKETS, USERS = table_of(Mail), table_of(Ticket), table_of(User)
 
 
 @pytest.fixture
@@ -206,6 +206,26 @@ def test_a_message_leaves_by_smtp_and_is_tried_again_while_the_server_refuses(
 
     (text,) = server.texts
     assert "From: tracker@acme.example\r\nTo: ada@acme.example\r\n" in text
+
+
+def test_a_message_that_cannot_be_made_holds_up_no_other(ready: Product, caplog: pytest.LogCaptureFixture) -> None:
+    """An address that was stored before such ones were refused."""
+    access.add_user(ready.database, "eve@acme.example", PASSWORD)
+    eve = access.user_of(ready.database, "eve@acme.example")
+    recovery.ask_reset(ready.database, "eve@acme.example", now=NOW)
+    recovery.ask_reset(ready.database, EMAIL, now=NOW)
+    with ready.database.exempt(write=True) as session:
+        session.execute(update(USERS).where(USERS.c.id == eve).values(email='():@"{.c'))
+
+    assert [letter["To"] for letter in letters(ready)] == [EMAIL]
+
+    for days in range(20):
+        assert deliver(ready.database, ready.settings, now=NOW + timedelta(days=days)) == 0
+    with ready.database.exempt() as session:
+        given_up = session.execute(select(MAILS.c.attempts, MAILS.c.retry_at).where(MAILS.c.user_id == eve)).one()
+    assert tuple(given_up) == (mail.MOST_TRIES, None)
+    assert "could not be sent, try 1: " in caplog.text
+    assert "{.c" not in caplog.text
 
 
 def test_a_server_that_never_answers_is_given_up_in_the_end(migrated_url: str, tmp_path: Path) -> None:
