@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-ZONES = files("tzdata") / "zoneinfo"
+DATA = files("tzdata")
+ZONES = DATA / "zoneinfo"
 
 
 def canonical(name: str) -> str:
@@ -17,6 +18,16 @@ def canonical(name: str) -> str:
     if target == "Etc/UTC":
         return "UTC"
     return target if name not in listed and target in listed else name
+
+
+def is_known(name: str) -> bool:
+    """Whether the tz database has the name. The machine's own zone is a file beside those, and tells others nothing."""
+    return name in _every()
+
+
+@lru_cache(maxsize=1)
+def _every() -> frozenset[str]:
+    return frozenset((DATA / "zones").read_text(encoding="utf-8").split())
 
 
 @lru_cache(maxsize=1)

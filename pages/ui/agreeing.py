@@ -91,7 +91,9 @@ def _typed_rates(asked: Asked) -> dict[str, str]:
 def _rate_field(asked: Asked, name: str) -> str:
     value = f"{asked.given[name]:f}" if name in asked.given else ""
     otherwise = "as on the list" if asked.listed else "as input" if name == "input_cached_tokens" else None
-    return st.text_input(rates.label(name), value, placeholder=otherwise, key=f"rate-{name}") or ""
+    # The browser keeps what was typed under a key, also of a form that was closed: another model's rates are its own.
+    key = f"rate-{name}-{asked.provider}-{asked.model}"
+    return st.text_input(rates.label(name), value, placeholder=otherwise, key=key) or ""
 
 
 def _with_money(price: OwnPrice, kind: str, factor: str, typed: Mapping[str, str]) -> OwnPrice:

@@ -12,7 +12,7 @@ from enum import EnumType, StrEnum
 from functools import partial
 from typing import TypeVar
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from tracker import zones
 from tracker.overview.figures import Measure
@@ -59,6 +59,8 @@ class Grain(StrEnum):
 
 LENGTHS = {Preset.WEEK: 7, Preset.THIRTY: 30, Preset.NINETY: 90, Preset.YEAR: 365}
 LONGEST_MONTH = 31
+EARLIEST = date(2000, 1, 1)
+"""No provider's history begins before; the first days of the calendar have none before them to compare with."""
 
 
 class By(StrEnum):
@@ -257,6 +259,8 @@ def allows_hours(view: View) -> bool:
 def _range_complaint(first: date | None, last: date | None) -> str | None:
     if first is None or last is None:
         return "A range of your own needs a first and a last day like 2026-11-01; this is the month to date."
+    if first < EARLIEST:
+        return f"No day before {EARLIEST} can be told of; this is the month to date."
     if not 0 <= (last - first).days < MOST_DAYS:
         return f"The last day must not lie before the first, nor {MOST_DAYS} days after; this is the month to date."
     return None
@@ -277,10 +281,9 @@ def _yes_or_no(text: str) -> bool:
 
 
 def _zone(text: str) -> str:
-    try:
-        return zones.canonical(ZoneInfo(text).key)
-    except (ZoneInfoNotFoundError, OSError) as error:  # the name of a folder among the zones is an OSError
-        raise ValueError(text) from error
+    if not zones.is_known(text):
+        raise ValueError(text)
+    return zones.canonical(text)
 
 
 def _values(by: By, every: Sequence[str], _first: str) -> tuple[Chosen, ...]:
