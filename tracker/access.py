@@ -12,6 +12,7 @@ import unicodedata
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from tracker import passwords
@@ -71,13 +72,17 @@ def add_known_user(database: Database, email: str, *, name: str) -> int:
 
 def _add(database: Database, user: User) -> int:
     address = user.email
-    with database.exempt(write=True) as session:
-        if session.execute(select(User).where(col(User.email) == address)).first():
-            raise Conflict(f"There is an account for {address} already. Sign in with it, or give another address.")
-        workspace = Workspace(name=address, created_at=utc_now())
-        session.add_all([user, workspace])
-        session.flush()
-        user_id, workspace_id = _ids(user, workspace)
+    taken = Conflict(f"There is an account for {address} already. Sign in with it, or give another address.")
+    try:
+        with database.exempt(write=True) as session:
+            if session.execute(select(User).where(col(User.email) == address)).first():
+                raise taken
+            workspace = Workspace(name=address, created_at=utc_now())
+            session.add_all([user, workspace])
+            session.flush()
+            user_id, workspace_id = _ids(user, workspace)
+    except IntegrityError:  # somebody made it since it was looked for
+        raise taken from None
     with database.workspace(workspace_id, write=True) as session:
         session.add(Member(workspace_id=workspace_id, user_id=user_id, role=Role.OWNER))
     return workspace_id

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from tests.tracker.builders import AFTER
-from tracker import access, passwords
+from tracker import access, clock, passwords
 from tracker.db import Database, open_database
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import Member, Role, User, table_of
@@ -106,6 +109,35 @@ def test_an_address_has_one_account_however_it_is_typed(database: Database, agai
         access.add_user(database, again, PASSWORD)
 
     assert access.workspace_of(database, again) == first
+
+
+def test_of_two_who_take_an_address_at_once_one_is_told_so(database: Database) -> None:
+    """The other one's row is not to be seen yet while it is looked for, and there when it is written."""
+    row = {"email": "ada@example.com", "password_hash": "-", "created_at": clock.utc_now()}
+    with ThreadPoolExecutor(1) as pool:
+        with database.engine.begin() as other:
+            other.execute(insert(table_of(User)).values(**row))
+            second = pool.submit(access.add_user, database, "ada@example.com", PASSWORD)
+            while database.engine.dialect.name == "postgresql" and not _waits(database):
+                time.sleep(0.01)
+        with pytest.raises(Conflict, match=r"an account for ada@example\.com already"):
+            second.result()
+
+
+def _waits(database: Database) -> bool:
+    """Whether anybody waits for another's transaction."""
+    with database.engine.connect() as connection:
+        return bool(connection.exec_driver_sql("select count(*) from pg_locks where not granted").scalar())
+
+
+def test_an_error_of_the_database_tells_no_hash_of_a_password(database: Database) -> None:
+    access.add_user(database, "ada@example.com", PASSWORD)
+    again = User(email="ada@example.com", password_hash="$argon2id$a-hash", created_at=clock.utc_now())
+
+    with pytest.raises(IntegrityError) as refused, database.exempt(write=True) as session:
+        session.add(again)
+
+    assert "argon2id" not in str(refused.value)
 
 
 def test_a_new_installation_lets_nobody_in_and_asks_no_question_of_anybody(migrated_url: str) -> None:

@@ -250,7 +250,9 @@ def open_database(url: str, *, role: ProcessRole, pool_size: int = 10, pool_wait
 
 
 def _open_sqlite(url: str, cache_kib: int) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    waits = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    # Errors tell no values of theirs: a log would have addresses, hashes of passwords and sealed keys.
+    engine = create_engine(url, connect_args=waits, hide_parameters=True)
     event.listen(engine, "connect", lambda connection, _record: _set_up_sqlite(connection, cache_kib))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -258,7 +260,14 @@ def _open_sqlite(url: str, cache_kib: int) -> Engine:
 
 def _open_postgres(url: str, pool_size: int, pool_wait_s: float) -> Engine:
     # A pooled connection that the server closed meanwhile is replaced before use.
-    return create_engine(url, pool_size=pool_size, max_overflow=5, pool_timeout=pool_wait_s, pool_pre_ping=True)
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=5,
+        pool_timeout=pool_wait_s,
+        pool_pre_ping=True,
+        hide_parameters=True,  # as above
+    )
 
 
 def _set_up_sqlite(connection: Any, cache_kib: int) -> None:
