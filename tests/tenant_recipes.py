@@ -67,7 +67,7 @@ OF_NO_TENANT = {
     ),
     "mail": {"deliver": "sends each letter to the address of whom it is for"},
     "opened": dict.fromkeys(
-        ("lock_its_key", "open_key", "present", "set_status", "still_its_key", "works_again"), WORKERS_OWN
+        ("lock_its_key", "open_key", "present", "set_unreadable", "still_its_key", "works_again"), WORKERS_OWN
     ),
     "pauses": dict.fromkeys(
         ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"

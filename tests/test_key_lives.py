@@ -12,8 +12,10 @@ from sqlalchemy import select, update
 from jobs.__main__ import once
 from jobs.worker import Worker
 from tests.installation import NOW, TOMORROW, YEAR_AGO, Installation, assert_equal_until, installed, stored
-from tracker import access, clock, connections, points, product, queries, rotation
+from tracker import access, clock, connections, opened, points, product, queries, rotation
+from tracker.errors import KeyUnreadable
 from tracker.models import Coverage, KeyStatus, ProviderKey, User, table_of
+from tracker.reconcile import Connection
 from tracker.sandbox import World
 
 
@@ -206,6 +208,24 @@ def test_what_a_key_told_while_another_took_its_place_is_thrown_away(fortnight: 
         assert stored(fortnight) == {}
     else:
         assert_equal_until(fortnight, NOW)
+
+
+@pytest.mark.parametrize("pasted", ["good", "good_second"])
+def test_a_key_that_did_not_open_is_not_set_aside_once_it_was_pasted_anew(fortnight: Installation, pasted: str) -> None:
+    ready, keys, place = fortnight.product, table_of(ProviderKey), Connection(fortnight.workspace_id, 1)
+    with ready.database.workspace(place.workspace_id, write=True) as session:
+        session.execute(update(keys).where(keys.c.workspace_id == place.workspace_id).values(ciphertext=b"spoiled"))
+    with pytest.raises(KeyUnreadable) as found, ready.database.workspace(place.workspace_id) as session:
+        opened.open_key(ready, session, place, wait=clock_stands_still)
+    connections.replace(ready, place.workspace_id, 1, text=fortnight.world.keys[pasted])
+
+    opened.set_unreadable(ready, place, found.value)
+
+    assert connections.find(ready, place.workspace_id, 1).status == KeyStatus.VALID
+
+
+def clock_stands_still(_seconds: float) -> None:
+    raise AssertionError("nothing is waited for")
 
 
 def leased_days(installation: Installation) -> int:

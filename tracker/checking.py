@@ -11,9 +11,9 @@ from sqlmodel import Session
 from tracker import connections, coverage
 from tracker.clock import utc_now
 from tracker.db import is_unable, plain
-from tracker.errors import LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing, VaultError
+from tracker.errors import KeyUnreadable, LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing
 from tracker.models import KeyStatus
-from tracker.opened import ERASED, Opened, Wait, open_key, present, set_status, still_its_key
+from tracker.opened import ERASED, Opened, Wait, open_key, present, set_unreadable, still_its_key
 from tracker.points import reached
 from tracker.product import Product
 from tracker.providers.base import Verdict
@@ -60,8 +60,8 @@ def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | 
             opened = open_key(product, session, connection, wait=wait)
     except NotFound:
         return None
-    except VaultError as error:
-        set_status(product, connection, KeyStatus.UNREADABLE, str(error))
+    except KeyUnreadable as error:
+        set_unreadable(product, connection, error)
         return None
     verdict = opened.provider.check(opened.client(), opened.key, now=utc_now())
     reached("check answered")

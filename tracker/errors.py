@@ -5,7 +5,8 @@ TrackerError
   BadInput              a person gave something unusable: say what, where and what to do (exit 2)
     NotFound            what was named does not exist in this workspace
     Conflict            it exists already, or belongs to something else
-  VaultError            a sealed key cannot be opened: mark it unreadable, go on with the others
+  VaultError            a sealed key cannot be opened: go on with the others
+    KeyUnreadable       it is one of a provider: mark it unreadable, unless another took its place
   LeaseLost            another worker owns this unit now: throw the result away
   NoRoom                this machine cannot keep what was read for now: our fault; try again soon
   TenancyError          a statement left its workspace: a defect, never shown as data
@@ -53,6 +54,15 @@ class Conflict(BadInput):
 
 class VaultError(TrackerError):
     """The stored key cannot be opened. Paste the key again to replace it."""
+
+
+class KeyUnreadable(VaultError):
+    """The stored provider key cannot be opened."""
+
+    def __init__(self, message: str | None = None, *, ciphertext: bytes | None) -> None:
+        super().__init__(message)
+        self.ciphertext = ciphertext
+        """What did not open. Another may stand in its place by now, be it of the same key pasted again."""
 
 
 class LeaseLost(TrackerError):

@@ -20,6 +20,7 @@ from tracker.coverage import Unit
 from tracker.errors import (
     ClockWrong,
     KeyRejected,
+    KeyUnreadable,
     LeaseLost,
     LookbackExceeded,
     NoRoom,
@@ -28,12 +29,21 @@ from tracker.errors import (
     ProviderError,
     RateLimited,
     ScopeMissing,
-    VaultError,
 )
 from tracker.ingest import Stored
 from tracker.ledger import Claim
 from tracker.models import KeyStatus, ProviderKey
-from tracker.opened import Opened, Wait, ids, lock_its_key, open_key, present, set_status, still_its_key, works_again
+from tracker.opened import (
+    Opened,
+    Wait,
+    ids,
+    lock_its_key,
+    open_key,
+    present,
+    set_unreadable,
+    still_its_key,
+    works_again,
+)
 from tracker.points import reached
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -76,8 +86,8 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         return Done(Outcome.TAKEN)
     except RateLimited as error:
         return Done(Outcome.PAUSED, reason=str(error))
-    except VaultError as error:
-        set_status(product, connection, KeyStatus.UNREADABLE, str(error))
+    except KeyUnreadable as error:
+        set_unreadable(product, connection, error)
         return Done(Outcome.FAILED, reason=str(error))
     reached("claim committed")
     opened.calls.claimed = claimed

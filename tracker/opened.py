@@ -14,7 +14,7 @@ from tracker import asking, connections, pauses
 from tracker.calls import RecordedCalls
 from tracker.connections import Kept
 from tracker.db import plain
-from tracker.errors import LeaseLost, NotFound
+from tracker.errors import KeyUnreadable, LeaseLost, NotFound, VaultError
 from tracker.models import KeyStatus, ProviderKey
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -80,9 +80,12 @@ class Opened:
 
 
 def open_key(product: Product, session: Session, connection: Connection, *, wait: Wait) -> Opened:
-    """The connection with its key. NotFound when it must not be opened, VaultError when it cannot be."""
+    """The connection with its key. NotFound when it must not be opened, KeyUnreadable when it cannot be."""
     row = Kept(*_asked(session, KEPT, connection))
-    key = connections.opened(product, session, row)
+    try:
+        key = connections.opened(product, session, row)
+    except VaultError as error:
+        raise KeyUnreadable(str(error), ciphertext=row.ciphertext) from error
     calls = RecordedCalls(product.database, *ids(connection))
     return Opened(product, connection, row, key, calls, wait, pauses.scope_of(session, row))
 
@@ -117,11 +120,12 @@ def works_again(session: Session, opened: Opened) -> None:
     session.execute(update(KEYS).where(*_of(opened.connection)).values(failures=0, retry_at=None))
 
 
-def set_status(product: Product, connection: Connection, status: KeyStatus, reason: str) -> None:
-    """Set the key aside for this reason, until somebody does something about it."""
-    values = {"status": status, "status_reason": reason, "next_due_at": None}
+def set_unreadable(product: Product, connection: Connection, error: KeyUnreadable) -> None:
+    """Set the key that did not open aside, until somebody does something; not one that took its place since."""
+    values = {"status": KeyStatus.UNREADABLE, "status_reason": str(error), "next_due_at": None}
+    still_this_one = KEYS.c.ciphertext == error.ciphertext
     with product.database.workspace(connection.workspace_id, write=True) as session:
-        session.execute(update(KEYS).where(*_of(connection)).values(**values))
+        session.execute(update(KEYS).where(*_of(connection), still_this_one).values(**values))
 
 
 def _of(connection: Connection) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
