@@ -32,18 +32,19 @@ def heard(database: Database) -> Iterator[list[Statement]]:
     def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:  # noqa: FBT001 the library's way
         found.append((statement, parameters, many))
 
-    send = plain.send
+    taken: Any = plain.Taken
+    send = taken.send
 
-    def sent(connection: Any, text: str, values: Any, *, many: bool = False, fetch: bool = False) -> Any:
+    def sent(self: Any, text: str, values: Any, *, many: bool = False, fetch: bool = False) -> Any:
         found.append((text, values, many))
-        return send(connection, text, values, many=many, fetch=fetch)
+        return send(self, text, values, many=many, fetch=fetch)
 
     event.listen(database.engine, "before_cursor_execute", hear)
-    plain.send = sent  # the same, heard; what is sent as plain text passes by the library's events
+    taken.send = sent  # the same, heard; what is sent as plain text passes by the library's events
     try:
         yield found
     finally:
-        plain.send = send
+        taken.send = send
         event.remove(database.engine, "before_cursor_execute", hear)
 
 

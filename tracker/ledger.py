@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from tracker.columns import UtcDateTime
 from tracker.coverage import LEASE, OURS_AFTER, LedgerDay, Unit, retry_in
-from tracker.db import plain, upsert_for
+from tracker.db import dialect_of, plain, upsert_for
 from tracker.errors import LeaseLost
 from tracker.models import Coverage, DayState, table_of
 from tracker.points import reached
@@ -102,7 +102,7 @@ def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit,
         for day, fence in zip(unit.days, unit.fences, strict=True)
     ]
     claimed = Claim(workspace_id, provider_key_id, unit.claimed, owner)
-    if plain.run(session, claiming(session.get_bind().dialect.name), rows) != len(rows):
+    if plain.run(session, claiming(dialect_of(session)), rows) != len(rows):
         raise LeaseLost(f"{unit.endpoint} of {unit.start} is taken.")
     return claimed
 

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Table, bindparam
 from sqlmodel import Session
 
-from tracker.db import plain, upsert_for
+from tracker.db import dialect_of, plain, upsert_for
 
 
 def insert_new(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert the rows of which there is none yet."""
-    plain.run(session, _inserting(session.get_bind().dialect.name, table, tuple(rows[0])), rows)
+    plain.run(session, _inserting(dialect_of(session), table, tuple(rows[0])), rows)
 
 
 @lru_cache(maxsize=32)  # a statement that is made anew costs several times its execution

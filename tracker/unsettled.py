@@ -14,7 +14,7 @@ from sqlmodel import Session
 from tracker import clock
 from tracker.columns import UtcDateTime
 from tracker.coverage import COMPLETE, SETTLED_AFTER_DAYS, LedgerDay
-from tracker.db import plain
+from tracker.db import dialect_of, plain
 from tracker.ledger import COVERAGE, LEDGER_DAY, OF_KEY, by_endpoint
 from tracker.models import DayState
 
@@ -36,7 +36,7 @@ def read(
 ) -> dict[str, Unsettled]:
     """The ledger from a day on as far as anything can become due, by endpoint: of a year, a tenth of the rows."""
     of = {"of_workspace": workspace_id, "of_key": provider_key_id, "since": since, "believed": now + clock.DAY}
-    sent = reading(session.get_bind().dialect.name)
+    sent = reading(dialect_of(session))
     rows = by_endpoint(plain.rows(session, sent.rows, of))  # first: a day that settles meanwhile is then seen twice
     spans: dict[str, Any] = {name: span for name, *span in plain.rows(session, sent.spans, of)}
     whole = all(count == (last - first).days + 1 for first, last, count, _ in spans.values())

@@ -45,6 +45,28 @@ def test_the_orm_is_begun_for_whoever_needs_it_and_for_nobody_else(database: Dat
     assert {"red", "blue"} <= stored
 
 
+def test_nothing_is_sent_outside_a_transaction_after_the_orm_took_one_back(database: Database) -> None:
+    def red_after_a_rollback(error: Exception | None = None) -> None:
+        with database.workspace(1, write=True) as session:
+            assert not {"red", "blue"} & colours.kept(session, 1, "model").keys()
+            session.add(Colour(workspace_id=1, dimension="model", name="blue", slot=4, spends=True))
+            session.flush()
+            session.rollback()
+            assert not session.in_transaction()
+            plain.run(session, NEW, RED)
+            assert session.in_transaction()
+            if error:
+                raise error
+
+    with pytest.raises(ZeroDivisionError):
+        red_after_a_rollback(ZeroDivisionError())
+    red_after_a_rollback()
+
+    with database.workspace(1) as session:
+        stored = colours.kept(session, 1, "model").keys()
+    assert "red" in stored and "blue" not in stored
+
+
 @pytest.mark.parametrize(
     ("statement", "given"),
     [

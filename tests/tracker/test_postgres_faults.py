@@ -9,16 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from alembic import command
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, event, insert, select, text, update
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -31,6 +30,7 @@ from tracker.db import Database, Refusal, open_database, plain, refusal_of, sent
 from tracker.models import Name, table_of
 
 NAMES = table_of(Name)
+REPEATABLE_READ = psycopg.IsolationLevel.REPEATABLE_READ
 OF_ONE = {"workspace_id": 1, "provider_key_id": 1, "kind": "project"}
 
 
@@ -73,7 +73,10 @@ def refused(database: Database) -> Refusal | None:
 
 def kill(database: Database, session: Session) -> None:
     """End the session's connection from the server's side."""
-    pid = session.execute(text("select pg_backend_pid()")).scalar_one()
+    end(database, session.execute(text("select pg_backend_pid()")).scalar_one())
+
+
+def end(database: Database, pid: int) -> None:
     with database.engine.connect() as other:
         other.execute(text("select pg_terminate_backend(:pid, 5000)"), {"pid": pid})
 
@@ -101,6 +104,25 @@ def test_a_connection_lost_in_the_middle_is_rolled_back_and_all_of_it_done_again
 
     assert len(tries) == 2
     assert names(database) == {"a": "try 1", "b": "try 2"}
+
+
+def test_a_connection_that_was_lost_is_asked_for_nothing_more(database: Database) -> None:
+    values = {"of_workspace": 1, "of_ref": "a", "name": "1"}
+
+    def work() -> None:
+        with database.workspace(1, write=True) as session:
+            plain.run(session, RENAMED, values)
+            end(database, session.taken().pooled.driver_connection.info.backend_pid)  # type: ignore[attr-defined]
+            with pytest.raises(DBAPIError) as lost:
+                plain.run(session, RENAMED, values)
+            assert lost.value.connection_invalidated
+            with pytest.raises(PendingRollbackError):
+                session.execute(text("select 1"))
+
+    with pytest.raises(PendingRollbackError):
+        work()
+
+    assert names(database)["a"] == "0"
 
 
 def test_a_lock_that_is_held_too_long_is_tried_again(database: Database) -> None:
@@ -162,8 +184,9 @@ def test_of_two_in_a_deadlock_both_get_their_way(database: Database) -> None:
     assert len(set(names(database).values())) == 1  # whoever came last wrote both
 
 
-def test_a_serialization_failure_is_tried_again_from_the_start(database: Database) -> None:
-    strict = replace(database, engine=database.engine.execution_options(isolation_level="REPEATABLE READ"))
+def test_a_serialization_failure_is_tried_again_from_the_start(database: Database, url: str) -> None:
+    strict = open_database(url, role=database.role)
+    event.listen(strict.engine, "connect", lambda connection, _: connection.set_isolation_level(REPEATABLE_READ))
     tries: list[Any] = []
 
     def work() -> None:
@@ -177,6 +200,7 @@ def test_a_serialization_failure_is_tried_again_from_the_start(database: Databas
             rename(session, "a", seen + "+")
 
     strict.retrying(work)
+    strict.engine.dispose()
 
     assert tries == ["0", "1"]
     assert names(database)["a"] == "1+"

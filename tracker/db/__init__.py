@@ -27,7 +27,7 @@ from sqlmodel import Session
 
 from tracker.clock import utc_now
 from tracker.db import plain
-from tracker.db.session import LOCK_TIMEOUT_MS, TenantSession
+from tracker.db.session import LOCK_TIMEOUT_MS, TenantSession, begin
 from tracker.errors import BadConfiguration
 from tracker.points import reached
 from tracker.storage import journal_mode
@@ -181,7 +181,12 @@ def _bound(engine: Engine, *, write: bool) -> Engine:
 
 def upsert(session: Session, table: Table) -> Any:
     """INSERT for the session's database, ready for ON CONFLICT (both databases spell it alike)."""
-    return upsert_for(session.get_bind().dialect.name, table)
+    return upsert_for(dialect_of(session), table)
+
+
+def dialect_of(session: Any) -> str:
+    """The name of the session's database."""
+    return str(session.bind.dialect.name)
 
 
 def upsert_for(dialect: str, table: Table) -> Any:
@@ -195,10 +200,9 @@ def expect_many(session: Any) -> None:
     It would take them for small, and look through one whole table for each row of another: minutes for 80,000 rows.
     A plan that the connection keeps from smaller days would not heed that, so none is used.
     """
-    connection: Connection = session.begun()
-    if connection.dialect.name == "postgresql":
+    if dialect_of(session) == "postgresql":
         for setting in ("enable_nestloop = off", "plan_cache_mode = force_custom_plan"):
-            connection.exec_driver_sql(f"SET LOCAL {setting}")
+            session.taken().send(f"SET LOCAL {setting}", ())
 
 
 def is_retryable(error: DBAPIError) -> bool:
@@ -286,8 +290,8 @@ def _set_up_sqlite(connection: Any, cache_kib: int) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("tracker_write", False)
-    plain.send(connection, "BEGIN IMMEDIATE" if writes else "BEGIN", ())
+    if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]  # a session began it
+        begin(connection.engine, plain.Taken(connection.connection, connection.dialect))
 
 
 def check_reachable(database: Database) -> None:

@@ -13,9 +13,8 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable, Table
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Dialect, Engine, Executable, PoolProxiedConnection, Table
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session
 
@@ -61,71 +60,101 @@ class Plain:
 _compiled: WeakKeyDictionary[Executable, dict[str, Plain]] = WeakKeyDictionary()
 
 
-def rows(session: Session, statement: Executable, given: Given) -> list[tuple[Any, ...]]:
-    """All rows that a statement made once finds with these values."""
-    connection, plain = _ready(session, statement, given)
-    found, _ = send(connection, plain.text, plain.bound(given), fetch=True)
-    return [plain.read(row) for row in found] if plain.readers else found
+@dataclass(frozen=True)
+class Taken:
+    """A connection of the pool, and what the library knows of its database, so that errors are told in its way."""
+
+    pooled: PoolProxiedConnection
+    dialect: Dialect
+
+    def send(
+        self, text: str, values: Any, *, many: bool = False, fetch: bool = False
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        """What the driver finds, and how many rows were touched."""
+        cursor = self.pooled.cursor()
+        try:
+            (cursor.executemany if many else cursor.execute)(text, values)
+            return list(cursor.fetchall()) if fetch else [], cursor.rowcount
+        except self.dialect.loaded_dbapi.Error as error:
+            raise self.told(error, text) from error
+        finally:
+            cursor.close()
+
+    def check_there(self) -> None:
+        """PendingRollbackError once the connection was lost: what was begun on it cannot go on."""
+        if not self.pooled.is_valid:
+            raise PendingRollbackError("The connection was lost, and with it what was begun.")
+
+    def commit(self) -> None:
+        """End the transaction."""
+        self.check_there()
+        try:
+            self.dialect.do_commit(self.pooled)
+        except self.dialect.loaded_dbapi.Error as error:
+            raise self.told(error, "COMMIT") from error
+
+    def told(self, error: Any, text: str) -> BaseException:
+        """The driver's error as the library tells it; a connection that was lost is given up."""
+        lost = self.dialect.is_disconnect(error, self.pooled, None)
+        if lost:
+            self.pooled.invalidate(error)
+        return _told(error, self.dialect, text, lost=lost)
 
 
-def run(session: Session, statement: Executable, given: Given | Sequence[Given]) -> int:
-    """Execute a statement made once with the values, or with each of several; how many rows it touched."""
-    connection, plain = _ready(session, statement, given)
-    if isinstance(given, Mapping):
-        return send(connection, plain.text, plain.bound(given))[1]
-    return send(connection, plain.text, [plain.bound(each) for each in given], many=True)[1]
-
-
-def send(
-    connection: Connection, text: str, values: Any, *, many: bool = False, fetch: bool = False
-) -> tuple[list[tuple[Any, ...]], int]:
-    """What the driver finds, and how many rows were touched. Its errors are told as the library tells them."""
-    dialect, cursor = connection.dialect, connection.connection.cursor()
+def take(engine: Engine) -> Taken:
+    """One of the pool's connections."""
     try:
-        (cursor.executemany if many else cursor.execute)(text, values)
-        return list(cursor.fetchall()) if fetch else [], cursor.rowcount
-    except dialect.loaded_dbapi.Error as error:
-        raise _told(error, connection, text) from error
-    finally:
-        cursor.close()
+        return Taken(engine.raw_connection(), engine.dialect)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _told(error, engine.dialect, None, lost=False) from error
 
 
-@contextmanager
-def together(session: Any) -> Iterator[None]:
-    """Whatever is `run` inside goes to PostgreSQL in one round trip, and its errors are told at the end."""
-    connection: Connection = session.begun()
-    if connection.dialect.name != "postgresql":
-        yield
-        return
-    driver: Any = connection.connection.driver_connection
-    try:
-        with driver.pipeline():
-            yield
-    except connection.dialect.loaded_dbapi.Error as error:
-        raise _told(error, connection, "one of several statements") from error
-
-
-def _told(error: Any, connection: Connection, text: str) -> BaseException:
-    """The driver's error as the library tells it; a connection that was lost is given up."""
-    dialect = connection.dialect
-    lost = dialect.is_disconnect(error, connection.connection, None)
-    if lost:
-        connection.invalidate(error)
+def _told(error: Any, dialect: Dialect, text: str | None, *, lost: bool) -> BaseException:
     driver: type[Exception] = dialect.loaded_dbapi.Error
     told: BaseException = DBAPIError.instance(text, None, error, driver, connection_invalidated=lost, dialect=dialect)
     return told
 
 
-def _ready(session: Any, statement: Executable, given: Any) -> tuple[Connection, Plain]:
+def rows(session: Session, statement: Executable, given: Given) -> list[tuple[Any, ...]]:
+    """All rows that a statement made once finds with these values."""
+    taken, plain = _ready(session, statement, given)
+    found, _ = taken.send(plain.text, plain.bound(given), fetch=True)
+    return [plain.read(row) for row in found] if plain.readers else found
+
+
+def run(session: Session, statement: Executable, given: Given | Sequence[Given]) -> int:
+    """Execute a statement made once with the values, or with each of several; how many rows it touched."""
+    taken, plain = _ready(session, statement, given)
+    if isinstance(given, Mapping):
+        return taken.send(plain.text, plain.bound(given))[1]
+    return taken.send(plain.text, [plain.bound(each) for each in given], many=True)[1]
+
+
+@contextmanager
+def together(session: Any) -> Iterator[None]:
+    """Whatever is `run` inside goes to PostgreSQL in one round trip, and its errors are told at the end."""
+    taken: Taken = session.taken()
+    if taken.dialect.name != "postgresql":
+        yield
+        return
+    driver: Any = taken.pooled.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except taken.dialect.loaded_dbapi.Error as error:
+        raise taken.told(error, "one of several statements") from error
+
+
+def _ready(session: Any, statement: Executable, given: Any) -> tuple[Taken, Plain]:
     """The session's connection, once the statement may go there, and the statement in its database's words."""
     session.check(statement, given)
-    connection: Connection = session.begun()
-    name, known = connection.dialect.name, _compiled.get(statement)
+    taken: Taken = session.taken()
+    name, known = taken.dialect.name, _compiled.get(statement)
     if known is None:
         known = _compiled[statement] = {}
     if name not in known:
-        known[name] = _plain(statement, connection.dialect)
-    return connection, known[name]
+        known[name] = _plain(statement, taken.dialect)
+    return taken, known[name]
 
 
 def _plain(statement: Any, dialect: Dialect) -> Plain:
@@ -156,15 +185,15 @@ def insert_columns(session: Any, table: Table, columns: Sequence[Sequence[Any]])
     if foreign := set(columns[of_workspace]) - {session.info.get("workspace_id")}:
         raise TenancyError(f"a row of {table.name} for workspace {foreign.pop()} in another's session")
     told = tuple(number for number, values in enumerate(columns) if values.count(None) < len(values))
-    connection: Connection = session.begun()
-    statement, processors = _inserting(table, connection.dialect, told)
+    taken: Taken = session.taken()
+    statement, processors = _inserting(table, taken.dialect, told)
     for number, process in processors:
         columns[number] = processed(columns[number], process)
     encoded = [columns[number] for number in told]
-    if connection.dialect.name == "postgresql":
-        send(connection, statement, tuple(map(array_text, encoded)))
+    if taken.dialect.name == "postgresql":
+        taken.send(statement, tuple(map(array_text, encoded)))
     else:
-        send(connection, statement, list(zip(*encoded, strict=True)), many=True)
+        taken.send(statement, list(zip(*encoded, strict=True)), many=True)
 
 
 @lru_cache(maxsize=64)

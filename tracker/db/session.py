@@ -19,13 +19,16 @@ LOCK_TIMEOUT_MS = 10_000
 
 
 class TenantSession(Session):
-    """The session behind the three doors, on one connection, which it takes when anything is first asked.
+    """The session behind the three doors, on one connection of the pool, which it takes when anything is first asked.
 
-    The transaction is the connection's. The ORM joins it where it is needed at all: its own beginning and ending
-    take as long as several statements.
+    The transaction is that connection's own. The library's, and the ORM's, join it only where they are needed: their
+    beginning and ending take as long as several statements.
     """
 
-    _begun: Connection | None = None
+    bind: Engine
+    _taken: plain.Taken | None = None
+    _is_begun = False
+    _library: Connection | None = None
     _has_orm = False
 
     def __init__(self, bind: Engine, *, info: dict[str, Any]) -> None:
@@ -51,19 +54,34 @@ class TenantSession(Session):
         """TenancyError unless the statement stays in the session's workspace."""
         _check(self, statement, params)
 
+    def taken(self) -> plain.Taken:
+        """The pool's connection, in a transaction; never outside one, whatever went wrong before."""
+        if self._taken is None:
+            self._taken = plain.take(self.bind)
+        self._taken.check_there()
+        if not self.in_transaction():
+            self._begin(self._taken)
+        return self._taken
+
+    def _begin(self, taken: plain.Taken) -> None:
+        if self._library is not None:  # of which something was rolled back
+            self._library.begin()
+        else:
+            begin(self.bind, taken)
+        _enter_tenant(self, taken)
+        self._is_begun = True
+
     def begun(self) -> Connection:
-        """The connection, in a transaction; never outside one, whatever went wrong before."""
-        if self._begun is None:
-            assert isinstance(self.bind, Engine), "the doors give an engine"
-            self._begun = self.bind.connect()
-        if not self._begun.in_transaction():
-            self._begun.begin()
-            _enter_tenant(self, self._begun)
-        return self._begun
+        """The library's connection, in the same transaction."""
+        taken = self.taken()
+        if self._library is None:
+            self._library = Connection(self.bind, taken.pooled)
+            self._library.begin()  # which finds it begun
+        return self._library
 
     def in_transaction(self) -> bool:
         """Whether anything was asked already."""
-        return self._begun is not None and self._begun.in_transaction()
+        return self._is_begun if self._library is None else self._library.in_transaction()
 
     def get_bind(self, *_of: Any, **_options: Any) -> Connection:
         """What the ORM asks for when it is about to send anything."""
@@ -73,21 +91,33 @@ class TenantSession(Session):
         """Write what the ORM still holds, and end the transaction."""
         if self._has_orm and super().in_transaction():
             self.commit()
-        if self._begun is not None:
-            self._begun.commit()
+        if self._library is not None:
+            self._library.commit()
+        elif self._taken is not None:
+            self._taken.commit()
+        self._is_begun = False
 
     def close(self) -> None:
         """Give the connection back; what was not committed is taken back."""
         if self._has_orm:
             super().close()
-        if self._begun is not None:
-            self._begun.close()
-            self._begun = None
+        if self._library is not None:
+            self._library.close()
+        elif self._taken is not None:
+            self._taken.pooled.close()
+        self._library, self._taken, self._is_begun = None, None, False
 
 
-def _enter_tenant(session: Session, connection: Connection) -> None:
+def begin(engine: Engine, taken: plain.Taken) -> None:
+    """Begin a transaction; PostgreSQL's driver does that by itself with the first statement."""
+    if engine.dialect.name == "sqlite":
+        writes = engine.get_execution_options().get("tracker_write", False)
+        taken.send("BEGIN IMMEDIATE" if writes else "BEGIN", ())
+
+
+def _enter_tenant(session: Session, taken: plain.Taken) -> None:
     """On PostgreSQL: take the lesser role and name the workspace, both for this transaction only."""
-    if connection.dialect.name != "postgresql":
+    if taken.dialect.name != "postgresql":
         return
     settings = {
         "app.workspace_id": str(session.info.get("workspace_id", "")),
@@ -97,7 +127,7 @@ def _enter_tenant(session: Session, connection: Connection) -> None:
     if session.info["role"] != "owner":
         settings["role"] = f"tracker_{session.info['role']}"
     calls = ", ".join(f"set_config('{name}', %s, true)" for name in settings)
-    plain.send(connection, f"select {calls}", list(settings.values()))
+    taken.send(f"select {calls}", list(settings.values()))
 
 
 @event.listens_for(TenantSession, "do_orm_execute")
