@@ -81,6 +81,22 @@ def _tie(left: Any, right: Any, values: list[tuple[str, BindParameter[Any]]], li
         links.append(frozenset({_name(left.table), _name(right.table)}))
 
 
+def deciding(statement: Executable) -> tuple[str, ...] | None:
+    """The names of the values that alone decide: where each is the workspace, `check_statement` refuses nothing.
+
+    None where more than that has to be looked at. For statements made once, whose values are given anew each time.
+    """
+    reading = read(statement)
+    names = {bind.key for bind in reading.values}
+    is_given = not reading.loose and all(bind.required for bind in reading.values)
+    if isinstance(statement, Insert) and reading.tables and statement.select is None:
+        names.add(COLUMN)
+        fixed = _workspace_in(getattr(statement, "_values", None) or {})
+        is_given &= fixed is None or (isinstance(fixed, BindParameter) and fixed.required and fixed.key == COLUMN)
+        is_given &= not getattr(statement, "_multi_values", ())
+    return tuple(sorted(names)) if is_given else None
+
+
 def check_statement(statement: Executable, parameters: Parameters, workspace_id: int | None) -> None:
     """Raise TenancyError unless every tenant table of the statement is tied to `workspace_id`."""
     reading = read(statement)

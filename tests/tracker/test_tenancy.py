@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable, delete, func, insert, select, text, union_all, update
+from sqlalchemy import Executable, bindparam, delete, func, insert, select, text, union_all, update
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, SQLModel, col
 
-from tracker import access
+from tracker import access, tenancy
 from tracker.db import Database, open_database
 from tracker.db.plain import insert_columns
 from tracker.errors import Conflict, TenancyError
 from tracker.models import EXEMPT, TENANT_TABLES, Name, ProviderKey, UsageEvent, UsageSeries, Workspace, table_of
+from tracker.tenancy import check_statement
 from tracker.usage import MEASURES, CostBasis
 
 NAMES, EVENTS, SERIES, KEYS = table_of(Name), table_of(UsageEvent), table_of(UsageSeries), table_of(ProviderKey)
@@ -80,6 +81,39 @@ REFUSED: dict[str, Executable] = {
 def test_a_statement_that_is_not_tied_to_the_workspace_is_refused(database: Database, what: str) -> None:
     with pytest.raises(TenancyError), database.workspace(1, write=True) as session:
         session.execute(REFUSED[what])
+
+
+OF = NAMES.c.workspace_id == bindparam("of_workspace")
+ROW = insert(NAMES).values({name: bindparam(name) for name in name_of(1)})
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        (select(NAMES.c.name).where(OF), ("of_workspace",)),
+        (update(NAMES).where(OF).values(name=bindparam("name")), ("of_workspace",)),
+        (ROW, ("workspace_id",)),
+        (insert(NAMES), ("workspace_id",)),
+        (insert(NAMES).from_select(["name"], select(NAMES.c.name).where(OF)), ("of_workspace",)),
+        (select(col(Workspace.name)), ()),
+        (JOINED.where(EVENTS.c.workspace_id == bindparam("a"), SERIES.c.workspace_id == bindparam("b")), ("a", "b")),
+        (JOINED.where(EVENTS.c.workspace_id == bindparam("a")), None),
+        (select(NAMES.c.name).where(NAMES.c.workspace_id == 1), None),
+        (select(NAMES.c.name), None),
+        (insert(NAMES).values(**name_of(2)), None),
+        (insert(NAMES).values([name_of(1), name_of(2)]), None),
+        (insert(NAMES).values({**{n: bindparam(n) for n in name_of(1)}, "workspace_id": bindparam("other")}), None),
+    ],
+)
+def test_the_values_that_alone_decide_are_those_that_name_the_workspace(
+    statement: Executable, names: tuple[str, ...] | None
+) -> None:
+    assert tenancy.deciding(statement) == names
+    if names:
+        check_statement(statement, dict.fromkeys(names, 1), 1)
+        for foreign in names:
+            with pytest.raises(TenancyError):
+                check_statement(statement, {**dict.fromkeys(names, 1), foreign: 2}, 1)
 
 
 def test_many_rows_with_one_foreign_one_are_refused(database: Database) -> None:

@@ -18,8 +18,10 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session
 
+from tracker import tenancy
 from tracker.columns import array_text, processed
 from tracker.errors import TenancyError
+from tracker.tenancy import ROW
 
 Given = Mapping[str, Any]
 Process = Callable[[Any], Any] | None
@@ -29,7 +31,7 @@ Process = Callable[[Any], Any] | None
 class Plain:
     """A statement as the driver takes it: its text, its values in order, and what makes a row's values ours.
 
-    `fixed` are the values that stand in the statement itself.
+    `fixed` are the values that stand in the statement itself, `deciding` those that name the workspace.
     """
 
     text: str
@@ -37,6 +39,17 @@ class Plain:
     values: tuple[tuple[str, Process], ...]
     fixed: Mapping[str, Any]
     readers: tuple[tuple[int, Callable[[Any], Any]], ...]
+    deciding: tuple[str, ...] | None
+
+    def stays_in(self, workspace_id: int | None, given: Given | Sequence[Given]) -> bool:
+        """Whether the values alone say so; otherwise the statement has to be looked into."""
+        if workspace_id is None or self.deciding is None:
+            return False
+        for row in (given,) if isinstance(given, ROW) else given:
+            for name in self.deciding:
+                if row.get(name) != workspace_id:
+                    return False
+        return True
 
     def bound(self, given: Given) -> Any:
         """The values as the driver takes them."""
@@ -125,7 +138,7 @@ def rows(session: Session, statement: Executable, given: Given) -> list[tuple[An
 def run(session: Session, statement: Executable, given: Given | Sequence[Given]) -> int:
     """Execute a statement made once with the values, or with each of several; how many rows it touched."""
     taken, plain = _ready(session, statement, given)
-    if isinstance(given, Mapping):
+    if isinstance(given, ROW):
         return taken.send(plain.text, plain.bound(given))[1]
     return taken.send(plain.text, [plain.bound(each) for each in given], many=True)[1]
 
@@ -147,14 +160,16 @@ def together(session: Any) -> Iterator[None]:
 
 def _ready(session: Any, statement: Executable, given: Any) -> tuple[Taken, Plain]:
     """The session's connection, once the statement may go there, and the statement in its database's words."""
-    session.check(statement, given)
-    taken: Taken = session.taken()
-    name, known = taken.dialect.name, _compiled.get(statement)
+    dialect: Dialect = session.bind.dialect
+    known = _compiled.get(statement)
     if known is None:
         known = _compiled[statement] = {}
-    if name not in known:
-        known[name] = _plain(statement, taken.dialect)
-    return taken, known[name]
+    if dialect.name not in known:
+        known[dialect.name] = _plain(statement, dialect)
+    plain = known[dialect.name]
+    if not plain.stays_in(session.info.get("workspace_id"), given):
+        session.check(statement, given)
+    return session.taken(), plain
 
 
 def _plain(statement: Any, dialect: Dialect) -> Plain:
@@ -171,6 +186,7 @@ def _plain(statement: Any, dialect: Dialect) -> Plain:
         values=tuple((name, makers[name]) for name in compiled.positiontup or compiled.binds),
         fixed=own,
         readers=tuple((number, reader) for number, reader in enumerate(readers) if reader),
+        deciding=tenancy.deciding(statement),
     )
 
 
