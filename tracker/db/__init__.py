@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -96,23 +96,17 @@ class Database:
     writes: Writes = field(default_factory=Writes, repr=False, compare=False)
     _turn: RLock = field(default_factory=RLock, repr=False, compare=False)
 
-    @contextmanager
-    def workspace(self, workspace_id: int, *, write: bool = False) -> Iterator[Session]:
+    def workspace(self, workspace_id: int, *, write: bool = False) -> AbstractContextManager[Session]:
         """A transaction on one workspace; commits at the end, rolls back on an error."""
-        with self._transaction({"workspace_id": workspace_id}, write=write) as session:
-            yield session
+        return self._transaction({"workspace_id": workspace_id}, write=write)
 
-    @contextmanager
-    def exempt(self, *, write: bool = False) -> Iterator[Session]:
+    def exempt(self, *, write: bool = False) -> AbstractContextManager[Session]:
         """A transaction on the tables that belong to no workspace."""
-        with self._transaction({}, write=write) as session:
-            yield session
+        return self._transaction({}, write=write)
 
-    @contextmanager
-    def crossing(self, why: Crossing) -> Iterator[Session]:
+    def crossing(self, why: Crossing) -> AbstractContextManager[Session]:
         """A reading transaction across workspaces, for the reason named."""
-        with self._transaction({"crossing": why}, write=False) as session:
-            yield session
+        return self._transaction({"crossing": why}, write=False)
 
     def retrying(self, work: Callable[[], T], *, wait: Callable[[float], None] = time.sleep) -> T:
         """`work()`, a whole transaction that may be repeated, again after a deadlock, a lock or a lost connection.
@@ -130,48 +124,42 @@ class Database:
 
     @contextmanager
     def _transaction(self, info: dict[str, Any], *, write: bool) -> Iterator[Session]:
-        bind = _bound(self.engine, write=write)
-        with (
-            self._noting_refusals(write=write),
-            self._in_turn(needed=write and self.engine.dialect.name == "sqlite"),
-            TenantSession(bind, info={**info, "role": self.role}) as session,
-        ):
-            yield session
-            if write:
-                reached("about to commit")
-            session.commit_all()
-            if write:
-                reached("committed")
-
-    @contextmanager
-    def _noting_refusals(self, *, write: bool) -> Iterator[None]:
-        """Remember whether what was written was refused; the next attempt is then made on a new connection.
-
-        An old one would go on refusing when the disk has space again, or the standby has become the primary.
-        """
+        session = TenantSession(_bound(self.engine, write=write), info={**info, "role": self.role})
+        has_turn = write and self._wait_for_turn()
         try:
-            yield
+            with session:
+                yield session
+                if write:
+                    reached("about to commit")
+                session.commit_all()
+                if write:
+                    reached("committed")
         except DBAPIError as error:
-            if write and (refusal := refusal_of(error)):
-                self.writes.refuse(refusal)
-                self.engine.dispose()
+            if write:
+                self._note_refusal(error)
             raise
+        finally:
+            if has_turn:
+                self._turn.release()
         if write:
             self.writes.refused = None
 
-    @contextmanager
-    def _in_turn(self, *, needed: bool) -> Iterator[None]:
+    def _wait_for_turn(self) -> bool:
         """SQLite lets one write at a time, and whoever meets another sleeps up to 0.1 s: our own threads queue instead.
 
         Its own lock stays what makes it safe: after its waiting time a thread goes on and is told what it says.
         A thread may open a second session before the first has begun anything.
         """
-        held = needed and self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1_000)
-        try:
-            yield
-        finally:
-            if held:
-                self._turn.release()
+        return self.engine.dialect.name == "sqlite" and self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1_000)
+
+    def _note_refusal(self, error: DBAPIError) -> None:
+        """Remember that what was written was refused, if it was; the next attempt is then made on a new connection.
+
+        An old one would go on refusing when the disk has space again, or the standby has become the primary.
+        """
+        if refusal := refusal_of(error):
+            self.writes.refuse(refusal)
+            self.engine.dispose()
 
 
 @lru_cache(maxsize=64)
