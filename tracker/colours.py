@@ -102,7 +102,7 @@ def chosen(known: Mapping[str, Given], new: Mapping[str, bool]) -> dict[str, Giv
     spending = Counter(given.slot for given in known.values() if given.spends)
     found = {}
     for name, spends in new.items():
-        crowds = [(spending[slot] if spends else 0, owners[slot]) for slot in range(SLOTS)]
+        crowds = [(spending.get(slot, 0) if spends else 0, owners.get(slot, 0)) for slot in range(SLOTS)]
         fewest = min(crowds)
         of_its_own = spends and not fewest[0]
         slot = crowds.index(fewest) if of_its_own else SLOTS - 1 - crowds[::-1].index(fewest)

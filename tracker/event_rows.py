@@ -81,7 +81,7 @@ def insert(
     columns = [
         [claimed.workspace_id] * len(priced),
         *zip(*priced, strict=True),
-        *zip(*(counts_of(records[key]) for key in priced), strict=True),
+        *zip(*[astuple(records[key].measures) for key in priced], strict=True),
         [p.cost for p in told],
         [p.basis for p in told],
         [versions[p.version] if p.version else None for p in told],

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import zip_longest
 
+from msgspec.structs import asdict, astuple
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
@@ -16,7 +17,7 @@ from tracker.models import PriceVersion as PriceVersionRow
 from tracker.models import UsageSeries, table_of
 from tracker.new_rows import insert_new
 from tracker.pricing import PriceVersion
-from tracker.usage import DIMENSIONS, Dimensions
+from tracker.usage import Dimensions
 
 SERIES, VERSIONS = table_of(UsageSeries), table_of(PriceVersionRow)
 
@@ -25,8 +26,7 @@ VERSION_KEY = ("source", "provider", "model", "variant", "content_sha256")
 
 def digest(provider_key_id: int, dimensions: Dimensions) -> bytes:
     """The natural key of a series within its workspace: 16 bytes in which None and '' differ."""
-    values = tuple(getattr(dimensions, name) for name in DIMENSIONS)
-    return hashlib.sha256(repr((provider_key_id, *values)).encode()).digest()[:16]
+    return hashlib.sha256(repr((provider_key_id, *astuple(dimensions))).encode()).digest()[:16]
 
 
 def series_ids(
@@ -47,7 +47,7 @@ def series_ids(
                 "provider_key_id": claimed.provider_key_id,
                 "digest": key,
                 "provider": provider,
-                **{name: getattr(wanted[key], name) for name in DIMENSIONS},
+                **asdict(wanted[key]),
             }
             for key in missing
         ]
