@@ -24,8 +24,8 @@ from sqlmodel import Session
 from tests.conftest import fresh_name
 from tests.installation import EMAIL, NOW, PASSWORD, ROOT
 from tests.postgres import PostgresServer
-from tests.tracker.builders import owned, two_workspaces
-from tracker import access, migrations, sessions
+from tests.tracker.builders import DAY, owned, two_workspaces
+from tracker import access, clock, migrations, queries, sessions
 from tracker.db import Database, Refusal, open_database, plain, refusal_of, sentence_for
 from tracker.models import Name, table_of
 
@@ -264,6 +264,18 @@ def test_a_migration_killed_half_way_is_rolled_back_and_can_be_run_again(
 
         migrations.check(engine)
         engine.dispose()
+
+
+def test_no_plan_is_kept_of_what_is_joined_to_the_series(database: Database) -> None:
+    by_project = queries.Question(DAY, DAY + clock.DAY, ("project_id",))
+    with database.workspace(1) as session:
+        for _ in range(6):  # one more than it takes to have a statement prepared
+            queries.usage(session, 1, by_project)
+            queries.usage(session, 1, replace(by_project, by=("model",)))
+        kept = session.execute(text("select statement from pg_prepared_statements")).scalars().all()
+
+    assert any("daily_usage" in statement for statement in kept)
+    assert not [statement for statement in kept if "usage_series" in statement]
 
 
 def test_with_every_connection_in_use_one_waits_a_little_and_is_told_and_then_served(url: str) -> None:
