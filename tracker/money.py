@@ -35,7 +35,7 @@ def from_nanos(nanos: int) -> Decimal:
 
 def known_from_nanos(nanos: int | Decimal | None, _of: Decimal = Decimal(NANOS_PER_USD)) -> Decimal | None:
     """The same of what a table holds, where None is unknown and a sum may be told as a decimal; it is in every row."""
-    return None if nanos is None else _EXACT.divide(Decimal(nanos), _of)
+    return None if nanos is None else _EXACT.divide(nanos, _of)
 
 
 def nanos_text(nanos: int) -> str:

@@ -34,6 +34,7 @@ from sqlmodel import Session
 
 from tracker import clock
 from tracker.columns import NanoDollars
+from tracker.db import plain
 from tracker.errors import BadInput
 from tracker.models import (
     NONE_MODEL,
@@ -71,24 +72,15 @@ BILLED = ("day", "provider", "provider_key", "model", "project_id", "api_key_id"
 """Dimensions the bill can be split by."""
 
 DIMENSIONS = (
-    "day",
-    "hour",
-    "provider",
-    "provider_key",
-    "usage_type",
-    "model",
-    "project_id",
-    "api_key_id",
-    "user_id",
-    "service_tier",
-    "batch",
+    *("day", "hour", "provider", "provider_key", "usage_type", "model"),
+    *("project_id", "api_key_id", "user_id", "service_tier", "batch"),
 )
 
 Value = date | datetime | str | int | bool | None
 Filters = tuple[tuple[str, tuple[Value, ...]], ...]
 
 
-class UsageRow(msgspec.Struct, frozen=True):
+class UsageRow(msgspec.Struct, frozen=True, gc=False):
     """The sums of one group. Counts and costs are None only when no part of them is known.
 
     `unpriced_rows`, `unpriced_requests` and `unpriced_tokens` are the part of the group that `estimated_cost` lacks.
@@ -146,12 +138,18 @@ def usage(session: Session, workspace_id: int, question: Question) -> list[Usage
     bounds = _in_days(workspace_id, question.start, question.end)
     if reading is _events:
         bounds |= {"first": clock.day_start(question.start), "end": clock.day_start(question.end)}
-    found = list(map(tuple, session.execute(reading(question.by, question.filters), bounds).all()))
+    statement = reading(question.by, question.filters)
+    is_plain = reading is _rollup and not question.only  # the others need the library, for their plan or their text
+    found = (plain.rows if is_plain else _rows)(session, statement, bounds)
     width = len(question.by)
     used = {row[:width]: row[width:BILL] for row in found if row[BILL - 1] is not None}
     billed = {row[:width]: row[BILL] for row in found if row[BILL] is not None}
     keys = _in_order({**used, **billed})
     return [_row(question.by, key, used.get(key, NOTHING), billed.get(key)) for key in keys]
+
+
+def _rows(session: Session, statement: Executable, bounds: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    return list(map(tuple, session.execute(statement, bounds).all()))
 
 
 def billed_cost(session: Session, workspace_id: int, question: Question) -> dict[tuple[Value, ...], Decimal]:
@@ -161,9 +159,9 @@ def billed_cost(session: Session, workspace_id: int, question: Question) -> dict
     """
     if not question.dimensions <= set(BILLED):
         return {}
-    told = session.execute(_bill(question.by, question.filters), _in_days(workspace_id, question.start, question.end))
-    found = ((tuple(key), amount) for *key, amount in told)
-    return {key: amount for key, amount in found if amount is not None}
+    bounds = _in_days(workspace_id, question.start, question.end)
+    found = _rows(session, _bill(question.by, question.filters), bounds)
+    return {row[:-1]: row[-1] for row in found if row[-1] is not None}
 
 
 @lru_cache(maxsize=128)
@@ -198,9 +196,9 @@ def totals(
 
 def _row(by: Sequence[str], key: Sequence[Any], sums: Sequence[Any], billed: Decimal | None) -> UsageRow:
     asked, fresh, cached, written, output, cost, unpriced, rows, given, made = sums
-    told = dict(zip(by, key, strict=True))
-    lacking = unpriced or 0, rows or 0, (given or 0) + (made or 0)
-    return UsageRow(told, asked, fresh, cached, written, output, cost, billed, *lacking)
+    told = dict(zip(by, key))  # noqa: B905 - the keyword takes longer than the rest, in every row
+    lacking = (given or 0) + (made or 0)
+    return UsageRow(told, asked, fresh, cached, written, output, cost, billed, unpriced or 0, rows or 0, lacking)
 
 
 def _in_order(keys: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -339,7 +337,7 @@ LABELS = select(KEYS.c.id, KEYS.c.label).where(KEYS.c.workspace_id == bindparam(
 
 def key_labels(session: Session, workspace_id: int) -> dict[int, str]:
     """The label of every connection there ever was, by id."""
-    return {row.id: row.label for row in session.execute(LABELS, {"of_workspace": workspace_id})}
+    return dict(plain.rows(session, LABELS, {"of_workspace": workspace_id}))
 
 
 def count_events(session: Session, workspace_id: int, start: date, end: date) -> int:

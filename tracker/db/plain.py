@@ -6,7 +6,7 @@ checks is checked here too: the workspace as at every door, each value by the ty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -61,12 +61,14 @@ class Plain:
             else {name: value for (name, _), value in zip(self.values, told, strict=True)}
         )
 
-    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """A row of ours."""
-        values = list(row)
+    def read(self, found: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """The rows as ours, made column by column."""
+        if not found or not self.readers:
+            return found
+        columns: list[Iterable[Any]] = list(zip(*found, strict=True))
         for number, reader in self.readers:
-            values[number] = reader(values[number])
-        return tuple(values)
+            columns[number] = map(reader, columns[number])
+        return list(zip(*columns, strict=True))
 
 
 # By the statement, which was made once and stays, and by the database's name.
@@ -132,7 +134,7 @@ def rows(session: Session, statement: Executable, given: Given) -> list[tuple[An
     """All rows that a statement made once finds with these values."""
     taken, plain = _ready(session, statement, given)
     found, _ = taken.send(plain.text, plain.bound(given), fetch=True)
-    return [plain.read(row) for row in found] if plain.readers else found
+    return plain.read(found)
 
 
 def run(session: Session, statement: Executable, given: Given | Sequence[Given]) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Select, Text, bindparam, cast, literal, null, select, union_all
 from sqlmodel import Session
 
+from tracker.db import plain
 from tracker.explore.view import By, Chosen
 from tracker.models import UsageSeries, table_of
 from tracker.overview.events import display_names
@@ -52,7 +53,7 @@ def facets(session: Session, workspace_id: int) -> Facets:
     """Read from the series, the values of all dimensions in one answer."""
     called = _called(session, workspace_id)
     found: dict[By, dict[Chosen, str]] = {by: {} for by in By}
-    for name, number, text in session.execute(VALUES, {"of_workspace": workspace_id}):
+    for name, number, text in plain.rows(session, VALUES, {"of_workspace": workspace_id}):
         by, value = By(name), text if number is None else number
         found[by][value] = called[by].get(value) or _itself(by, value)
     return Facets({by: dict(sorted(names.items(), key=_place)) for by, names in found.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 from sqlmodel import Session
 
+from tracker.db import plain
 from tracker.models import Name, UsageEvent, UsageSeries, table_of
 from tracker.usage import CostBasis
 
@@ -21,7 +23,7 @@ DIMENSIONS = ("provider_key_id", "usage_type", "model", "project_id", "api_key_i
 COUNTS = ("requests", "input_tokens", "input_cached_tokens", "output_tokens")
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One row of one bucket; `at` is the bucket's start. Unknown counts and costs are None."""
 
     at: datetime
@@ -54,26 +56,26 @@ NEWEST = (
 
 def last_events(session: Session, workspace_id: int, *, count: int = LAST) -> list[Event]:
     """The newest events, newest first."""
-    rows = session.execute(NEWEST, {"of_workspace": workspace_id, "count": count}).all()
+    rows = plain.rows(session, NEWEST, {"of_workspace": workspace_id, "count": count})
     names = display_names(session, workspace_id) if rows else {}
     return [event_of(row, names) for row in rows]
 
 
-def event_of(row: Any, names: dict[tuple[int, str, str], str | None]) -> Event:
-    """An event of a row with `COUNTS`, `DIMENSIONS`, start, cost and basis."""
-    of = row.provider_key_id
+def event_of(row: Sequence[Any], names: dict[tuple[int, str, str], str | None]) -> Event:
+    """An event of a row of start, cost, basis, `COUNTS` and `DIMENSIONS`."""
+    at, estimate, basis, requests, fresh, cached, output, of, usage_type, model, project, api_key = row
     return Event(
-        at=row.bucket_start,
-        model=row.model,
-        usage_type=row.usage_type,
-        project=names.get((of, "project", row.project_id)) or row.project_id,
-        api_key=names.get((of, "api_key", row.api_key_id)) or row.api_key_id,
-        requests=row.requests,
-        input_tokens=row.input_tokens,
-        cached_tokens=row.input_cached_tokens,
-        output_tokens=row.output_tokens,
-        estimate=row.estimated_cost,
-        basis=row.cost_basis,
+        at,
+        model,
+        usage_type,
+        names.get((of, "project", project)) or project,
+        names.get((of, "api_key", api_key)) or api_key,
+        requests,
+        fresh,
+        cached,
+        output,
+        estimate,
+        basis,
     )
 
 
@@ -84,5 +86,5 @@ CALLED = select(NAMES.c.provider_key_id, NAMES.c.kind, NAMES.c.ref, NAMES.c.name
 
 def display_names(session: Session, workspace_id: int) -> dict[tuple[int, str, str], str | None]:
     """(provider key, kind, id) → what the provider calls it."""
-    found = session.execute(CALLED, {"of_workspace": workspace_id})
+    found = plain.rows(session, CALLED, {"of_workspace": workspace_id})
     return {(key_id, kind, ref): name for key_id, kind, ref, name in found}
