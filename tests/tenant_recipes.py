@@ -19,6 +19,7 @@ from tracker import (
     downloads,
     export,
     ledger,
+    organisations,
     overview,
     queries,
     reconcile,
@@ -69,6 +70,7 @@ OF_NO_TENANT = {
     "opened": dict.fromkeys(
         ("lock_its_key", "open_key", "present", "set_unreadable", "still_its_key", "works_again"), WORKERS_OWN
     ),
+    "organisations": {"foreign_sentence": "tells of a row that its caller has in hand"},
     "pauses": dict.fromkeys(
         ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"
     ),
@@ -116,6 +118,12 @@ def _remember(session: Session, _: int, a: Attempt) -> None:
     connections.remember_names(session, a.row, [KnownName("project", "proj_new", "new")])
 
 
+def _same_sentence(session: Session, workspace_id: int, a: Attempt) -> str | None:
+    known = organisations.ids(session, workspace_id, a.victim.key_id)
+    found = Verdict(status="valid", sentence="Found by a test.", organisation=known)
+    return organisations.same_sentence(session, workspace_id, "openai", found, but=None)
+
+
 def _chunks(name: str, period: Period) -> Recipe:
     return Recipe(lambda a: list(downloads.chunks(a.caller.database, a.caller.workspace_id, name, period)))
 
@@ -127,7 +135,6 @@ def _usage(*by: str) -> Recipe:
 CONNECTIONS = {
     "find": Recipe(lambda a: connections.find(a.caller.product, a.caller.workspace_id, a.victim.key_id), aimed=True),
     "present": within(lambda s, w, a: connections.present(s, w, a.victim.key_id), aimed=True),
-    "organisation_ids": within(lambda s, w, a: connections.organisation_ids(s, w, a.victim.key_id), aimed=True),
     "opened": within(
         lambda s, _, a: digest(connections.opened(a.caller.product, s, a.row).reveal()), aimed=True, role="worker"
     ),
@@ -282,11 +289,17 @@ OVERVIEW = {
     "report.status_fields": Recipe(lambda a: report.status_fields(a.caller.product, now=NOW), "nothing"),
 }
 
+ORGANISATIONS = {
+    "ids": within(lambda s, w, a: organisations.ids(s, w, a.victim.key_id), aimed=True),
+    "same_sentence": within(_same_sentence, aimed=True),
+}
+
 BY_MODULE = {
     "queries": QUERIES,
     "export": EXPORT,
     "downloads": DOWNLOADS,
     "connections": CONNECTIONS,
+    "organisations": ORGANISATIONS,
 }
 
 RECIPES: dict[str, Recipe] = (

@@ -15,13 +15,13 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
-from tracker import access, asking, ledger, notices, passports, vault
+from tracker import access, asking, ledger, notices, organisations, passports, vault
 from tracker.asking import Pasted
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.clock import utc_now
 from tracker.db import upsert
 from tracker.errors import BadInput, Conflict, NotFound, VaultError
-from tracker.models import SEALED, KeyStatus, Name, ProviderKey, UsageSeries, table_of
+from tracker.models import SEALED, KeyStatus, Name, ProviderKey, table_of
 from tracker.pauses import Whose
 from tracker.product import Product
 from tracker.providers import provider as provider_named
@@ -32,7 +32,7 @@ from tracker.vault import Binding, Sealed
 MAX_LABEL = 80
 USABLE = (KeyStatus.UNCHECKED, KeyStatus.VALID)
 
-KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
+KEYS, NAMES = table_of(ProviderKey), table_of(Name)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         row = present(session, workspace_id, provider_key_id, lock=True)  # not between two parts of a rotation
         _refuse_known(session, product, workspace_id, pasted.key, but=provider_key_id)
         _refuse_same_organisation(session, workspace_id, row.provider, pasted.verdict, but=provider_key_id)
-        if foreign := _foreign_sentence(session, row, pasted.verdict):
+        if foreign := organisations.foreign_sentence(session, row, pasted.verdict):
             raise Conflict(foreign)
         row.replaced_at = utc_now()
         _put(session, product, row, pasted)
@@ -174,8 +174,8 @@ def opened(product: Product, session: Session, row: AnyKept) -> SecretKey:
 
 def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> None:
     """Write what a check found into the connection's row, and the organisation's ids beside it."""
-    same = _same_organisation(session, row.workspace_id, row.provider, verdict, but=row.id)
-    foreign = _foreign_sentence(session, row, verdict)
+    same = organisations.same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id)
+    foreign = organisations.foreign_sentence(session, row, verdict)
     row.status = KeyStatus.DUPLICATE if same else KeyStatus.INVALID if foreign else KeyStatus(verdict.status)
     row.status_reason = same or foreign or verdict.sentence
     row.names_readable = verdict.names_readable
@@ -198,22 +198,6 @@ def remember_names(session: Session, row: Whose, names: list[KnownName]) -> None
         statement = upsert(session, NAMES)
         statement = statement.on_conflict_do_update(index_elements=list(key), set_={"name": statement.excluded.name})
         session.execute(statement, named)
-
-
-def organisation_ids(session: Session, workspace_id: int, provider_key_id: int) -> frozenset[str]:
-    """The project ids known of a connection's organisation, from names and from usage."""
-    of_names = select(NAMES.c.ref).where(
-        NAMES.c.workspace_id == workspace_id,
-        NAMES.c.provider_key_id == provider_key_id,
-        NAMES.c.kind == "project",
-    )
-    of_usage = select(SERIES.c.project_id).where(
-        SERIES.c.workspace_id == workspace_id,
-        SERIES.c.provider_key_id == provider_key_id,
-        SERIES.c.project_id.is_not(None),
-    )
-    found = {*session.execute(of_names).scalars(), *session.execute(of_usage.distinct()).scalars()}
-    return frozenset(str(ref) for ref in found)
 
 
 def id_of(row: AnyKept) -> int:
@@ -306,7 +290,7 @@ def _refuse_known(
 def _refuse_same_organisation(
     session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None = None
 ) -> None:
-    if same := _same_organisation(session, workspace_id, provider, verdict, but=but):
+    if same := organisations.same_sentence(session, workspace_id, provider, verdict, but=but):
         raise Conflict(same)
 
 
@@ -319,30 +303,5 @@ def _deleted_one(session: Session, workspace_id: int, provider: str, verdict: Ve
     )
     deleted: list[ProviderKey] = list(session.execute(statement).scalars())
     return next(
-        (row for row in deleted if organisation_ids(session, workspace_id, id_of(row)) & verdict.organisation), None
+        (row for row in deleted if organisations.ids(session, workspace_id, id_of(row)) & verdict.organisation), None
     )
-
-
-def _foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> str | None:
-    """That a key leads to another organisation than its connection's history, also if that shows only later."""
-    known = organisation_ids(session, row.workspace_id, id_of(row))
-    if not known or not verdict.organisation or known & verdict.organisation:
-        return None
-    return f"This key belongs to another organisation than {row.label!r}. Add it as a connection of its own."
-
-
-def _same_organisation(
-    session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None
-) -> str | None:
-    """That another connection leads to the organisation the verdict recognised, and what to do; None if none does."""
-    columns = (KEYS.c.id, KEYS.c.label, KEYS.c.deleted_at)
-    of_provider = select(*columns).where(KEYS.c.workspace_id == workspace_id, KEYS.c.provider == provider)
-    for number, label, deleted_at in session.execute(of_provider).all():
-        if number == but or not organisation_ids(session, workspace_id, number) & verdict.organisation:
-            continue
-        if deleted_at is None:
-            return (
-                f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
-            )
-        return f"This organisation's history is kept as {label!r}. Delete this key and add it again: it goes on there."
-    return None

@@ -1,0 +1,52 @@
+"""Which organisation a connection leads to, as far as its projects tell. One organisation is connected once."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlmodel import Session
+
+from tracker.models import Name, ProviderKey, UsageSeries, table_of
+from tracker.providers.base import Verdict
+
+KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
+
+
+def ids(session: Session, workspace_id: int, provider_key_id: int) -> frozenset[str]:
+    """The project ids known of a connection's organisation, from names and from usage."""
+    of_names = select(NAMES.c.ref).where(
+        NAMES.c.workspace_id == workspace_id,
+        NAMES.c.provider_key_id == provider_key_id,
+        NAMES.c.kind == "project",
+    )
+    of_usage = select(SERIES.c.project_id).where(
+        SERIES.c.workspace_id == workspace_id,
+        SERIES.c.provider_key_id == provider_key_id,
+        SERIES.c.project_id.is_not(None),
+    )
+    found = {*session.execute(of_names).scalars(), *session.execute(of_usage.distinct()).scalars()}
+    return frozenset(str(ref) for ref in found)
+
+
+def foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> str | None:
+    """That a key leads to another organisation than its connection's history, also if that shows only later."""
+    known = ids(session, row.workspace_id, row.id or 0)
+    if not known or not verdict.organisation or known & verdict.organisation:
+        return None
+    return f"This key belongs to another organisation than {row.label!r}. Add it as a connection of its own."
+
+
+def same_sentence(
+    session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None
+) -> str | None:
+    """That another connection leads to the organisation the verdict recognised, and what to do; None if none does."""
+    columns = (KEYS.c.id, KEYS.c.label, KEYS.c.deleted_at)
+    of_provider = select(*columns).where(KEYS.c.workspace_id == workspace_id, KEYS.c.provider == provider)
+    for number, label, deleted_at in session.execute(of_provider).all():
+        if number == but or not ids(session, workspace_id, number) & verdict.organisation:
+            continue
+        if deleted_at is None:
+            return (
+                f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
+            )
+        return f"This organisation's history is kept as {label!r}. Delete this key and add it again: it goes on there."
+    return None
