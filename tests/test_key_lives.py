@@ -15,6 +15,7 @@ from tests.installation import NOW, TOMORROW, YEAR_AGO, Installation, assert_equ
 from tracker import access, clock, connections, opened, points, product, queries, rotation
 from tracker.errors import KeyUnreadable
 from tracker.models import Coverage, KeyStatus, ProviderKey, User, table_of
+from tracker.overview import days
 from tracker.reconcile import Connection
 from tracker.sandbox import World
 
@@ -257,10 +258,18 @@ def test_a_worker_goes_on_with_its_keys_while_they_are_rotated(fortnight: Instal
     assert_equal_until(fortnight, NOW)
 
 
+@pytest.mark.parametrize("connected", [False, True])
 def test_another_organisations_key_is_found_out_even_if_it_could_not_be_checked_at_first(
-    fortnight: Installation,
+    fortnight: Installation, connected: bool
 ) -> None:
+    """Connected already or not: what the key before it did not read is missing, not somebody else's."""
     assert fortnight.fetch() == 0
+    if connected:
+        other = fortnight.world.another_key("other", kind="globex")
+        paused = connections.add(
+            fortnight.product, fortnight.workspace_id, provider="openai", label="other", text=other
+        )
+        connections.pause(fortnight.product, fortnight.workspace_id, paused.provider_key_id, paused=True)
     before = stored(fortnight)
     foreign = fortnight.world.keys["globex"]
     fortnight.world.spoil(foreign, "down_503")
@@ -272,4 +281,7 @@ def test_another_organisations_key_is_found_out_even_if_it_could_not_be_checked_
 
     row = connections.find(fortnight.product, fortnight.workspace_id, 1)
     assert row.status == KeyStatus.INVALID and "another organisation" in (row.status_reason or "")
+    assert ("connected already" in (row.status_reason or "")) == connected
     assert stored(fortnight) == before
+    with fortnight.product.database.workspace(fortnight.workspace_id) as session:
+        assert 1 in [key.id for key in days.read_keys(session, fortnight.workspace_id).in_figures]

@@ -176,8 +176,9 @@ def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetim
     """Write what a check found into the connection's row, and the organisation's ids beside it."""
     same = organisations.same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id)
     foreign = organisations.foreign_sentence(session, row, verdict)
-    row.status = KeyStatus.DUPLICATE if same else KeyStatus.INVALID if foreign else KeyStatus(verdict.status)
-    row.status_reason = same or foreign or verdict.sentence
+    # Foreign first: what was read with the key before it is another organisation's, and nobody else reads that.
+    row.status = KeyStatus.INVALID if foreign else KeyStatus.DUPLICATE if same else KeyStatus(verdict.status)
+    row.status_reason = foreign or same or verdict.sentence
     row.names_readable = verdict.names_readable
     row.checked_at = now
     if verdict.organisation and not (same or foreign):

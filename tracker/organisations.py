@@ -32,7 +32,10 @@ def foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> st
     known = ids(session, row.workspace_id, row.id or 0)
     if not known or not verdict.organisation or known & verdict.organisation:
         return None
-    return f"This key belongs to another organisation than {row.label!r}. Add it as a connection of its own."
+    told = f"This key belongs to another organisation than {row.label!r}."
+    if same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id):
+        return f"{told} That one is connected already: replace this key by one of the organisation it was for."
+    return f"{told} Add it as a connection of its own."
 
 
 def same_sentence(
