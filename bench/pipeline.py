@@ -7,9 +7,14 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
+from itertools import cycle
+from typing import TypeVar
+
+import httpx
 
 from bench import bulk, floor, keys, stub
 from bench.measure import resident_mb, spread, stretch
@@ -21,6 +26,8 @@ from tracker.product import Product
 from tracker.providers.http import ClientPool
 from tracker.reconcile import Connection
 
+T = TypeVar("T")
+
 LATENCY_S, IN_FLIGHT = 0.08, 64
 KEYS = int(os.environ.get("BENCH_KEYS", "2000"))
 WARM = 100
@@ -30,23 +37,40 @@ DAILY = Unit("completions", DAY, DAY + clock.DAY, (0,))
 
 
 def run() -> dict[str, object]:
-    """Keys a second against the latency limit (in flight ÷ latency), CPU a key, memory grown from warm to the end."""
-    return {**measured(KEYS), **_alone()}
+    """Keys a second against the latency limit (in flight ÷ latency), CPU a key, memory grown from warm to the end.
+
+    Beside it the CPU of one unit at a time and, on SQLite, of the straightest way to do one: alone and as many at once.
+    """
+    return {**measured(KEYS), **_alone(), **_least()}
 
 
 def _alone() -> dict[str, object]:
-    """CPU of one unit at a time, beside the least that it could cost on SQLite."""
     with _installed(2 * WARM) as (ready, connections):
         _read(ready, connections[:WARM])
         _settle()
         rest = iter(connections[WARM:])
-        alone = spread(lambda: _unit(ready, next(rest)), times=60, watch=time.thread_time)
-        if ready.database.engine.dialect.name != "sqlite":
-            return {"alone_cpu_ms": alone}
-        before = floor.copied(str(ready.database.engine.url.database))
-        with floor.heard(ready.database) as statements:
-            _unit(ready, next(rest))
-        return {"alone_cpu_ms": alone, "floor": floor.of(before, statements, ready.base_url("openai"))}
+        return {"alone_cpu_ms": spread(lambda: _unit(ready, next(rest)), times=60, watch=time.thread_time)}
+
+
+def _least() -> dict[str, object]:
+    if "BENCH_DATABASE_URL" in os.environ:
+        return {}
+    with _installed(10 * WARM, latency_s=0) as (ready, connections), stub.running(LATENCY_S) as address:
+        _read(ready, connections[:WARM])
+        with floor.copied(ready.database) as kept, ExitStack() as stack:
+            units = [floor.noted(ready, each, partial(_unit, ready, each)) for each in connections[WARM:]]
+            clients = [stack.enter_context(httpx.Client()) for _ in range(IN_FLIGHT // 8)]
+            least = floor.Floor(kept, ready.ring, address, cycle(clients))
+            _settle()
+            alone = [least.work(unit) for unit in units[:WARM]]
+            with stretch() as took:
+                _at_once(least.work, units[WARM:])
+    count = len(units) - WARM
+    at_once = {
+        "cpu_ms_a_key": round(took.cpu_s / count * 1_000, 2),
+        "keys_per_s": round(count / took.wall_s, 1),
+    }
+    return {"floor": {"statements": len(units[0].claim + units[0].store), **floor.figures(alone[10:]), **at_once}}
 
 
 def measured(count: int) -> dict[str, object]:
@@ -74,8 +98,8 @@ def measured(count: int) -> dict[str, object]:
 
 
 @contextmanager
-def _installed(count: int) -> Iterator[tuple[Product, list[Connection]]]:
-    with tempfile.TemporaryDirectory() as folder, stub.running(LATENCY_S) as address:
+def _installed(count: int, latency_s: float = LATENCY_S) -> Iterator[tuple[Product, list[Connection]]]:
+    with tempfile.TemporaryDirectory() as folder, stub.running(latency_s) as address:
         environ = {
             "TRACKER_NOW": f"{bulk.NOW:%Y-%m-%dT%H:%M:%SZ}",
             "TRACKER_DATA_DIR": folder,
@@ -97,13 +121,22 @@ def _settle() -> None:
 
 
 def _read(ready: Product, connections: Sequence[Connection]) -> None:
-    """All of them, `IN_FLIGHT` at a time; nothing is kept of one that is done, as a worker keeps nothing."""
-    rest, done = iter(connections), []
+    """All of them; nothing is kept of one that is done, as a worker keeps nothing."""
+
+    def read(connection: Connection) -> None:
+        told = _unit(ready, connection)
+        assert (told.outcome, told.rows) == (Outcome.STORED, ROWS), told
+
+    _at_once(read, connections)
+
+
+def _at_once(work: Callable[[T], object], each_of: Sequence[T]) -> None:
+    """`IN_FLIGHT` at a time."""
+    rest, done = iter(each_of), []
 
     def hand() -> None:
-        for connection in rest:
-            told = _unit(ready, connection)
-            assert (told.outcome, told.rows) == (Outcome.STORED, ROWS), told
+        for each in rest:
+            work(each)
         done.append(True)
 
     hands = [threading.Thread(target=hand) for _ in range(IN_FLIGHT)]
