@@ -96,6 +96,7 @@ OF_NO_TENANT = {
     },
     "set_aside": {"replace": "works under a claim, as above"},
     "sign_in": {"may_sign_up": "counts tries by where they come from"},
+    "withheld": dict.fromkeys(("take_up", "was_readable"), "works under a claim, as above"),
     "throttle": dict.fromkeys(("forget", "succeeded", "try_once"), "counts tries under hashes of whom they are for"),
 }
 """By module: why an operation needs no recipe."""

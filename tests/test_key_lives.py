@@ -49,6 +49,7 @@ BROKEN = {
             "down_502",
             "down_503",
             "html",
+            "blocked",
             "truncated",
             "empty_body",
             "error_200",

@@ -13,11 +13,12 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from tracker import checking, clock, coverage, ingest, ledger, metrics, pauses
+from tracker import checking, clock, coverage, ingest, ledger, metrics, pauses, withheld
 from tracker.clock import utc_now
 from tracker.connections import AnyKept
 from tracker.coverage import Unit
 from tracker.errors import (
+    Blocked,
     ClockWrong,
     KeyRejected,
     KeyUnreadable,
@@ -191,6 +192,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
             provider=opened.row.provider,
             now=asked_at,
         )
+        withheld.take_up(session, claimed)
         if mark.failures or mark.retry_at:
             works_again(session, opened)
         reached("unit stored")
@@ -233,7 +235,7 @@ def _react(session: Session, row: ProviderKey, claimed: Claim, error: ProviderEr
         row.status, row.status_reason, row.next_due_at = KeyStatus.INVALID, _refused_later(row), None
     elif isinstance(error, RateLimited):
         row.retry_at = retry_at
-    elif isinstance(error, ProviderDown):
+    elif isinstance(error, ProviderDown | Blocked):
         _pause_after(row, now)
 
 
@@ -249,13 +251,17 @@ def _refused_later(row: ProviderKey) -> str:
 
 
 def _scope_missing(opened: Opened, claimed: Claim, error: ScopeMissing) -> Done:
-    """Either the whole key lost its permission, or this endpoint alone may not be read with it."""
+    """Either the whole key lost its permission, or this endpoint alone may not be read with it.
+
+    Days of an endpoint that never could be read are not waited for. Of one that was, they are unread until it is again.
+    """
     verdict = checking.check(opened.product, opened.connection, wait=opened.wait)
     reached("permission asked for again")
     try:
         with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
             opened.calls.flush(session)
-            if verdict is not None and verdict.status == "valid":
+            works = verdict is not None and verdict.status == "valid"
+            if works and not withheld.was_readable(session, claimed):
                 ledger.set_unavailable(session, claimed, str(error), now=utc_now())
             else:
                 ledger.fail(session, claimed, str(error), now=utc_now())

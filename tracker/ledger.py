@@ -269,7 +269,7 @@ def give_back(session: Session, claimed: Claim) -> None:
 def set_unavailable(
     session: Session, claimed: Claim, reason: str, *, now: datetime, before: date | None = None
 ) -> None:
-    """Days that cannot be had: those `before` the provider's history, or all of an endpoint this key may not read.
+    """Days that cannot be had: those `before` the provider's history, or all of an endpoint that was never readable.
 
     A day that was read once keeps its state and rows, and is left alone for a month.
     """

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import Session
 
-from tests.tracker.builders import AFTER, COMPLETIONS, DAY, claim, record, store, two_workspaces, unit
+from tests.tracker.builders import AFTER, COMPLETIONS, DAY, ENDPOINTS, claim, record, store, two_workspaces, unit
 from tests.tracker.test_coverage import due_units
-from tracker import clock, coverage, ledger
+from tracker import clock, coverage, ledger, withheld
 from tracker.coverage import LEASE, LedgerDay, Unit
 from tracker.db import Database
 from tracker.errors import LeaseLost
@@ -271,6 +271,26 @@ def test_a_day_read_before_its_provider_forgot_it_keeps_what_was_read(database: 
 
     row = days_of(database)[DAY]
     assert (row.state, row.rows, row.retry_at) == (DayState.PROVISIONAL, 1, AFTER + ledger.LEFT_ALONE)
+
+
+def test_what_was_left_alone_is_due_once_its_endpoint_can_be_read(database: Database) -> None:
+    store(database, record(0))
+    mine, other = claim(database, days=2, now=AFTER + MINUTE), claim(database, ENDPOINTS["costs"])
+    with database.workspace(1, write=True) as session:
+        for each in (mine, other):
+            ledger.set_unavailable(session, each, "no scope", now=AFTER)
+        assert [withheld.was_readable(session, each) for each in (mine, other)] == [True, False]
+
+    in_one(database, lambda session: withheld.take_up(session, mine))
+
+    rows = days_of(database)
+    assert [(row.state, row.retry_at) for row in rows.values()] == [
+        (DayState.PROVISIONAL, None),
+        (DayState.MISSING, None),
+    ]
+    with database.workspace(1) as session:
+        (bill,) = ledger.read(session, 1, 1)["costs"].values()
+    assert bill.state is DayState.UNAVAILABLE
 
 
 def test_another_key_may_try_at_once_what_the_former_might_not_read(database: Database) -> None:

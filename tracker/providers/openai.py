@@ -17,6 +17,7 @@ from tracker import clock
 from tracker.errors import (
     AnswerTooLarge,
     BadRequest,
+    Blocked,
     KeyRejected,
     LookbackExceeded,
     PayloadChanged,
@@ -47,6 +48,11 @@ SETTLING = Settling(least=timedelta(days=3), most=timedelta(days=14))
 """How late OpenAI changes a day is not told. Consumers: usage for hours, seldom a day, and costs 1 to 2 hours (reports
 and code read 2026-11). So three days at least; what comes later than that is learned from what was seen.
 """
+
+LACKS_PERMISSION = re.compile(r"missing[ _]scope|insufficient[ _]permission", re.IGNORECASE)
+"""What alone says so of the key: a 403 without it may as well come from a gateway that blocks whoever asks."""
+
+NOT_THE_KEY = "It names no permission that the key lacks: a gateway on the way may be blocking this machine."
 
 Params = lists.Params
 
@@ -98,14 +104,14 @@ class OpenAI:
         """Decide on the message: the same missing scope has come as 401 and as 403, as an object and as plain text."""
         if scope := re.search(r"[Mm]issing scopes?: ([\w.,/ -]+?)\.(?:\s|$)", refusal.message):
             return ScopeMissing(f"OpenAI says the key lacks the permission {scope[1]}.", scope=scope[1])
-        if "insufficient permissions" in refusal.message:
+        if LACKS_PERMISSION.search(f"{refusal.message} {refusal.code} {refusal.type}"):
             return ScopeMissing("OpenAI says the key has insufficient permissions.")
         if refusal.code == "reporting_lookback_exceeded":
             return _lookback(refusal)
         by_status: dict[int, Callable[[str], ProviderError]] = {
             400: BadRequest,
             401: KeyRejected,
-            403: ScopeMissing,
+            403: lambda told: Blocked(f"{told} {NOT_THE_KEY}"),
             422: BadRequest,
         }
         reaction = by_status.get(refusal.status, PayloadChanged)

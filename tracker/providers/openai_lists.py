@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracker.errors import BadRequest, PayloadChanged, ScopeMissing
+from tracker.errors import BadRequest, Blocked, PayloadChanged, ScopeMissing
 from tracker.providers.base import KnownName
 from tracker.providers.http import ProviderClient
 
@@ -56,7 +56,7 @@ def _project_names(client: ProviderClient, project: Mapping[str, Any]) -> Iterat
             yield KnownName("api_key", row["id"], _title(row, "name"))
         for row in listed(client, f"{path}/service_accounts"):
             yield KnownName("user", row["id"], _title(row, "name"))
-    except (BadRequest, PayloadChanged, ScopeMissing):
+    except (BadRequest, Blocked, PayloadChanged, ScopeMissing):
         if project.get("status") != "archived":
             raise
 

@@ -48,6 +48,7 @@ KEY_TROUBLES: Mapping[str, tuple[str, str]] = {
     "down_502": ("status_502", ""),
     "down_503": ("status_503", ""),
     "html": ("html", ""),
+    "blocked": ("gateway_403", ""),
     "truncated": ("truncated_json", ""),
     "empty_body": ("empty_body", ""),
     "error_200": ("error_200", ""),

@@ -188,6 +188,11 @@ SAME_AGAIN = "page_again"
 
 HTML = b"<html><body>Please sign in to the network.</body></html>"
 
+MISSING_SCOPE = "You have insufficient permissions for this operation. Missing scopes: {scope}. Check your role."
+
+BLOCKED = b"<html><body>Sorry, you have been blocked: insufficient permissions.</body></html>"
+"""A gateway's own page. Whatever it says, it knows nothing of keys."""
+
 KINDS: dict[str, Callable[[Reply, str], Reply]] = {
     "rate_limit": _rate_limit,
     "rate_limit_date": _rate_limit_date,
@@ -197,6 +202,9 @@ KINDS: dict[str, Callable[[Reply, str], Reply]] = {
     "connection_reset": lambda good, _: replace(good, reset=True),
     "dribble": lambda good, option: replace(good, dribble_s=float(option or 0.05)),
     "html": _body(HTML, "text/html"),
+    "gateway_403": lambda _good, _: Reply(403, BLOCKED, {"Content-Type": "text/html"}),
+    "missing_scope": lambda _good, option: error(403, MISSING_SCOPE.format(scope=option or "api.usage.read")),
+    "untold_403": lambda _good, _: error(403, "Forbidden"),
     "empty_body": _body(b""),
     "no_content_204": lambda good, _: replace(good, status=204, body=b""),
     "error_200": _body(b'{"error":{"message":"something went wrong","type":"server_error"}}'),

@@ -219,6 +219,7 @@ KEY_KINDS = {
         "down_502",
         "down_503",
         "html",
+        "blocked",
         "truncated",
         "empty_body",
         "error_200",

@@ -17,6 +17,7 @@ from tests.tracker.providers.sandboxed import END, ENDPOINTS, FIRST, NOW, OPENAI
 from tracker import clock
 from tracker.errors import (
     BadRequest,
+    Blocked,
     LookbackExceeded,
     PayloadChanged,
     ProviderDown,
@@ -132,6 +133,7 @@ def test_any_split_into_windows_tells_the_same_rows(
     [
         *[(f"status_{code}", ProviderDown) for code in (500, 502, 503, 504)],
         *[(kind, ProviderDown) for kind in ("short_body", "connection_reset")],
+        *[(kind, Blocked) for kind in ("gateway_403", "untold_403")],
         ("rate_limit", RateLimited),
         ("rate_limit_date", RateLimited),
         ("status_404", PayloadChanged),

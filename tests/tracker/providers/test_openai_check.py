@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from tests.tracker.providers.sandboxed import NOW, OPENAI, Sandboxed, sandboxed
 from tests.tracker.providers.scripted import GOOD, ScriptedProvider, Step, answer
 from tracker.calls import KeptCalls
-from tracker.errors import ScopeMissing
+from tracker.errors import Blocked, ScopeMissing
+from tracker.providers.base import KnownName
+from tracker.providers.http.refusal import refusal
 
 
 @pytest.fixture
@@ -37,6 +40,7 @@ def openai() -> Iterator[Sandboxed]:
         ("down_503", "unchecked", "not checked yet"),
         ("rate_limited", "unchecked", "not checked yet"),
         ("html", "unchecked", "not checked yet"),
+        ("blocked", "unchecked", "not checked yet"),
         ("connection_reset", "unchecked", "not checked yet"),
     ],
 )
@@ -53,6 +57,46 @@ def test_a_check_says_what_the_key_is_and_what_to_do(
     assert verdict.status == status
     assert told in verdict.sentence
     assert asking.key.reveal() not in verdict.sentence
+
+
+SCOPE = "You have insufficient permissions for this operation. Missing scopes: api.usage.read. Check it."
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": SCOPE}},
+        {"error": SCOPE},
+        {"error": {"message": "You have insufficient permissions for this operation."}},
+        {"error": {"message": "Missing scope: api.usage.read"}},
+        {"error": {"message": "No.", "code": "missing_scope"}},
+        {"error": {"message": "No.", "type": "insufficient_permissions"}},
+    ],
+    ids=str,
+)
+def test_a_refusal_that_names_what_the_key_lacks_says_so_whatever_its_status(status: int, body: object) -> None:
+    reaction = OPENAI.explain(refusal(status, json.dumps(body).encode()))
+
+    assert isinstance(reaction, ScopeMissing)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><body>Sorry, you have been blocked. You have insufficient permissions.</body></html>",
+        b'{"error": {"message": "Country, region, or territory not supported", "code": "unsupported_country"}}',
+        b'{"error": {"message": null}}',
+        b'{"blocked": true}',
+        b"[]",
+    ],
+)
+def test_a_403_that_names_no_permission_says_nothing_of_the_key(body: bytes) -> None:
+    reaction = OPENAI.explain(refusal(403, body))
+
+    assert type(reaction) is Blocked
+    assert "403" in str(reaction)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +186,14 @@ def test_names_that_may_not_be_read_say_so(openai: Sandboxed) -> None:
         OPENAI.names(openai.client("usage_only"))
 
     assert told.value.scope == "api.management.read"
+
+
+@pytest.mark.parametrize(("status", "told"), [("archived", True), ("active", False)])
+def test_an_archived_project_that_refuses_loses_only_its_names(openai: Sandboxed, status: str, told: bool) -> None:
+    project = {"id": "proj_old", "name": "Old", "status": status}
+    provider = ScriptedProvider([GOOD, answer(json.dumps({"data": [project]}).encode()), answer(b"{}", "403 No")])
+    asking = replace(openai.client(), base_url=provider.base_url)
+
+    with nullcontext() if told else pytest.raises(Blocked):
+        assert KnownName("project", "proj_old", "Old") in OPENAI.names(asking)
+    provider.stop()

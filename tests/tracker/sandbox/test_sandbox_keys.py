@@ -38,6 +38,7 @@ REFUSALS = {
     "not_found": (404, "error"),
     "redirecting": (302, ""),
     "html": (200, "<html>"),
+    "blocked": (403, "<html>"),
     "truncated": (200, '{"object": "page"'),
     "empty_body": (200, ""),
     "error_200": (200, "something went wrong"),
