@@ -70,7 +70,10 @@ OF_NO_TENANT = {
     "opened": dict.fromkeys(
         ("lock_its_key", "open_key", "present", "set_unreadable", "still_its_key", "works_again"), WORKERS_OWN
     ),
-    "organisations": {"foreign_sentence": "tells of a row that its caller has in hand"},
+    "organisations": {
+        "foreign_sentence": "tells of a row that its caller has in hand",
+        "take_turn": "only waits for others",
+    },
     "pauses": dict.fromkeys(
         ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"
     ),

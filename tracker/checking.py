@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
-from tracker import connections, coverage
+from tracker import connections, coverage, organisations
 from tracker.clock import utc_now
 from tracker.db import is_unable, plain
 from tracker.errors import KeyUnreadable, LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing
@@ -111,6 +111,7 @@ def _standing(session: Session, connection: Connection) -> Standing:
 def _settle(opened: Opened, verdict: Verdict) -> None:
     now = utc_now()
     with opened.product.database.workspace(opened.connection.workspace_id, write=True) as session:
+        organisations.take_turn(session, opened.connection.workspace_id)
         row = still_its_key(session, opened)
         opened.calls.flush(session)
         connections.settle(session, row, verdict, now=now)

@@ -78,6 +78,7 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
     label = clean_label(label)
     pasted = asking.pasted(product, provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
+        organisations.take_turn(session, workspace_id)
         _refuse_known(session, product, workspace_id, pasted.key)
         row = _deleted_one(session, workspace_id, provider, pasted.verdict)
         if row is None:
@@ -100,6 +101,7 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
     row = find(product, workspace_id, provider_key_id)
     pasted = asking.pasted(product, row.provider, text)
     with product.database.workspace(workspace_id, write=True) as session:
+        organisations.take_turn(session, workspace_id)
         row = present(session, workspace_id, provider_key_id, lock=True)  # not between two parts of a rotation
         _refuse_known(session, product, workspace_id, pasted.key, but=provider_key_id)
         _refuse_same_organisation(session, workspace_id, row.provider, pasted.verdict, but=provider_key_id)

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from tracker.models import Name, ProviderKey, UsageSeries, table_of
 from tracker.providers.base import Verdict
 
 KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
+
+
+TURN = select(func.pg_advisory_xact_lock(0x0B6, bindparam("number")))
+EVERY = (
+    select(KEYS.c.id)
+    .where(KEYS.c.workspace_id == bindparam("of_workspace"))
+    .order_by(KEYS.c.id)
+    .with_for_update(key_share=True)
+)
+
+
+def take_turn(session: Session, workspace_id: int) -> None:
+    """Let nobody else judge whose key is whose in the workspace, or store with one, until the transaction ends.
+
+    First in it: who looked before would not see what the other wrote. SQLite's one writer has the turn anyway. A
+    workspace without a connection has no row to lock, and the web may lock no row of the workspace itself.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(TURN, {"number": workspace_id % 2**31})
+    session.execute(EVERY, {"of_workspace": workspace_id}).all()
 
 
 def ids(session: Session, workspace_id: int, provider_key_id: int) -> frozenset[str]:
