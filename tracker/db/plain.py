@@ -142,6 +142,8 @@ def run(session: Session, statement: Executable, given: Given | Sequence[Given])
     taken, plain = _ready(session, statement, given)
     if isinstance(given, ROW):
         return taken.send(plain.text, plain.bound(given))[1]
+    if len(given) == 1:  # PostgreSQL's driver has more to do for many, however few they are
+        return taken.send(plain.text, plain.bound(given[0]))[1]
     return taken.send(plain.text, [plain.bound(each) for each in given], many=True)[1]
 
 
