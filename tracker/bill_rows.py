@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 from sqlmodel import Session
 
-from tracker import changes
+from tracker import changes, money
 from tracker.changes import DayChange, Worth
 from tracker.db import plain
 from tracker.ledger import Claim
@@ -25,7 +26,8 @@ OF_DAY = (
     BILLED.c.provider_key_id == bindparam("of_key"),
     BILLED.c.day == bindparam("of_day"),
 )
-AMOUNTS = select(BILLED.c.amount).where(*OF_DAY)
+TOLD = ("line_item", "model", "project_id", "api_key_id", "currency", "quantity", "quantity_unit", "amount")
+LINES = select(*(BILLED.c[name] for name in TOLD)).where(*OF_DAY)
 CLEAR = delete(BILLED).where(*OF_DAY)
 ADD = insert(BILLED).values({column.name: bindparam(column.name) for column in BILLED.c})
 
@@ -33,26 +35,45 @@ ADD = insert(BILLED).values({column.name: bindparam(column.name) for column in B
 def replace(
     session: Session,
     claimed: Claim,
+    dropped: Sequence[str],
     told: Mapping[date, Sequence[BilledCost]],
     changed: Iterable[DayChange],
     *,
-    dropped: Sequence[str],
     provider: str,
     now: datetime,
-) -> None:
-    """Let these be the lines of the days that changed, and record what that revises."""
+) -> list[DayChange]:
+    """Let these be the lines of the days that seem changed, record what that revises, and tell which of them did.
+
+    The provider spells one amount in several ways, say with a zero at its end: lines of the same values stay.
+    """
+    found = []
     for change in changed:
         of_day = {"of_workspace": claimed.workspace_id, "of_key": claimed.provider_key_id, "of_day": change.day}
-        before, after = Worth(), Worth()
-        if change.before.rows:
-            before.add(amount for (amount,) in plain.rows(session, AMOUNTS, of_day))
+        stored = plain.rows(session, LINES, of_day) if change.before.rows else []
+        lines = told.get(change.day, ())
+        if lines and _same(stored, lines):
+            continue
         plain.run(session, CLEAR, of_day)
         reached("old bill removed")
-        lines = told.get(change.day, ())
         if lines:
             plain.run(session, ADD, [_row(claimed, line, dropped, provider) for line in lines])
+        before, after = Worth(), Worth()
+        before.add(amount for *_, amount in stored)
         after.add(line.amount for line in lines)
         changes.note(session, claimed, change, before=before, after=after, now=now)
+        found.append(change)
+    return found
+
+
+def _same(stored: Sequence[tuple[Any, ...]], lines: Sequence[BilledCost]) -> bool:
+    """Whether the lines would be stored as those that are: to the nano-dollar, and equal numbers however written."""
+    told = (tuple(getattr(line, name) for name in TOLD) for line in lines)
+    return Counter(map(_values, stored)) == Counter(map(_values, told))
+
+
+def _values(line: tuple[Any, ...]) -> tuple[Any, ...]:
+    *named, amount = line
+    return *named, None if amount is None else money.to_nanos(amount)
 
 
 def _row(claimed: Claim, line: BilledCost, dropped: Sequence[str], provider: str) -> dict[str, Any]:

@@ -63,11 +63,11 @@ def store(
     claimed, held = _hold(session, claimed, fetched)
     lacking = _by_day(fetched.set_aside, lambda row: row.day)
     _keep(session, claimed, held, lacking, fetched.untold, now=now)
-    costs = _by_day(fetched.costs, lambda line: line.day)
-    told = _told_of_bill(costs, held) if endpoint.bills else _told_of_usage(fetched, held)
+    bill = _by_day(fetched.costs, lambda line: line.day)
+    told = _told_of_bill(bill, held) if endpoint.bills else _told_of_usage(fetched, held)
     changed = [DayChange(day, told[day].rows, row) for day, row in held.items() if told[day].differs(row)]
     if endpoint.bills:
-        bill_rows.replace(session, claimed, costs, changed, dropped=fetched.dropped, provider=provider, now=now)
+        changed = bill_rows.replace(session, claimed, fetched.dropped, bill, changed, provider=provider, now=now)
     else:
         width = timedelta(seconds=endpoint.width_s)
         replacing.replace(session, claimed, fetched.usage, changed, width=width, provider=provider, now=now)

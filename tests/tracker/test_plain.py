@@ -77,7 +77,7 @@ def test_nothing_is_sent_outside_a_transaction_after_the_orm_took_one_back(datab
         (ledger.READ, {**OF_KEY, "since": DAY}),
         (opened.MARK, OF_KEY),
         (restatements.SEEN, {"of_workspace": 1, "since": AFTER}),
-        (bill_rows.AMOUNTS, {**OF_KEY, "of_day": DAY}),
+        (bill_rows.LINES, {**OF_KEY, "of_day": DAY}),
     ],
 )
 def test_the_rows_are_those_that_the_library_finds(

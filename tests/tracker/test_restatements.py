@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from tests.installation import NOW, installed
 from tests.tracker.builders import AFTER, DAY, record, store, two_workspaces
 from tracker import calls, clock, restatements
 from tracker.db import Database
+from tracker.models import BilledCostRow, table_of
+from tracker.providers.base import COSTS
 from tracker.sandbox import World
+from tracker.usage import BilledCost
 
 
 @pytest.fixture
@@ -37,6 +43,65 @@ def test_a_restated_day_keeps_both_values_and_the_difference(database: Database)
     assert unpriced.after is None and unpriced.difference is None
     with database.workspace(2) as session:
         assert restatements.read(session, 2, DAY, DAY + clock.DAY) == []
+
+
+SPELLINGS = [
+    ("0.0000324750", "1500"),
+    ("0.000032475", "1500.0"),
+    ("3.2475E-5", "1.5E+3"),
+    ("0.00003247500000004", "1500"),
+]
+
+
+def test_a_bill_that_is_only_spelled_differently_restates_nothing(database: Database) -> None:
+    told = [
+        [
+            BilledCost(DAY, Decimal(amount), "usd", line_item="a", quantity=Decimal(quantity)),
+            BilledCost(DAY, None, "usd", line_item="b"),
+        ]
+        for amount, quantity in SPELLINGS
+    ]
+    store(database, *told[0], endpoint=COSTS)
+    before = bill_of(database)
+
+    for number, lines in enumerate(told[1:], start=1):
+        stored = store(database, *lines, endpoint=COSTS, now=AFTER + number * clock.DAY)
+
+        assert (stored.changed, stored.rows) == ((), 2)
+        assert bill_of(database) == before
+    with database.workspace(1) as session:
+        assert restatements.read(session, 1, DAY, DAY + clock.DAY) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"amount": Decimal("0.000032476")},
+        {"amount": None},
+        {"quantity": Decimal(1501)},
+        {"quantity": None},
+        {"quantity_unit": "tokens"},
+        {"api_key_id": "key_b"},
+        {"currency": "eur"},
+    ],
+    ids=str,
+)
+def test_a_bill_that_tells_anything_else_is_restated(database: Database, other: dict[str, Any]) -> None:
+    line = BilledCost(DAY, Decimal("0.000032475"), "usd", line_item="a", quantity=Decimal(1500))
+    store(database, line, endpoint=COSTS)
+
+    stored = store(database, replace(line, **other), endpoint=COSTS, now=AFTER + clock.DAY)
+
+    assert stored.changed == (DAY,)
+    with database.workspace(1) as session:
+        assert len(restatements.read(session, 1, DAY, DAY + clock.DAY)) == 1
+
+
+def bill_of(database: Database) -> list[tuple[Any, ...]]:
+    lines = table_of(BilledCostRow)
+    with database.workspace(1) as session:
+        found = session.execute(select(lines).where(lines.c.workspace_id == 1).order_by(lines.c.line_item))
+        return [tuple(row) for row in found]
 
 
 def test_the_list_of_calls_is_the_list_of_requests_the_provider_saw(migrated_url: str, tmp_path: Path) -> None:
