@@ -71,7 +71,7 @@ OF_NO_TENANT = {
         ("lock_its_key", "open_key", "present", "set_unreadable", "still_its_key", "works_again"), WORKERS_OWN
     ),
     "organisations": {
-        "foreign_sentence": "tells of a row that its caller has in hand",
+        **dict.fromkeys(("foreign_sentence", "idle_sentence"), "tells of a row that its caller has in hand"),
         "take_turn": "only waits for others",
     },
     "pauses": dict.fromkeys(

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.conftest import fresh_name
-from tests.installation import NOW, Installation, installed
+from tests.installation import NOW, TODAY, Installation, installed, stored
 from tests.postgres import PostgresServer
+from tests.small import TwoEndpoints
 from tracker import access, checking, clock, connections, points
 from tracker.errors import Conflict
 from tracker.models import KeyStatus, ProviderKey, table_of
+from tracker.providers import PROVIDERS
 from tracker.reconcile import Connection
 from tracker.sandbox import World
 
@@ -33,6 +35,53 @@ def on_postgres(postgres_server: PostgresServer, migrated_template: str, tmp_pat
     ):
         ready.workspace_id = access.add_user(ready.product.database, "bo@acme.example", "a long enough password")
         yield ready
+
+
+@pytest.fixture
+def ready(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """A workspace without a key, at an organisation of four days of which two endpoints are read."""
+    clock.start_at(NOW)
+    monkeypatch.setitem(PROVIDERS, "openai", TwoEndpoints())
+    with installed(World(days=4, keeps=4), migrated_url, tmp_path) as made:
+        made.workspace_id = access.add_user(made.product.database, "bo@acme.example", "a long enough password")
+        yield made
+
+
+def use(ready: Installation, factor: float) -> None:
+    """Let the organisation have used so much of everything, so far and in the next days."""
+    for number in range(-5, 5):
+        ready.world.restate("acme", TODAY + number * clock.DAY, factor)
+
+
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_key_that_shows_nothing_takes_no_place_of_one_that_read_something(ready: Installation, checked: bool) -> None:
+    added = add(ready, "good")
+    assert ready.fetch() == 0
+    before = stored(ready)
+    use(ready, 0)  # as another organisation that idles
+    idle = ready.world.keys["usage_only"]
+    if checked:
+        with pytest.raises(Conflict, match="shows no usage"):
+            connections.replace(ready.product, ready.workspace_id, added.provider_key_id, text=idle)
+    else:
+        ready.world.spoil(idle, "down_503")
+        connections.replace(ready.product, ready.workspace_id, added.provider_key_id, text=idle)
+        ready.world.spoil(idle, "usage_only")
+        ready.fetch()
+        assert statuses(ready) == {"good": KeyStatus.INVALID}
+
+    assert before
+    assert stored(ready) == before
+
+
+def test_where_nothing_was_read_a_key_that_shows_nothing_may_take_the_place(ready: Installation) -> None:
+    use(ready, 0)
+    added = add(ready, "good")
+    assert ready.fetch() == 0
+
+    connections.replace(ready.product, ready.workspace_id, added.provider_key_id, text=ready.world.keys["usage_only"])
+
+    assert statuses(ready) == {"good": KeyStatus.VALID}
 
 
 def add(ready: Installation, kind: str) -> connections.Added:

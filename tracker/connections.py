@@ -105,8 +105,8 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         row = present(session, workspace_id, provider_key_id, lock=True)  # not between two parts of a rotation
         _refuse_known(session, product, workspace_id, pasted.key, but=provider_key_id)
         _refuse_same_organisation(session, workspace_id, row.provider, pasted.verdict, but=provider_key_id)
-        if foreign := organisations.foreign_sentence(session, row, pasted.verdict):
-            raise Conflict(foreign)
+        if strange := _strange(session, row, pasted.verdict, now=utc_now()):
+            raise Conflict(strange)
         row.replaced_at = utc_now()
         _put(session, product, row, pasted)
         pasted.calls.store(session, workspace_id, provider_key_id)
@@ -177,14 +177,20 @@ def opened(product: Product, session: Session, row: AnyKept) -> SecretKey:
 def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> None:
     """Write what a check found into the connection's row, and the organisation's ids beside it."""
     same = organisations.same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id)
-    foreign = organisations.foreign_sentence(session, row, verdict)
-    # Foreign first: what was read with the key before it is another organisation's, and nobody else reads that.
-    row.status = KeyStatus.INVALID if foreign else KeyStatus.DUPLICATE if same else KeyStatus(verdict.status)
-    row.status_reason = foreign or same or verdict.sentence
+    strange = _strange(session, row, verdict, now=now)
+    # Strange first: what was read with the key before it is another organisation's, and nobody else reads that.
+    row.status = KeyStatus.INVALID if strange else KeyStatus.DUPLICATE if same else KeyStatus(verdict.status)
+    row.status_reason = strange or same or verdict.sentence
     row.names_readable = verdict.names_readable
     row.checked_at = now
-    if verdict.organisation and not (same or foreign):
+    if verdict.organisation and not (same or strange):
         remember_names(session, row, [KnownName("project", ref, None) for ref in sorted(verdict.organisation)])
+
+
+def _strange(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> str | None:
+    """That a key does not seem to lead to the organisation of its connection's history, and what to do."""
+    foreign = organisations.foreign_sentence(session, row, verdict)
+    return foreign or organisations.idle_sentence(session, row, verdict, now=now)
 
 
 def remember_names(session: Session, row: Whose, names: list[KnownName]) -> None:

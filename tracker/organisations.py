@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from decimal import Decimal
+
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from tracker.models import Name, ProviderKey, UsageSeries, table_of
+from tracker import clock
+from tracker.models import BilledCostRow, DailyUsage, Name, ProviderKey, UsageSeries, table_of
 from tracker.providers.base import Verdict
 
 KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
+BILLED, DAILY = table_of(BilledCostRow), table_of(DailyUsage)
 
 
 TURN = select(func.pg_advisory_xact_lock(0x0B6, bindparam("number")))
@@ -56,6 +61,59 @@ def foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> st
     if same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id):
         return f"{told} That one is connected already: replace this key by one of the organisation it was for."
     return f"{told} Add it as a connection of its own."
+
+
+def idle_sentence(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> str | None:
+    """That a key shows no usage of an organisation that cannot be recognised, while its connection holds some.
+
+    Read with it, the last weeks of the connection would be replaced by nothing. What holds nothing loses nothing.
+    """
+    known = ids(session, row.workspace_id, row.id or 0)
+    if verdict.shows_usage is not False or known & verdict.organisation or not _holds_usage(session, row, now):
+        return None
+    return (
+        f"This key shows no usage of the last 31 days, and {row.label!r} holds some: it seems to belong to another "
+        f"organisation, and what was read would be lost. Paste a key of the organisation that {row.label!r} reads, or "
+        "add this one as a connection of its own."
+    )
+
+
+CHECKED = 30 * clock.DAY
+"""A check looks back so far, and at today."""
+
+SURELY_TOLD = 2 * clock.DAY
+"""What is used is seen in the bill so much later at the latest; not everything that costs is seen before."""
+
+BILLED_LATELY = (
+    select(BILLED.c.day)
+    .where(
+        BILLED.c.workspace_id == bindparam("of_workspace"),
+        BILLED.c.provider_key_id == bindparam("of_key"),
+        BILLED.c.day >= bindparam("first"),
+        BILLED.c.amount > Decimal(),
+    )
+    .limit(1)
+)
+USED_LATELY = (
+    select(DAILY.c.day)
+    .where(
+        DAILY.c.workspace_id == bindparam("of_workspace"),
+        DAILY.c.provider_key_id == bindparam("of_key"),
+        DAILY.c.day >= bindparam("first"),
+        DAILY.c.day < bindparam("end"),
+        DAILY.c.estimated_cost > Decimal(),
+    )
+    .limit(1)
+)
+
+
+def _holds_usage(session: Session, row: ProviderKey, now: datetime) -> bool:
+    """Whether a check of the same organisation would surely see usage."""
+    today = clock.day_of(now)
+    of = {"of_workspace": row.workspace_id, "of_key": row.id, "first": today - CHECKED}
+    billed = session.execute(BILLED_LATELY, of).first()
+    used = billed or session.execute(USED_LATELY, {**of, "end": today - SURELY_TOLD}).first()
+    return used is not None
 
 
 def same_sentence(
