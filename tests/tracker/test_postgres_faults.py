@@ -266,13 +266,14 @@ def test_a_migration_killed_half_way_is_rolled_back_and_can_be_run_again(
         engine.dispose()
 
 
-def test_no_plan_is_kept_of_what_is_joined_to_the_series(database: Database) -> None:
+def test_what_is_joined_to_the_series_is_planned_anew_and_never_compiled(database: Database) -> None:
     by_model, by_project = (queries.Question(DAY, DAY + clock.DAY, (name,)) for name in ("model", "project_id"))
     with database.workspace(1) as session:
         for _ in range(6):  # one more than it takes to have a statement prepared
             queries.usage(session, 1, by_project)
             queries.usage(session, 1, by_model)
         kept = session.execute(text("select statement from pg_prepared_statements")).scalars().all()
+        assert session.execute(text("show jit")).scalar_one() == "off"
 
     assert any("daily_usage" in statement for statement in kept)
     assert not [statement for statement in kept if "usage_series" in statement]
