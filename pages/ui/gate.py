@@ -74,8 +74,7 @@ def notice() -> str | None:
 
 def address(product: Product) -> str:
     """The visitor's IP address."""
-    forwarded = st.context.headers.get("X-Forwarded-For")
-    return visitor.address(st.context.ip_address, forwarded, hops=product.settings.proxy_hops)
+    return visitor.address(st.context.ip_address, st.context.headers, hops=product.settings.proxy_hops)
 
 
 def _farewell(words: str) -> None:

@@ -117,7 +117,7 @@ class Guard:
         if not trusted and (unused or is_closed(scope["path"], _visitor(scope))):
             return PlainTextResponse("There is nothing here.\n", 404)
         peer = scope["client"][0] if scope.get("client") else None
-        here = visitor.address(peer, told.get("x-forwarded-for"), hops=self._settings.proxy_hops)
+        here = visitor.address(peer, told, hops=self._settings.proxy_hops)
         if scope["path"].startswith(COUNTED) and not self._allowance.take(prefix_of(here), time.monotonic()):
             return PlainTextResponse("Too many requests. Wait a minute.\n", 429, headers={"Retry-After": "60"})
         return None

@@ -133,7 +133,7 @@ ROUTES = (
 def _address(request: Request) -> str:
     peer = request.client.host if request.client else None
     hops = the_product().settings.proxy_hops
-    return visitor.address(peer, request.headers.get("x-forwarded-for"), hops=hops)
+    return visitor.address(peer, request.headers, hops=hops)
 
 
 def _signed_in(request: Request) -> SignedIn | None:

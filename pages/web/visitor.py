@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-HERE = "127.0.0.1"
+from starlette.datastructures import Headers
+from streamlit.runtime.context import StreamlitHeaders
+
+HERE, PASSED_ON = "127.0.0.1", "X-Forwarded-For"
 
 
-def address(peer: str | None, forwarded_for: str | None, *, hops: int) -> str:
+def address(peer: str | None, told: Headers | StreamlitHeaders, *, hops: int) -> str:
     """The visitor's IP address behind `hops` trusted proxies.
 
     Each proxy adds the address it saw at the end; whatever stands before the trusted ones' was written by the visitor.
+    Some add it in a line of their own: all lines are one list, in their order (RFC 9110, 5.3 and 5.6.1, read 2026-11).
     """
-    if hops and forwarded_for:
-        passed = [part.strip() for part in forwarded_for.split(",")]
-        if len(passed) >= hops:
-            return passed[-hops]
-    return peer or HERE
+    lines = told.getlist(PASSED_ON) if isinstance(told, Headers) else told.get_all(PASSED_ON)
+    passed = [part.strip() for part in ",".join(lines).split(",") if part.strip()]
+    return passed[-hops] if 0 < hops <= len(passed) else peer or HERE

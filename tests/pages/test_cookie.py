@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
+from streamlit.runtime.context import StreamlitHeaders
 
 from pages.web import cookie, visitor
 from pages.web.headers import REQUESTS_A_MINUTE, Allowance, Guard, headers, is_closed, is_own_host
@@ -117,14 +119,25 @@ def test_a_network_has_so_many_requests_a_minute() -> None:
 @pytest.mark.parametrize(
     ("forwarded", "hops", "address"),
     [
-        (None, 0, "10.0.0.1"),
-        ("192.0.2.7", 0, "10.0.0.1"),
-        ("192.0.2.7", 1, "192.0.2.7"),
-        ("forged, 192.0.2.7", 1, "192.0.2.7"),
-        ("forged, 192.0.2.7, 10.0.0.2", 2, "192.0.2.7"),
-        ("192.0.2.7", 2, "10.0.0.1"),
-        (None, 1, "10.0.0.1"),
+        ([], 0, "10.0.0.1"),
+        (["192.0.2.7"], 0, "10.0.0.1"),
+        (["192.0.2.7"], 1, "192.0.2.7"),
+        (["forged, 192.0.2.7"], 1, "192.0.2.7"),
+        (["forged, 192.0.2.7, 10.0.0.2"], 2, "192.0.2.7"),
+        (["192.0.2.7"], 2, "10.0.0.1"),
+        ([], 1, "10.0.0.1"),
+        # A proxy that adds a line of its own: HAProxy.
+        (["forged", "192.0.2.7"], 1, "192.0.2.7"),
+        (["forged, forged", "forged", "192.0.2.7"], 1, "192.0.2.7"),
+        (["forged", "192.0.2.7, 10.0.0.2"], 2, "192.0.2.7"),
+        (["forged", "192.0.2.7", "10.0.0.2"], 2, "192.0.2.7"),
+        (["", "192.0.2.7"], 1, "192.0.2.7"),
+        (["", "192.0.2.7"], 2, "10.0.0.1"),
+        ([""], 1, "10.0.0.1"),
     ],
 )
-def test_only_trusted_proxies_are_believed(forwarded: str | None, hops: int, address: str) -> None:
-    assert visitor.address("10.0.0.1", forwarded, hops=hops) == address
+def test_only_trusted_proxies_are_believed(forwarded: list[str], hops: int, address: str) -> None:
+    sent = [("x-forwarded-for", line) for line in forwarded]
+    ours = Headers(raw=[(name.encode(), line.encode()) for name, line in sent])
+    for told in (ours, StreamlitHeaders(sent)):
+        assert visitor.address("10.0.0.1", told, hops=hops) == address
