@@ -100,13 +100,17 @@ def _day(day: date, expected: Decimal, band: tuple[Decimal, Decimal], seen: Deci
 
 
 def _expected(known: Spend, days: Sequence[date]) -> dict[date, Decimal] | None:
-    """What each of the days should cost by the weekdays of the four weeks before the first of them."""
+    """What each of the days should cost by the weekdays of the four weeks before the first of them.
+
+    None with too few known days in those weeks, or with none of a weekday that is asked for.
+    """
     back = clock.days(days[0] - LOOK_BACK, days[0])
     amounts: dict[int, list[Decimal]] = {}
     for day in back:
         if day in known:
             amounts.setdefault(day.weekday(), []).append(known[day])
-    if sum(map(len, amounts.values())) < FEWEST_DAYS:
+    lacks = any(day.weekday() not in amounts for day in days)
+    if lacks or sum(map(len, amounts.values())) < FEWEST_DAYS:
         return None
     means = {weekday: sum(costs, Decimal()) / len(costs) for weekday, costs in amounts.items()}
     return {day: means[day.weekday()] for day in days}

@@ -14,6 +14,7 @@ from tracker.overview.forecast import Forecast, forecast
 
 TODAY = date(2026, 11, 23)
 START = date(2026, 5, 1)
+SUNDAYS = [date(2026, 10, day) for day in (4, 11, 18, 25)]
 
 
 def rhythm(day: date) -> Decimal:
@@ -73,6 +74,23 @@ def test_a_month_that_is_over_and_known_needs_no_forecast() -> None:
 
 def test_nothing_spent_is_no_base_for_a_band() -> None:
     assert forecast(dict.fromkeys(known(), Decimal()), {}, TODAY) is None
+
+
+@pytest.mark.parametrize(("lacking", "is_told"), [(3, True), (4, False)])
+def test_a_weekday_of_which_none_was_read_is_not_foretold(lacking: int, is_told: bool) -> None:
+    """Without all four of them 24 days are left, as many as are needed, but no mean for a fifth."""
+    today = date(2026, 11, 1)
+    spend = {day: cost for day, cost in known(end=today).items() if day not in SUNDAYS[:lacking]}
+
+    assert (forecast(spend, {}, today) is not None) is is_told
+
+
+def test_past_weeks_without_a_weekday_are_no_trial() -> None:
+    """Of stretches after those weeks nothing can be expected; the others still say the band and the error."""
+    found = told({day: cost for day, cost in known().items() if day not in SUNDAYS})
+
+    assert (found.low, found.middle, found.high) == (told(known()).middle,) * 3
+    assert (found.usual_error, found.months_tried) == (Decimal("0.0"), 4)
 
 
 @settings(deadline=None, max_examples=25)
