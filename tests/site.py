@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import secrets
 import socket
 import subprocess
@@ -74,6 +75,17 @@ class Site:
     def stop_all(self) -> None:
         for name in list(self._running):
             self.stop(name)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """The dashboard can write no file."""
+        process = self.process_id("dashboard")
+        soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
+        resource.prlimit(process, resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+        finally:
+            resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
 
     def process_id(self, name: str) -> int:
         return self._running[name].pid

@@ -16,6 +16,7 @@ from pages.web.running import the_product
 from tracker import access, audit, clock, downloads, health, metrics, sessions
 from tracker.audit import Action, Actor
 from tracker.clock import utc_now
+from tracker.db import refusal_of, sentence_for
 from tracker.errors import BadInput
 from tracker.explore import files
 from tracker.explore.files import File
@@ -30,6 +31,7 @@ OURS = "X-Requested-With"
 NO_STORE = {"Cache-Control": "no-store"}
 JSON = "application/json; charset=utf-8"
 STRANGER = "Sign in first, then open this address again.\n"
+UNTOLD = "No file was given out, for the audit trail could not tell of it. "
 
 
 async def open_session(request: Request) -> Response:
@@ -75,25 +77,43 @@ def download(request: Request) -> Response:
     Of the calls those of one connection, with `&key=NUMBER`.
 
     /export/view.csv, table.csv and rows.csv, or .parquet (`files.NAMES`): with the address of a view of Explore.
+
+    HEAD tells of the file without giving it out; 503 with a sentence while the database cannot do its part.
     """
+    try:
+        return _answered(request)
+    except Exception as error:
+        if (why := sentence_for(error)) is None:
+            raise
+        log.warning("a file could not be given out", exc_info=error)
+        sentence = f"{UNTOLD if refusal_of(error) else ''}{why}\n"
+        return PlainTextResponse(sentence, 503, headers={**NO_STORE, "Retry-After": "60"})
+
+
+def _answered(request: Request) -> Response:
     signed = _signed_in(request)
     if signed is None:
         log.warning("a file was asked for without a session, from %s", _address(request))
         return PlainTextResponse(STRANGER, 401, headers=NO_STORE)
-    database = the_product().database
-    workspace_id = access.workspaces_of(database, signed.user_id)[0]
+    workspace_id = access.workspaces_of(the_product().database, signed.user_id)[0]
     try:
         file = _file(request, workspace_id)
     except BadInput as error:
         return PlainTextResponse(f"{error}\n", 400, headers=NO_STORE)
-    by = Actor(signed.user_id, _address(request))
-    with database.workspace(workspace_id, write=True) as session:
-        audit.record(session, workspace_id, Action.EXPORTED, by, subject=file.name)
+    is_given = request.method == "GET"
+    if is_given:
+        _tell(workspace_id, Actor(signed.user_id, _address(request)), file.name)
     return StreamingResponse(
-        file.chunks,
+        file.chunks if is_given else (),
         media_type=file.media_type,
         headers={**NO_STORE, "Content-Disposition": f'attachment; filename="{file.name}"'},
     )
+
+
+def _tell(workspace_id: int, by: Actor, name: str) -> None:
+    """Write to the trail, before the first byte of it, that a file goes out."""
+    with the_product().database.workspace(workspace_id, write=True) as session:
+        audit.record(session, workspace_id, Action.EXPORTED, by, subject=name)
 
 
 def _file(request: Request, workspace_id: int) -> File:

@@ -107,6 +107,38 @@ def test_a_signed_in_person_gets_their_file_and_a_word_on_a_wrong_address(
     assert stranger.get("/export/secrets.csv?last=1").status_code == 400
 
 
+def test_no_file_goes_out_of_which_the_trail_cannot_tell(own_site: Site, stranger: httpx.Client, ticket: str) -> None:
+    redeem(stranger, ticket)
+
+    with own_site.full_disk():
+        refused = stranger.get(EXPORT)
+
+    assert (refused.status_code, refused.headers["retry-after"], refused.headers["cache-control"]) == (
+        503,
+        "60",
+        "no-store",
+    )
+    assert refused.text == (
+        "No file was given out, for the audit trail could not tell of it. The disk of the database is full, or fails. "
+        "Nothing was changed; try again later.\n"
+    )
+    assert stranger.get(EXPORT).status_code == 200
+
+
+def test_the_trail_tells_of_a_file_that_went_out_and_of_none_that_was_only_asked_about(
+    stranger: httpx.Client, ticket: str
+) -> None:
+    redeem(stranger, ticket)
+    trail = "/export/audit.csv?last=1000"
+    before = stranger.get(trail).text.count("downloaded a file")
+
+    asked = stranger.head(EXPORT)
+
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert asked.headers["content-disposition"] == 'attachment; filename="usage-2026-11-01-to-2026-11-23.csv"'
+    assert stranger.get(trail).text.count("downloaded a file") == before + 1, "the trail's own"
+
+
 def test_logging_out_ends_the_session_and_takes_the_cookie_back(
     own_site: Site, stranger: httpx.Client, ticket: str
 ) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing as closed_at_end
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -105,7 +103,8 @@ def test_on_a_full_disk_people_read_on_and_are_told_until_there_is_space(
 ) -> None:
     steps.open_signed_in(page, own_site)
     told = page.get_by_text("The disk of the database is full, or fails")
-    with written_no_more(own_site):
+    change(own_site, "update auth_sessions set last_used_at = datetime(last_used_at, '-5 minutes')")  # its use is noted
+    with own_site.full_disk():
         page.get_by_role("link", name="Completeness").click()
         expect(told).to_be_visible()
         album.look(page, "completeness, disk full")
@@ -119,17 +118,6 @@ def test_on_a_full_disk_people_read_on_and_are_told_until_there_is_space(
 
     expect(told).to_have_count(0)
     assert album.faults == {}
-
-
-@contextmanager
-def written_no_more(site: Site) -> Iterator[None]:
-    """No file can be written by the dashboard, as on a full disk; its people have looked on for five minutes."""
-    change(site, "update auth_sessions set last_used_at = datetime(last_used_at, '-5 minutes')")
-    process = site.process_id("dashboard")
-    soft, hard = resource.prlimit(process, resource.RLIMIT_FSIZE)
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (0, hard))
-    yield
-    resource.prlimit(process, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_page_that_cannot_be_built_shows_a_reference_and_nothing_else(
