@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Literal, Protocol
@@ -37,7 +37,7 @@ class Endpoint:
     """One kind of data a provider offers by day.
 
     `days_per_unit` consecutive UTC days are asked for at once; `width_s` is the bucket's width in seconds. Of the
-    dimensions `group_by`, those in `droppable` are given up one after the other when the provider refuses them.
+    dimensions `group_by`, those in `droppable` are given up one after the other when the provider refuses just them.
     """
 
     name: str
@@ -51,6 +51,18 @@ class Endpoint:
     @property
     def bills(self) -> bool:
         return self.name == COSTS
+
+    def refused_in(self, sentence: str, dropped: Sequence[str] = ()) -> str | None:
+        """The dimension that a refusal names first, to be given up beside those `dropped`; None where it is of else.
+
+        What is allowed comes behind it: "Invalid value: 'api_key_id'. Supported values are: 'project_id'." Where only
+        the grouping is named, it is the next one.
+        """
+        left = [name for name in self.droppable if name not in dropped]
+        named = [name for name in left if name in sentence]
+        if not named:
+            return next(iter(left), None) if "group_by" in sentence else None
+        return min(named, key=sentence.index)
 
 
 @dataclass(frozen=True)

@@ -159,10 +159,10 @@ class OpenAI:
                 if most == 1:
                     raise
                 most = max(1, most // FEWER)
-            except BadRequest:
-                if len(dropped) == len(endpoint.droppable):
+            except BadRequest as error:
+                if (refused := endpoint.refused_in(str(error), dropped)) is None:
                     raise
-                dropped = endpoint.droppable[: len(dropped) + 1]
+                dropped = (*dropped, refused)
 
     def names(self, client: ProviderClient) -> list[KnownName]:
         return lists.names(client)

@@ -102,6 +102,10 @@ def _status(code: int) -> Callable[[Reply, str], Reply]:
     return lambda _good, _option: error(code, f"status {code} was asked for", kind="server_error")
 
 
+def _not_grouped(_good: Reply, option: str) -> Reply:
+    return error(400, f"Invalid value: '{option}'. Supported values are: 'line_item'.")
+
+
 def _body(body: bytes, content_type: str = "application/json") -> Callable[[Reply, str], Reply]:
     return lambda good, _option: replace(good, body=body, headers={"Content-Type": content_type})
 
@@ -197,6 +201,7 @@ KINDS: dict[str, Callable[[Reply, str], Reply]] = {
     "rate_limit": _rate_limit,
     "rate_limit_date": _rate_limit_date,
     **{f"status_{code}": _status(code) for code in (400, 404, 500, 502, 503, 504)},
+    "not_grouped": _not_grouped,
     "truncated_json": lambda good, _: replace(good, body=good.body[: len(good.body) // 2]),
     "short_body": lambda good, _: replace(good, cut=max(1, len(good.body) // 2)),
     "connection_reset": lambda good, _: replace(good, reset=True),

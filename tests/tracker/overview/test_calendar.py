@@ -126,7 +126,7 @@ def test_a_failed_day_comes_first_with_its_reason(ready: Installation) -> None:
 
 
 def test_days_not_divided_and_rows_set_aside_are_named(ready: Installation) -> None:
-    ready.world.troubles.add(Trouble("status_400", path="/organization/costs", times=1))
+    ready.world.troubles.add(Trouble("not_grouped", path="/organization/costs", times=1, option="api_key_id"))
     ready.world.troubles.add(Trouble("null_count", path="/organization/usage/images", times=1))
     ready.fetch()
     found = seen(ready)

@@ -232,13 +232,10 @@ def test_strange_names_are_kept_as_they_are_less_nul(openai: Sandboxed) -> None:
     assert {record.dimensions.model for record in told.usage} == {"<b>\u202e=1+1</b>"}
 
 
-@pytest.mark.parametrize(("times", "dropped"), [(1, ("api_key_id",)), (2, ("api_key_id", "project_id"))])
-def test_refused_groupings_are_dropped_one_by_one_and_said(
-    openai: Sandboxed,
-    times: int,
-    dropped: tuple[str, ...],
-) -> None:
-    openai.trouble("status_400", path="/organization/costs", times=times)
+@pytest.mark.parametrize("dropped", [("api_key_id",), ("project_id",), ("project_id", "api_key_id")])
+def test_refused_groupings_are_dropped_one_by_one_and_said(openai: Sandboxed, dropped: tuple[str, ...]) -> None:
+    for name in dropped:
+        openai.trouble("not_grouped", path="/organization/costs", option=name)
 
     told = openai.fetch("costs")
 
@@ -248,11 +245,29 @@ def test_refused_groupings_are_dropped_one_by_one_and_said(
     assert sum((line.amount or Decimal() for line in told.costs), Decimal()) == billed
 
 
-def test_a_bill_that_is_refused_by_line_item_too_is_an_error(openai: Sandboxed) -> None:
-    openai.trouble("status_400", path="/organization/costs", times=3)
+@pytest.mark.parametrize(("option", "times"), [("api_key_id", 2), ("line_item", 1), ("start_time", 1)])
+def test_what_is_refused_for_anything_else_is_an_error_and_no_grouping_is_given_up(
+    openai: Sandboxed, option: str, times: int
+) -> None:
+    openai.trouble("not_grouped", path="/organization/costs", times=times, option=option)
 
     with pytest.raises(BadRequest):
         openai.fetch("costs")
+    assert openai.fetch("costs").dropped == ()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "named"),
+    [
+        ("Invalid value: 'api_key_id'. Supported values are: 'project_id' and 'line_item'.", "api_key_id"),
+        ("Invalid value: 'project_id'. Supported values are: 'api_key_id'.", "project_id"),
+        ("Invalid 'group_by'.", "api_key_id"),
+        ("Invalid 'start_time'.", None),
+    ],
+)
+def test_the_grouping_that_is_named_first_is_the_one_refused(sentence: str, named: str | None) -> None:
+    assert ENDPOINTS["costs"].refused_in(sentence) == named
+    assert ENDPOINTS["costs"].refused_in(sentence, ("project_id", "api_key_id")) is None
 
 
 def test_a_bill_in_another_currency_says_so(openai: Sandboxed) -> None:
