@@ -113,7 +113,7 @@ def _sum(seen: Overview, period: Period, measure: Measure, split: Split) -> str:
         return parts[0]
     missing, bill = len(seen.missing(period)), seen.billed_before if period is Period.LAST_MONTH else None
     if bill:
-        parts.append(f"**{text.money(bill.amount)}** billed through {text.day(bill.through, today=seen.cycle.today)}")
+        parts.append(f"**{text.money(bill.amount)}** billed through {cards.billed_to(seen, bill)}")
     if missing:
         parts.append(f"**{text.several(missing, 'day')}** not read, so it is too low")
     return f"{' · '.join(parts)} · the cards above stay with {seen.cycle.start:%B}"

@@ -113,7 +113,16 @@ def _billed(seen: Explored, bill: Bill, today: date) -> str:
     gone = "".join(
         f", {text.quoted(each.label)} through {text.day(each.through, today=today)} only" for each in bill.ended
     )
-    return f"{told} {days}{part}{gone}, estimated there {text.money(bill.estimate)}"
+    return f"{told} {days}{part}{gone}{_without(seen, bill, today)}, estimated there {text.money(bill.estimate)}"
+
+
+def _without(seen: Explored, bill: Bill, today: date) -> str:
+    """The days between the first and the last that neither the bill nor the estimate beside it is of, with why."""
+    lacking = text.left_out(bill.holes, whose=bill.several, today=today)
+    undivided = text.left_out(bill.undivided, whose=bill.several, today=today)
+    why = [f"{lacking} (no complete bill)"] if lacking else []
+    why += [f"{undivided} (not divided by {explore_lines.refused(seen)})"] if undivided else []
+    return f" without {' and '.join(why)}" if why else ""
 
 
 def _compared(seen: Explored, comparison: Comparison, today: date) -> str:

@@ -63,10 +63,12 @@ def render(ctx: Context) -> None:
         _nothing_billed(seen, start)
         return
     asked = end
-    found, end = compared(ctx, start, asked)
+    found, end, awaited = compared(ctx, start, asked)
     told = statement(ctx.product, ctx.workspace_id, start, end, limited=found.reach.limits)
     st.markdown(text.dollars(_headline(told, seen)))
-    but = f"{_without(found.reach)}{_ended(found.reach, seen.cycle.today)}{not_compared(end, asked, seen.cycle.today)}"
+    today = seen.cycle.today
+    but = f"{_without(found.reach)}{_ended(found.reach, today)}{_holes(found.reach, today)}"
+    but += not_compared(end, asked, today, awaited=awaited)
     st.caption(f"Of these days: {found.sentence}.{but}")
     _cards(told, seen)
     if told.causes:
@@ -94,20 +96,22 @@ def _period(seen: Overview) -> tuple[date, date]:
     return (cycle.start, end) if chosen != ALL else (min(end, cycle.today - clock.DAY * 364), end)
 
 
-def compared(ctx: Context, start: date, end: date) -> tuple[Truth, date]:
-    """The truth about the UTC days [start, end) and the end again, or that of the bill where no other is to come."""
+def compared(ctx: Context, start: date, end: date) -> tuple[Truth, date, bool]:
+    """The truth about the UTC days [start, end) as far as they are billed, where that ends, and if more is awaited."""
     with ctx.product.database.workspace(ctx.workspace_id) as session:
         found = truth.read(session, ctx.workspace_id, start, end, now=ctx.now)
         last = found.reach.through
-        if last is None or found.reach.is_owed or last + clock.DAY >= end:
-            return found, end
-        return truth.read(session, ctx.workspace_id, start, last + clock.DAY, now=ctx.now), last + clock.DAY
+        if last is None or last + clock.DAY >= end:
+            return found, end, found.reach.is_owed
+        billed = truth.read(session, ctx.workspace_id, start, last + clock.DAY, now=ctx.now)
+        return billed, last + clock.DAY, found.reach.is_owed
 
 
-def not_compared(end: date, asked: date, today: date) -> str:
-    """Which days are left out, because no bill of them will ever come."""
+def not_compared(end: date, asked: date, today: date, *, awaited: bool) -> str:
+    """Which days are left out at the end, because their bill has not come, or will never come."""
     days = text.day_range(end, asked - clock.DAY, today=today)
-    return f" Not compared: {days}, for no key is connected that would get a bill of them." if end < asked else ""
+    why = "not billed yet" if awaited else "for no key is connected that would get a bill of them"
+    return f" Not compared: {days}, {why}." if end < asked else ""
 
 
 def _without(reach: Reach) -> str:
@@ -124,6 +128,12 @@ def _ended(reach: Reach, today: date) -> str:
     told = " and ".join(named)
     why = "the key was deleted before these days were billed, so they are in neither sum"
     return f" Without {told}: {why}." if told else ""
+
+
+def _holes(reach: Reach, today: date) -> str:
+    """Which days are not compared, because they have no bill though later ones do."""
+    days = text.left_out(reach.holes, whose=reach.known > 1, today=today)
+    return f" Without {days}: what was used then has no complete bill, so it is in neither sum." if days else ""
 
 
 def _nothing_billed(seen: Overview, start: date) -> None:

@@ -6,7 +6,13 @@ from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Recipe, within
 from tests.tracker.builders import AFTER, DAY
 from tracker import calls, clock, describing, passports, restatements, set_aside
+from tracker.coverage import LedgerDay
+from tracker.models import DayState
+from tracker.overview import holes
 from tracker.providers.base import KeyFacts
+
+USED = LedgerDay(DayState.PROVISIONAL, 1, fetched_at=NOW)
+A_HOLE = {"completions": {DAY: USED}, "costs": {NEXT: USED}}
 
 RECIPES: dict[str, Recipe] = {
     "calls.made": within(lambda s, w, a: calls.made(s, w, provider_key_id=a.victim.key_id), aimed=True),
@@ -18,6 +24,12 @@ RECIPES: dict[str, Recipe] = {
         "changes",
         aimed=True,
         role="worker",
+    ),
+    "overview.holes.costless": within(
+        lambda s, w, a: holes.costless(s, w, {a.victim.key_id: A_HOLE}, [a.row]), "nothing"
+    ),
+    "overview.holes.undivided": within(
+        lambda s, w, a: holes.undivided(s, w, [a.row], DAY, NEXT, ["api_key_id"]), "nothing"
     ),
     "passports.every": within(lambda s, w, _: passports.every(s, w)),
     "passports.of_key": within(lambda s, w, a: passports.of_key(s, w, a.victim.key_id), aimed=True),

@@ -86,7 +86,7 @@ class KindOfDay:
 
 def read(session: Session, workspace_id: int, start: date, end: date, *, limited: Limits = limits.NONE) -> Unpriced:
     """The unpriced part of the UTC days [start, end), with its kinds, of each connection up to its limit."""
-    days, asked = clock.days(start, end), list(limits.stretches(start, end, limited))
+    days, asked = clock.days(start, end), list(limited.stretches(start, end))
     found = [by_day(session, workspace_id, first, until, without=out) for first, until, out in asked]
     part = of_days(chain(*found), days)
     if not part.rows:

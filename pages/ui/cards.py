@@ -77,7 +77,7 @@ def _spend(seen: Overview) -> None:
         marked(text.money(seen.month.spend), seen.unpriced),
         [
             _as_of(seen),
-            f"Billed **{text.money(billed.amount)}** through {_day(seen, billed.through)}" if billed else "",
+            f"Billed **{text.money(billed.amount)}** through {billed_to(seen, billed)}" if billed else "",
             f"{text.count(seen.month.tokens)} tokens · {text.count(seen.month.requests)} requests",
             *unread(seen),
         ],
@@ -131,7 +131,8 @@ def _no_forecast(seen: Overview) -> str:
 
 def _billed(seen: Overview) -> DeltaGenerator:
     explained = (
-        "What the provider charged, minus our estimate of the same days. The two are never added. "
+        "What the provider charged, minus our estimate of the same days; one without a complete bill is in neither. "
+        "The two are never added. "
         "Credits, taxes, contract prices and fees without a token count are only in what is billed."
     )
     billed = seen.billed
@@ -149,7 +150,18 @@ def _of_bill(seen: Overview, billed: Billed) -> str:
     days = text.day_range(seen.cycle.start, billed.through, today=seen.cycle.today)
     foreign = f"; {', '.join(map(text.quoted, seen.foreign)).upper()} lines are in no figure" if seen.foreign else ""
     lacking = seen.unpriced_of(clock.days(seen.cycle.start, billed.through + clock.DAY))
-    return f"{text.percent_change(billed.percent)} of {marked(text.money(billed.estimate), lacking)}, {days}{foreign}"
+    estimate, without = marked(text.money(billed.estimate), lacking), _without(seen, billed)
+    return f"{text.percent_change(billed.percent)} of {estimate}, {days}{without}{foreign}"
+
+
+def billed_to(seen: Overview, billed: Billed) -> str:
+    """The last day of a bill, and those before it that it is without."""
+    return _day(seen, billed.through) + _without(seen, billed)
+
+
+def _without(seen: Overview, billed: Billed) -> str:
+    days = text.left_out(billed.holes, whose=seen.reach.known > 1, today=seen.cycle.today)
+    return f" without {days}" if days else ""
 
 
 def _against(seen: Overview) -> None:

@@ -10,10 +10,12 @@ from streamlit.elements.lib.column_types import ColumnConfig
 
 from pages.ui import arithmetic, explore_charts, palette, plain, tables, text, toolbars, view_controls
 from tracker import clock
+from tracker.explore.billed import Bill
 from tracker.explore.facets import NOUNS
 from tracker.explore.reading import Explored
 from tracker.explore.view import By
 from tracker.overview.figures import Measure
+from tracker.overview.holes import DIVIDED_BY
 from tracker.overview.lines import Line
 from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
@@ -73,6 +75,8 @@ def billed_label(seen: Explored) -> str:
     """What is billed, of fewer days than the estimate beside it with those days; a long range by its end."""
     if not seen.is_billed_in_part or seen.billed_days is None:
         return BILLED
+    if seen.bill and seen.bill.left_out:
+        return f"{BILLED}, in part"
     (first, last), today = seen.billed_days, seen.span.days[-1]
     is_long = first == seen.span.days[0] and (first.year, first.month) != (last.year, last.month)
     return f"Billed to {text.day(last, today=today)}" if is_long else f"Billed, {billed_days(seen, today)}"
@@ -103,7 +107,24 @@ def _lines_caption(seen: Explored) -> str:
         return f"{said} The bill is told by UTC days only, so it is left out here."
     if seen.bill is None:
         return f"{said} The bill is not divided by {NOUNS[seen.view.by]} or by these filters."
-    return said
+    return f"{said}{_left_out(seen, seen.bill)}"
+
+
+def _left_out(seen: Explored, bill: Bill) -> str:
+    """Which days are in no billed amount, and why; the headline says what is estimated of the others."""
+    today = seen.span.days[-1]
+    of = f"of {billed_days(seen, today)} " if bill.days else ""
+    lacking = text.left_out(bill.holes, whose=bill.several, today=today)
+    undivided = text.left_out(bill.undivided, whose=bill.several, today=today)
+    why = [f"without {lacking}, for which there is no complete bill"] if lacking else []
+    why += [f"without {undivided}, whose bill the provider did not divide by {refused(seen)}"] if undivided else []
+    return f" Billed is {of}{', and '.join(why)}." if why else ""
+
+
+def refused(seen: Explored) -> str:
+    """By what of the view a provider may refuse to divide its bill, in words."""
+    asked = dict.fromkeys([seen.view.by, *seen.view.only])
+    return " or ".join(NOUNS[by] for by in asked if by.dimension in DIVIDED_BY)
 
 
 def line_columns(

@@ -15,6 +15,7 @@ from pages.ui.context import Context
 from tracker import clock, queries
 from tracker.explore.reading import Explored
 from tracker.explore.view import By
+from tracker.limits import Limits
 from tracker.overview import Overview, Period, provenance
 from tracker.overview.provenance import Source
 from tracker.product import Product
@@ -43,8 +44,9 @@ def explained(ctx: Context, seen: Overview) -> Explained | None:
     if seen.billed is None:
         return None
     end = seen.billed.through + clock.DAY
-    limited = tuple(seen.reach.limits.items())
-    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen), limited)
+    limited = seen.reach.limits
+    parts = tuple(limited.last.items()), tuple(sorted(limited.holes))
+    return explained_of(ctx.product, ctx.workspace_id, seen.cycle.start, end, _version(seen), *parts)
 
 
 def sources(ctx: Context, seen: Overview, period: Period) -> dict[str, Source]:
@@ -84,14 +86,15 @@ def explained_of(
     start: date,
     end: date,
     version: Version,
-    limited: tuple[tuple[int, date], ...] = (),
+    last: tuple[tuple[int, date], ...] = (),
+    holes: tuple[tuple[int, date], ...] = (),
 ) -> Explained | None:
-    """As `explained`, of the UTC days [start, end), of connections that are `limited` up to their day."""
+    """As `explained`, of the UTC days [start, end), of each connection up to its `last` day, without its `holes`."""
     del version
     with _product.database.workspace(workspace_id) as session:
         if queries.count_events(session, workspace_id, start, end) > MOST_EVENTS:
             return None
-    told = statement(_product, workspace_id, start, end, limited=dict(limited))
+    told = statement(_product, workspace_id, start, end, limited=Limits(dict(last), frozenset(holes)))
     known = [(cause, amount) for cause, amount in told.causes if cause is not Cause.UNEXPLAINED]
     cause, amount = max(known, key=lambda one: abs(one[1]), default=(None, None))
     share = told.headline.explained

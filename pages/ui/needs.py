@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.ui import headings, prospects, rates, text, ways
+from pages.ui import cards, headings, prospects, rates, text, ways
 from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
@@ -198,7 +198,7 @@ def of_budget(seen: Overview) -> Iterator[Need]:
     limit = text.rate_money(budget.monthly)
     spent = f"By the estimate {budget.spent} % of {limit} is spent." if budget.spent is not None else ""
     if budget.billed_over and billed:
-        through = text.day(billed.through, today=seen.cycle.today)
+        through = cards.billed_to(seen, billed)
         spent = f"{text.money(billed.amount)} of {limit} was billed through {through}. {spent}".strip()
     if budget.is_used_up:
         yield Need("savings", f"The budget of {seen.cycle.start:%B} is used up.", spent, *CHANGE)

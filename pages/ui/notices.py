@@ -12,7 +12,7 @@ import streamlit as st
 from pages.ui import cards, headings, prospects, rates, text, ways
 from pages.ui.ways import Way
 from tracker.models import KeyStatus
-from tracker.overview import Connection, Measure, Overview, Period, Prospect, Stage
+from tracker.overview import Connection, Measure, Overview, Period, Prospect, Stage, holes
 from tracker.overview.onboarding import Step
 
 WITHOUT_FIGURES = (Stage.NO_KEY, Stage.NO_WORKING_KEY, Stage.WAITING, Stage.NOTHING_USED)
@@ -55,10 +55,21 @@ def line_of_truth(seen: Overview) -> str:
         f", {text.quoted(each.label)} through **{text.day(each.through, today=today)}**"
         for each in seen.reach.ended.values()
     )
-    billed = f"Billed through **{text.day(through, today=today)} UTC**{part}{gone}" if through else "No bill yet"
+    lacking = _without_bill(seen)
+    billed = (
+        f"Billed through **{text.day(through, today=today)} UTC**{part}{gone}{lacking}" if through else "No bill yet"
+    )
     read = f"read **{text.age(seen.now - seen.read_at)}**" if seen.read_at else "not read yet"
     worker = "" if seen.workers.alive or not seen.connections else "**no worker running**"
     return " · ".join(part for part in (billed, complete(seen), read, worker) if part)
+
+
+def _without_bill(seen: Overview) -> str:
+    """Of which of the days that the line is of there is no bill, though later ones have one."""
+    cycle, whose = seen.cycle, seen.reach.known > 1
+    found = holes.within(seen.reach.holes, cycle.finished[0], cycle.today)
+    days = text.left_out(found, whose=whose, today=cycle.today)
+    return f" (no complete bill for **{days}**)" if days else ""
 
 
 def complete(seen: Overview) -> str:

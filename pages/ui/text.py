@@ -12,6 +12,8 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from tracker import clock, coverage, export
+from tracker.overview import holes
+from tracker.overview.holes import Holes
 from tracker.providers import PROVIDERS
 
 age = clock.age
@@ -141,6 +143,11 @@ def day_range(first: date, last: date, *, today: date) -> str:
     if (first.year, first.month) == (last.year, last.month):
         return f"{first.day}–{day(last, today=today)}"
     return f"{day(first, today=today)} – {day(last, today=today)}"
+
+
+def left_out(found: Holes, *, whose: bool, today: date) -> str:
+    """Days that sums are without: 3 Nov, 5–7 Nov; where `whose`, of which connection. Empty without any."""
+    return holes.named(found, lambda first, last: day_range(first, last, today=today), whose=whose, quoted=quoted)
 
 
 def instant(at: datetime, *, today: date) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from pages.ui import cards, needs, text
 from tracker import budgets, unpriced
-from tracker.overview import Cycle, Stage
+from tracker.overview import Billed, Cycle, Reach, Stage
 from tracker.unpriced import Unpriced
 
 
@@ -124,9 +124,9 @@ def test_a_budget_is_held_against_the_estimate_and_the_bill(
     spent: str, expected: str, billed: str, card: str, fact: str, why: str
 ) -> None:
     given = {"spent": Decimal(spent), "expected": Decimal(expected), "billed": Decimal(billed)}
-    bill = SimpleNamespace(amount=Decimal(billed), through=date(2026, 11, 26))
+    bill = Billed(Decimal(billed), date(2026, 11, 26), None)
     standing = budgets.standing(Decimal(100), days=30, **given)
-    seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 28)), budget=standing, billed=bill)
+    seen: Any = SimpleNamespace(cycle=Cycle(date(2026, 11, 28)), budget=standing, billed=bill, reach=Reach())
 
     assert cards.budget(seen) == card
     assert [(need.fact, need.consequence) for need in needs.of_budget(seen)] == ([(fact, why)] if fact else [])

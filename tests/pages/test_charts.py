@@ -185,14 +185,18 @@ def test_no_column_of_a_wide_table_is_cut_at_1440_px(columns: Mapping[str, Mappi
 
 def test_what_is_billed_of_fewer_days_than_are_estimated_says_of_which() -> None:
     span = SimpleNamespace(days=[date(2026, 11, n) for n in range(1, 24)])
-    part: Any = SimpleNamespace(span=span, billed_days=(span.days[0], span.days[20]), is_billed_in_part=True)
-    whole: Any = SimpleNamespace(span=span, billed_days=(span.days[0], span.days[-1]), is_billed_in_part=False)
+    bill = SimpleNamespace(left_out=False)
+    of = {"span": span, "is_billed_in_part": True, "bill": bill}
+    part: Any = SimpleNamespace(**of, billed_days=(span.days[0], span.days[20]))
+    whole: Any = SimpleNamespace(**of | {"is_billed_in_part": False}, billed_days=(span.days[0], span.days[-1]))
+    holed: Any = SimpleNamespace(**of | {"bill": SimpleNamespace(left_out=True)}, billed_days=whole.billed_days)
     since = SimpleNamespace(days=[date(2026, 8, 26), TODAY])
-    long: Any = SimpleNamespace(span=since, billed_days=(since.days[0], date(2026, 11, 21)), is_billed_in_part=True)
+    long: Any = SimpleNamespace(**of | {"span": since}, billed_days=(since.days[0], date(2026, 11, 21)))
 
     assert explore_lines.billed_label(part) == "Billed, 1–21 Nov"
     assert explore_lines.billed_label(long) == "Billed to 21 Nov"
     assert explore_lines.billed_label(whole) == "Billed"
+    assert explore_lines.billed_label(holed) == "Billed, in part"
 
 
 @pytest.mark.parametrize(

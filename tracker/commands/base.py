@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from tracker.clock import utc_now
 from tracker.db import ProcessRole
 from tracker.errors import TrackerError
 from tracker.money import usd_text
-from tracker.overview import truth
+from tracker.overview import Reach, holes, truth
 from tracker.product import Product
 
 Environ = Mapping[str, str]
@@ -82,9 +82,12 @@ def tell_unpriced(session: Session, workspace_id: int, start: date, end: date) -
         print(words, file=sys.stderr)
 
 
-def tell_truth(session: Session, workspace_id: int, start: date, end: date) -> None:
-    """On standard error, how far the figures just printed can be trusted, and both totals with their difference."""
-    found = truth.read(session, workspace_id, start, end, now=utc_now())
+def tell_truth(session: Session, workspace_id: int, start: date, end: date, *, by: Sequence[str] = ()) -> None:
+    """On standard error, how far the figures just printed can be trusted, and both totals with their difference.
+
+    Both are without days whose bill is not divided by one of the dimensions `by`: they are in no row that was printed.
+    """
+    found = truth.read(session, workspace_id, start, end, now=utc_now(), by=by)
     print(found.sentence[0].upper() + found.sentence[1:] + ".", file=sys.stderr)
     total = queries.totals(session, workspace_id, start, end)
     estimated = _amount(total.estimated_cost)
@@ -95,10 +98,25 @@ def tell_truth(session: Session, workspace_id: int, start: date, end: date) -> N
     same = truth.both(session, workspace_id, found.reach, start)
     part = f" for {found.reach.part}" if found.reach.part else ""
     gone = "".join(f", {each.label} through {each.through} only" for each in found.reach.ended.values())
+    gone += _without(found.reach, by)
     print(
         f"Estimated {estimated}. Through {through} billed {_amount(same.billed)} and estimated "
         f"{_amount(same.estimated)}{part}{gone}, difference {_amount(same.difference)}.",
         file=sys.stderr,
+    )
+
+
+def _without(reach: Reach, by: Sequence[str]) -> str:
+    """The days that neither sum is of, with why."""
+    lacking, undivided = (
+        holes.named(found, holes.iso, whose=reach.known > 1) for found in (reach.holes, reach.undivided)
+    )
+    names = " or ".join(name for name in by if name in holes.DIVIDED_BY)
+    return "".join(
+        (
+            f", without {lacking} (no complete bill)" if lacking else "",
+            f", without {undivided} (not divided by {names})" if undivided else "",
+        )
     )
 
 

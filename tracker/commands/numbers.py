@@ -40,7 +40,7 @@ def usage(options: Namespace, environ: Environ) -> int:
         tell_unpriced(session, workspace_id, question.start, question.end)
         none = f"No usage is stored from {options.start} to before {options.end}."
         print_rows(rows, as_json=options.json, otherwise=none)
-        tell_truth(session, workspace_id, options.start, options.end)
+        tell_truth(session, workspace_id, options.start, options.end, by=by)
     return 0
 
 

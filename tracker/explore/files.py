@@ -109,6 +109,7 @@ def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tu
         *((name, parquet.COUNT) for name in MEASURES),
         ("estimated_cost_usd", parquet.MONEY),
         ("billed_cost_usd", parquet.MONEY),
+        ("days_billed", parquet.COUNT),
         ("unpriced_requests", parquet.COUNT),
         ("unpriced_rows", parquet.COUNT),
         ("unpriced_tokens", parquet.COUNT),
@@ -140,11 +141,19 @@ def _cells(
             *(getattr(sums, name) for name in MEASURES),
             sums.estimate,
             billed.get((cell.at, cell.value)),
+            _days_billed(seen, cell.at),
             sums.unpriced_requests,
             sums.unpriced_rows,
             part.tokens,
             part.at_most,
         )
+
+
+def _days_billed(seen: Explored, at: date) -> int | None:
+    """How many days of a bar what is billed is wholly of; None for an hour, and without a bill."""
+    if seen.bill is None or isinstance(at, datetime):
+        return None
+    return sum(not seen.bill.lacks(day) for day in seen.days_in(at))
 
 
 def _start(at: date, zone: str) -> str:

@@ -120,7 +120,8 @@ class Explored:
     @property
     def is_billed_in_part(self) -> bool:
         """Whether what is billed is of fewer days than what is estimated."""
-        return self.billed_days is not None and self.billed_days != (self.span.days[0], self.span.days[-1])
+        whole = self.span.days[0], self.span.days[-1]
+        return self.bill is not None and self.bill.days is not None and (self.bill.days != whole or self.bill.left_out)
 
     def mark(self, column: date) -> DayMark:
         """What is known of a bar: what is of the weakest of its days; of an hour what is of its UTC day."""

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from tracker import budgets, clock, colours, passports, queries, set_aside, storage
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, ProviderKey, Worker, table_of
-from tracker.overview import bills, days, events, history, onboarding, splits
+from tracker.overview import bills, days, events, history, holes, onboarding, splits
 from tracker.overview.bills import Billed, Reach
 from tracker.overview.connected import Connection, connections_of
 from tracker.overview.cycle import Cycle, Period
@@ -230,8 +230,8 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     marks = days.marks_with_history(ledgers, keys.in_figures, clock.days(cycle.horizon, cycle.end), now=now)
     past = history.read(session, workspace_id, keys.in_figures, cycle, marks)
     cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
-    reach = bills.reach(ledgers, keys.in_figures)
-    of_keys = _by_key(session, workspace_id, cycle) if reach.limits else rows
+    reach, before = _reaches(session, workspace_id, ledgers, keys, cycle)
+    of_keys = _by_key(session, workspace_id, cycle) if reach.limits or before.limits else rows
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
     billed = bills.of_days(of_keys, reach, cycle.start)
     foretold = forecast(past.known, past.seen, cycle.today)
@@ -253,7 +253,7 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         without_price=tuple(unpriced_part.by_day(session, workspace_id, cycle.previous_start, cycle.end)),
         kinds=tuple(unpriced_part.kinds_by_day(session, workspace_id, cycle.previous_start, cycle.end)),
         billed=billed,
-        billed_before=bills.of_days(of_keys, _reach_before(ledgers, keys, cycle), cycle.previous_start),
+        billed_before=bills.of_days(of_keys, before, cycle.previous_start),
         foreign=tuple(queries.other_currencies(session, workspace_id, cycle.start, cycle.end)),
         change=change(cells, cycle, marks),
         forecast=foretold,
@@ -264,9 +264,12 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     )
 
 
-def _reach_before(ledgers: Ledgers, keys: Keys, cycle: Cycle) -> Reach:
-    """How far the bill of the month before has come: whoever is far behind by now may be billed for all of it."""
-    return bills.reach(ledgers, keys.in_figures, start=cycle.previous_start, last=cycle.start - clock.DAY)
+def _reaches(session: Session, workspace_id: int, ledgers: Ledgers, keys: Keys, cycle: Cycle) -> tuple[Reach, Reach]:
+    """How far the bill has come, and that of the month before: whoever is behind by now may be billed for all of it."""
+    known, (start, last) = keys.in_figures, (cycle.previous_start, cycle.start - clock.DAY)
+    costless = holes.costless(session, workspace_id, ledgers, known)
+    before = bills.reach(ledgers, known, start=start, last=last, costless=costless)
+    return bills.reach(ledgers, known, costless=costless), before
 
 
 def cells_by(product: Product, workspace_id: int, seen: Overview, split: Split) -> Sequence[Cell]:

@@ -2,7 +2,8 @@
 
 A connection that used nothing owes no bill, and so decides nothing; one that is far behind the others is named, and
 takes the bill of the others from nobody. One whose key is deleted gets no bill any more: it is in both sums as far as
-it was billed, and holds nobody back.
+it was billed, and holds nobody back. A day without a bill before one that has one is a hole (`tracker.overview.holes`):
+it is in neither sum, and holds nobody back either.
 """
 
 from __future__ import annotations
@@ -13,19 +14,19 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from tracker import clock, coverage
-from tracker.coverage import ABSENT, LedgerDay
-from tracker.limits import Limits, within
+from tracker.coverage import ABSENT
+from tracker.limits import Limits
 from tracker.models import ProviderKey
 from tracker.money import difference_in_cents
+from tracker.overview import holes
 from tracker.overview.days import Ledgers
 from tracker.overview.figures import billed_sum, cells_of, day_of, percent, sums
+from tracker.overview.holes import Costless, Hole, Holes, OfDays, bills_of, usage_of
 from tracker.providers import provider as provider_named
 from tracker.queries import UsageRow
 
 WAITED_FOR = timedelta(days=7)
 """Providers bill a day a day or two after it; a connection further behind the others is not waited for."""
-
-OfDays = Mapping[date, LedgerDay]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Reach:
     """Of the connections that owe a bill, so many are `known` `through` a UTC day; `behind` are the others, by id.
 
     None: none of them has a bill, or none owes one. Those that `ended` are known, but in the sums no further than they
-    came. Of those behind, the keys of `gone` were deleted: they get no bill any more.
+    came. Of those behind, the keys of `gone` were deleted: they get no bill any more. `holes` are days of those known
+    that have no whole bill, `undivided` those whose bill is not divided by what was asked for: they are in no sum.
     """
 
     through: date | None = None
@@ -52,11 +54,15 @@ class Reach:
     is_owed: bool = field(default=True, compare=False)
     """Whether a bill is still to come of days asked for: of what somebody connected used after his last bill."""
 
+    holes: Holes = field(default_factory=dict)
+    undivided: Holes = field(default_factory=dict)
+
     @property
     def limits(self) -> Limits:
-        """Up to which day both sums are of a connection, of each that is not in all of them."""
+        """Which days of which connections are in neither sum."""
         never = dict.fromkeys(self.behind or (), date.min)
-        return never | {number: each.through for number, each in self.ended.items()}
+        last = never | {number: each.through for number, each in self.ended.items()}
+        return Limits(last, frozenset([*holes.places(self.holes), *holes.places(self.undivided)]))
 
     @property
     def late(self) -> tuple[str, ...]:
@@ -73,12 +79,14 @@ class Reach:
 class Billed:
     """What the provider charged for the UTC days from the cycle's start `through` a day, both inclusive.
 
-    `estimate` is our own for the same days and connections, to be put beside it and never added.
+    `estimate` is our own for the same days and connections, to be put beside it and never added. Days of `holes` are in
+    neither.
     """
 
     amount: Decimal
     through: date
     estimate: Decimal | None
+    holes: Holes = field(default_factory=dict)
 
     @property
     def difference(self) -> Decimal | None:
@@ -96,11 +104,21 @@ class Billed:
         return percent(self.amount, self.estimate)
 
 
-def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.min, last: date = date.max) -> Reach:
+NO_COST: Costless = {}
+
+
+def reach(
+    ledgers: Ledgers,
+    keys: Sequence[ProviderKey],
+    *,
+    start: date = date.min,
+    last: date = date.max,
+    costless: Costless = NO_COST,
+) -> Reach:
     """How far the bill of these connections has come in the UTC days from `start` to `last`, both included.
 
     The ledger is of more days than these: who is far behind is so whatever days are asked for, unless it has a bill
-    for all of them.
+    for all of them. A day of `costless` owes no bill.
     """
     owing = {key.id or 0: key for key in keys if _used(ledgers, key)}
     nobody = Reach(behind={number: key.label for number, key in owing.items()}, gone=_deleted(owing.values()))
@@ -125,7 +143,22 @@ def reach(ledgers: Ledgers, keys: Sequence[ProviderKey], *, start: date = date.m
                 behind[number] = key.label
     gone = _deleted(owing.values())
     is_owed = any(come[number] < last for number in owing if number not in gone)
-    return Reach(through, len(owing) - len(behind), behind, ended, gone.intersection(behind), is_owed)
+    known = {number: key for number, key in owing.items() if number not in behind}
+    billed_to = {number: min(come[number], through) for number in known}
+    found = _holes(ledgers, known, start, billed_to, costless)
+    return Reach(through, len(known), behind, ended, gone.intersection(behind), is_owed, found)
+
+
+def _holes(
+    ledgers: Ledgers, known: Mapping[int, ProviderKey], start: date, billed_to: Mapping[int, date], costless: Costless
+) -> dict[int, Hole]:
+    """The days of each from `start` to where its bill has come of which there is none."""
+    found = {}
+    for number, key in known.items():
+        lacking = holes.unbilled(ledgers, key, costless)
+        if days := tuple(day for day in lacking if start <= day <= billed_to[number]):
+            found[number] = Hole(key.label, days)
+    return found
 
 
 def _deleted(keys: Iterable[ProviderKey]) -> frozenset[int]:
@@ -134,8 +167,7 @@ def _deleted(keys: Iterable[ProviderKey]) -> frozenset[int]:
 
 def _uses(ledgers: Ledgers, key: ProviderKey, first: date, last: date) -> bool:
     """Whether anything was used in the UTC days from first to last."""
-    of_key, endpoints = ledgers[key.id or 0], provider_named(key.provider).endpoints
-    usage = [of_key.get(each.name, {}) for each in endpoints if not each.bills]
+    usage = usage_of(ledgers, key)
     return any(row.rows for of_day in usage for day, row in of_day.items() if first <= day <= last)
 
 
@@ -152,9 +184,7 @@ def _every(ledgers: Ledgers, key: ProviderKey) -> list[OfDays]:
 
 def _bills(ledgers: Ledgers, key: ProviderKey) -> Iterable[date]:
     """The days for which there is a bill."""
-    of_key, endpoints = ledgers.get(key.id or 0, {}), provider_named(key.provider).endpoints
-    bills = [of_key.get(each.name, {}) for each in endpoints if each.bills]
-    return (day for of in bills for day, row in of.items() if coverage.is_complete(day, row))
+    return (day for of in bills_of(ledgers, key) for day, row in of.items() if coverage.is_complete(day, row))
 
 
 def _through(ledgers: Ledgers, key: ProviderKey, last: date | None) -> date:
@@ -175,14 +205,15 @@ def _is_idle(every: Sequence[OfDays], day: date) -> bool:
 def of_days(rows: Sequence[UsageRow], reached: Reach, start: date) -> Billed | None:
     """The bill of the days from `start` as far as it came; None until any of them has one.
 
-    `rows` are by day and model, and by connection where any has limits: what is beyond those is in neither sum.
+    `rows` are by day and model, and by connection where any has limits: what these leave out is in neither sum.
     """
     through = reached.through
     if through is None or through < start:
         return None
     end, limits = through + clock.DAY, reached.limits
-    ours = [row for row in rows if within(limits, row.dimensions.get("provider_key"), day_of(row))]
+    ours = [row for row in rows if limits.let_in(row.dimensions.get("provider_key"), day_of(row))]
     amount = billed_sum(ours, start, end)
     if amount is None:
         return None
-    return Billed(amount, through, sums(cells_of(ours), set(clock.days(start, end))).spend)
+    estimate = sums(cells_of(ours), set(clock.days(start, end))).spend
+    return Billed(amount, through, estimate, holes.within(reached.holes, start, through))

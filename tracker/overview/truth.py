@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
 from sqlmodel import Session
 
-from tracker import clock, limits, queries
+from tracker import clock, queries
 from tracker.models import ProviderKey
-from tracker.overview import bills, days
+from tracker.overview import bills, days, holes
 from tracker.overview.bills import Reach
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
@@ -54,11 +54,21 @@ class Truth:
         part = f" for {self.reach.part}" if self.reach.part else ""
         gone = len(self.reach.ended)
         less = f" ({gone} deleted {'key' if gone == 1 else 'keys'} not as far)" if gone else ""
-        return f"billed through {through.day} {through:%b}{year} UTC{part}{less}"
+        lacking = holes.named(self.reach.holes, _days, whose=self.reach.known > 1)
+        but = f" (no complete bill for {lacking})" if lacking else ""
+        return f"billed through {through.day} {through:%b}{year} UTC{part}{less}{but}"
 
 
-def read(session: Session, workspace_id: int, start: date, end: date, *, now: datetime) -> Truth:
-    """The truth about the UTC days [start, end) at `now`; days that are not over are no part of it."""
+def _days(first: date, last: date) -> str:
+    same = (first.year, first.month) == (last.year, last.month)
+    begins = "" if first == last else f"{first.day}–" if same else f"{first.day} {first:%b} – "
+    return f"{begins}{last.day} {last:%b}"
+
+
+def read(
+    session: Session, workspace_id: int, start: date, end: date, *, now: datetime, by: Iterable[str] = ()
+) -> Truth:
+    """The truth about the UTC days [start, end) at `now`, the bill's as `billed`; days that run are no part of it."""
     known = days.read_keys(session, workspace_id)
     keys = known.in_figures
     over = min(end, clock.day_of(now))
@@ -69,7 +79,7 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
     return Truth(
         finished=len(finished) - untold,
         complete=sum(mark.complete for mark in marks.values()),
-        reach=billed(session, workspace_id, keys, start, end, now=now),
+        reach=billed(session, workspace_id, keys, start, end, now=now, by=by),
         read_at=days.last_read(session, workspace_id),
         now=now,
         untold=untold,
@@ -78,12 +88,27 @@ def read(session: Session, workspace_id: int, start: date, end: date, *, now: da
 
 
 def billed(
-    session: Session, workspace_id: int, keys: Sequence[ProviderKey], start: date, end: date, *, now: datetime
+    session: Session,
+    workspace_id: int,
+    keys: Sequence[ProviderKey],
+    start: date,
+    end: date,
+    *,
+    now: datetime,
+    by: Iterable[str] = (),
 ) -> Reach:
-    """How far the bill of the UTC days [start, end) has come for these connections: as the dashboard says at `now`."""
+    """How far the bill of the UTC days [start, end) has come for these connections: as the dashboard says at `now`.
+
+    Days whose bill is not divided by one of the dimensions `by` are left out.
+    """
     cycle = Cycle(clock.day_of(now))
     ledgers = days.read_ledgers(session, workspace_id, min(start, cycle.horizon), cycle.end)
-    return bills.reach(ledgers, keys, start=start, last=end - clock.DAY)
+    costless = holes.costless(session, workspace_id, ledgers, keys)
+    reach = bills.reach(ledgers, keys, start=start, last=end - clock.DAY, costless=costless)
+    if reach.through is None:
+        return reach
+    last = reach.through + clock.DAY
+    return replace(reach, undivided=holes.undivided(session, workspace_id, keys, start, last, by))
 
 
 @dataclass(frozen=True)
@@ -116,5 +141,5 @@ def stretches(
     end = reach.through + clock.DAY if reach.through else start
     asked = dict(only or {})
     chosen = asked.get("provider_key") or (queries.key_labels(session, workspace_id) if reach.limits else ())
-    for first, until, out in limits.stretches(start, end, reach.limits):
+    for first, until, out in reach.limits.stretches(start, end):
         yield first, until, asked | ({"provider_key": [each for each in chosen if each not in out]} if out else {})

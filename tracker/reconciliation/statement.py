@@ -86,7 +86,7 @@ def statement(
     with product.database.workspace(workspace_id) as session:
         found = read.reconciled(session, workspace_id, start, end)
         lacking = unpriced.read(session, workspace_id, start, end, limited=limited)
-    ours = [each for each in found if limits.within(limited, each.line.provider_key_id, each.line.day)]
+    ours = [each for each in found if limited.let_in(each.line.provider_key_id, each.line.day)]
     return replace(of(ours, start, end), unpriced=lacking)
 
 

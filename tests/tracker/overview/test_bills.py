@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -10,16 +11,18 @@ import pytest
 from tests.tracker.builders import ENDPOINTS, connection_of
 from tracker import clock
 from tracker.coverage import LedgerDay
+from tracker.limits import Limits
 from tracker.models import DayState, ProviderKey
-from tracker.overview import bills
+from tracker.overview import bills, holes
 from tracker.overview.bills import Ended, Reach
 from tracker.overview.days import Ledgers
+from tracker.overview.holes import Costless, Hole
 from tracker.queries import UsageRow, Value
 
 FIRST, LAST = date(2026, 11, 1), date(2026, 11, 27)
 READ_AT = datetime.combine(LAST + clock.DAY, time(3), UTC)
 
-Told = tuple[range, range] | None
+Told = tuple[Collection[int], Collection[int]] | None
 """The days of November with usage and those with a bill, all others read and empty; None where nothing was read."""
 
 MAIN, IDLE = (range(1, 28), range(1, 27)), (range(0), range(0))
@@ -159,7 +162,7 @@ def test_when_all_keys_are_deleted_the_bill_reaches_as_far_as_any_came() -> None
     october = bills.reach(ledgers, connections, start=FIRST, last=FIRST.replace(day=9))
 
     assert (found.through, found.ended) == (FIRST.replace(day=26), {1: Ended("k1", FIRST.replace(day=10))})
-    assert (october.through, october.limits) == (FIRST.replace(day=9), {})
+    assert (october.through, october.limits) == (FIRST.replace(day=9), Limits())
 
 
 def test_what_a_deleted_connection_used_after_its_last_bill_is_in_neither_sum() -> None:
@@ -181,6 +184,97 @@ def test_a_connection_far_behind_is_neither_in_the_bill_nor_in_the_estimate_besi
     assert both and (both.amount, both.estimate) == (Decimal(4), Decimal(53))
     assert bills.of_days(rows, Reach(), FIRST) is None
     assert bills.of_days(rows, Reach(FIRST - clock.DAY, 1), FIRST) is None
+
+
+WAYS = {
+    "left out of the bill": LedgerDay(DayState.PROVISIONAL, 0, fetched_at=READ_AT),
+    "a line set aside": LedgerDay(DayState.FAILED, 2, fetched_at=READ_AT, attempts=3),
+    "never read": LedgerDay(),
+    "a key that may not read it": LedgerDay(DayState.UNAVAILABLE),
+    "read while it ran": LedgerDay(DayState.PROVISIONAL, 2, fetched_at=clock.day_end(FIRST)),
+}
+THIRD = FIRST.replace(day=3)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_used_day_without_a_whole_bill_is_named_and_in_neither_sum(way: str) -> None:
+    told = ledger(MAIN)
+    told["costs"][THIRD] = WAYS[way]
+    reached = bills.reach({1: told}, keys(1))
+    rows = [
+        used(1, Decimal(3), Decimal(4), FIRST),
+        used(1, Decimal(50), Decimal(20) if "aside" in way else None, THIRD),
+    ]
+
+    beside = bills.of_days(rows, reached, FIRST)
+
+    assert (reached.through, reached.holes) == (FIRST.replace(day=26), {1: Hole("k1", (THIRD,))})
+    assert beside and (beside.amount, beside.estimate, beside.holes) == (Decimal(4), Decimal(3), reached.holes)
+    after = bills.reach({1: told}, keys(1), start=FIRST.replace(day=4))
+    before = bills.reach({1: told}, keys(1), last=FIRST.replace(day=2))
+    assert (after.holes, before.holes, before.through) == ({}, {}, FIRST.replace(day=2))
+
+
+@pytest.mark.parametrize(
+    ("costless", "aside", "left_out"),
+    [
+        ({}, False, True),
+        ({(1, THIRD): 0}, False, False),  # moderations and shared tokens: they cost nothing
+        ({(1, THIRD): 2}, False, False),  # without a price of ours, and the provider told that it billed nothing
+        ({(2, THIRD): 0}, False, True),
+        ({(1, THIRD): 0}, True, True),  # a line was there, and could not be read
+    ],
+)
+def test_a_day_that_cost_nothing_owes_no_bill(costless: Costless, aside: bool, left_out: bool) -> None:
+    told = ledger(MAIN)
+    told["costs"][THIRD] = WAYS["a line set aside" if aside else "left out of the bill"]
+    found = bills.reach({1: told}, keys(1), costless=costless)
+    told["costs"][THIRD] = WAYS["never read"]
+    unread = bills.reach({1: told}, keys(1), costless={(1, THIRD): 2})
+
+    assert (found.through, bool(found.holes)) == (FIRST.replace(day=26), left_out)
+    assert unread.holes == {1: Hole("k1", (THIRD,))}
+
+
+def test_what_is_settled_as_never_billed_is_billed_at_nothing() -> None:
+    told = ledger(MAIN)
+    told["costs"][THIRD] = LedgerDay(DayState.VERIFIED_ZERO, 0, fetched_at=READ_AT)
+
+    assert bills.reach({1: told}, keys(1)).holes == {}
+
+
+def test_each_has_its_own_holes_and_only_as_far_as_it_is_billed() -> None:
+    known = keys(4)
+    known[2].deleted_at = READ_AT
+    gaps = ledger((range(1, 28), range(5, 26))), ledger((range(1, 28), [1, 2, 9])), ledger((range(1, 13), [1, 2, 10]))
+    found = bills.reach({1: ledger(MAIN), 2: gaps[0], 3: gaps[2], 4: gaps[1]}, known)
+
+    assert (found.through, found.late, found.ended) == (
+        FIRST.replace(day=25),
+        ("k4",),
+        {3: Ended("k3", FIRST.replace(day=10))},
+    )
+    assert {key: [day.day for day in each.days] for key, each in found.holes.items()} == {
+        2: [1, 2, 3, 4],
+        3: [3, 4, 5, 6, 7, 8, 9],
+    }
+    assert not found.limits.let_in(2, FIRST) and found.limits.let_in(1, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ([], ""),
+        ([3], "3 of a"),
+        ([3, 5, 6, 7], "3, 5–7 of a"),
+        ([1, 3, 5, 7], "1, 3, 5 and 1 more day of a"),
+        ([1, 3, 5, 7, 8, 20], "1, 3, 5 and 3 more days of a"),
+    ],
+)
+def test_days_are_named_by_their_runs_and_many_are_counted(days: list[int], told: str) -> None:
+    found = {1: Hole("a", tuple(FIRST.replace(day=day) for day in days))} if days else {}
+
+    assert holes.named(found, lambda a, b: f"{a.day}" if a == b else f"{a.day}–{b.day}", whose=True) == told
 
 
 def keys(count: int) -> list[ProviderKey]:

@@ -108,7 +108,7 @@ def test_history_without_usage_is_history_too(database: Database) -> None:
 
 def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_far_as_billed(database: Database) -> None:
     add_second(database)
-    read_whole(database, number=3, days=5, billed=(DAY, NEXT, LAST))
+    read_whole(database, number=3, days=5, billed=tuple(clock.days(DAY, LAST + timedelta(days=1))))
     half = [
         BilledCost(day, cents, "usd", "gpt-5.4, input", "gpt-5.4") for day, cents in ((DAY, CENT), (NEXT, CENT / 2))
     ]
@@ -123,15 +123,15 @@ def test_beside_another_key_a_deleted_one_owes_nothing_and_is_in_both_sums_as_fa
     assert found.reach == both.reach and (both.reach.through, both.reach.part) == (LAST, "")
     assert {number: each.through for number, each in both.reach.ended.items()} == {1: DAY}
     assert notices.line_of_truth(found).startswith("Billed through **14 Nov UTC**, k through **10 Nov** · **5 of 30**")
-    assert found.billed and (found.billed.amount, found.billed.estimate) == (4 * CENT, 6 * ONE)
-    assert view.bill and (view.bill.total, view.bill.estimate) == (4 * CENT, 6 * ONE)
-    assert view.billed_by_name() == {"gpt-5.4": 4 * CENT} and billed_in_file(database) == 4 * CENT
+    assert found.billed and (found.billed.amount, found.billed.estimate) == (6 * CENT, 6 * ONE)
+    assert view.bill and (view.bill.total, view.bill.estimate) == (6 * CENT, 6 * ONE)
+    assert view.billed_by_name() == {"gpt-5.4": 6 * CENT} and billed_in_file(database) == 6 * CENT
     assert column_of("table.csv", "billed_of", database) == ["k through 2026-11-10 only"]
     told_there = explore._headline(view, Unpriced(), NOW.date())
-    assert "billed **$0.04** for these days, k through 10 Nov only, estimated there $0.02" in told_there
+    assert "billed **$0.06** for these days, k through 10 Nov only, estimated there $0.02" in told_there
     with database.workspace(1) as session:
         sums = truth.both(session, 1, both.reach, DAY)
-        assert (sums.billed, sums.estimated, sums.difference) == (4 * CENT, 6 * ONE, 4 * CENT - 6 * ONE)
+        assert (sums.billed, sums.estimated, sums.difference) == (6 * CENT, 6 * ONE, 6 * CENT - 6 * ONE)
     only = explored(database, {By.KEY: (1,)})
     assert only.bill and (only.bill.total, only.bill.estimate, only.bill.days) == (CENT, ONE, (DAY, DAY))
     assert [(each.label, bool(each.ended_at)) for each in shown(database).keys] == [("other", False), ("k", True)]
@@ -144,7 +144,7 @@ def test_days_that_no_bill_will_ever_reach_are_not_compared(database: Database) 
     delete(database, 1)
     words, found, end = compared(database)
 
-    assert (connected[0], connected[2]) == ("", LAST + timedelta(days=1))
+    assert (connected[0], connected[2]) == (" Not compared: 11–14 Nov, not billed yet.", NEXT)
     assert (found.finished, found.complete, found.reach.through, end) == (1, 1, DAY, NEXT)
     assert words == " Not compared: 11–14 Nov, for no key is connected that would get a bill of them."
 
@@ -175,13 +175,13 @@ def test_the_terminal_names_a_deleted_key_and_how_far_both_sums_hold_it(
     database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add_second(database)
-    read_whole(database, number=3, days=5, billed=(DAY, NEXT, LAST))
+    read_whole(database, number=3, days=5, billed=tuple(clock.days(DAY, LAST + timedelta(days=1))))
     read_whole(database, days=2, bills=False)
     delete(database, 1)
     with database.workspace(1) as session:
         base.tell_truth(session, 1, DAY, LAST + timedelta(days=1))
 
-    assert "billed 0.04 USD and estimated 0.0159 USD, k through 2026-11-10 only, difference" in capsys.readouterr().err
+    assert "billed 0.06 USD and estimated 0.0159 USD, k through 2026-11-10 only, difference" in capsys.readouterr().err
 
 
 def test_a_deleted_key_that_read_nothing_of_the_days_shown_is_named(database: Database) -> None:
@@ -288,8 +288,8 @@ def told(database: Database) -> truth.Truth:
 
 def compared(database: Database) -> tuple[str, truth.Truth, date]:
     ctx: Any = SimpleNamespace(product=product_of(database), workspace_id=1, now=NOW)
-    found, end = reconciliation.compared(ctx, DAY, LAST + timedelta(days=1))
-    return reconciliation.not_compared(end, LAST + timedelta(days=1), NOW.date()), found, end
+    found, end, awaited = reconciliation.compared(ctx, DAY, LAST + timedelta(days=1))
+    return reconciliation.not_compared(end, LAST + timedelta(days=1), NOW.date(), awaited=awaited), found, end
 
 
 def shown(database: Database) -> calendar.Calendar:
