@@ -100,7 +100,7 @@ def _draw_forgotten(product: Product, _forms: Forms) -> None:
 
 def _draw_code(product: Product, _forms: Forms) -> None:
     """The second step of somebody whose password was right."""
-    user_id, until, how = st.session_state.get(PENDING, (0, None, ""))
+    user_id, until, how, ago = st.session_state.get(PENDING, (0, None, "", timedelta()))
     if until is None or utc_now() > until:
         _show(SIGN_IN)
         st.rerun()
@@ -112,7 +112,7 @@ def _draw_code(product: Product, _forms: Forms) -> None:
     if sent:
         found = sign_in.check_code(product, user_id, code, now=utc_now())
         if found is True:
-            _enter(product, user_id, how)
+            _enter(product, user_id, how, ago)
         else:
             st.session_state[ANSWER] = (WRONG_CODE if found.wait is None else text.too_often(found.wait), False)
 
@@ -198,20 +198,20 @@ def _sign_in(product: Product, typed: Typed) -> bool:
     return _go_on(product, found, "")
 
 
-def _go_on(product: Product, user_id: int, how: str) -> bool:
+def _go_on(product: Product, user_id: int, how: str, ago: timedelta = timedelta()) -> bool:
     """Let them in, or ask for the second factor first; whether they are in."""
     if second_factor.is_on(product, user_id):
-        st.session_state[PENDING] = (user_id, utc_now() + CODE_WITHIN, how)
+        st.session_state[PENDING] = (user_id, utc_now() + CODE_WITHIN, how, ago)
         _show(CODE)
         st.session_state[ANSWER] = None
         return False
-    _enter(product, user_id, how)
+    _enter(product, user_id, how, ago)
     return True
 
 
-def _enter(product: Product, user_id: int, how: str) -> None:
+def _enter(product: Product, user_id: int, how: str, ago: timedelta) -> None:
     social.connect(product, user_id)
-    gate.enter(product, user_id, how=how)
+    gate.enter(product, user_id, how=how, ago=ago)
 
 
 def _arrive(product: Product) -> None:
@@ -231,7 +231,7 @@ def _arrive(product: Product) -> None:
         social.wait_for_password(proof)
         st.session_state[ARRIVED] = (BOTH, True)
     else:
-        _go_on(product, found.user_id, f"with {proof.issuer}")
+        _go_on(product, found.user_id, f"with {proof.issuer}", proof.age)
 
 
 def _sign_up(product: Product, typed: Typed) -> bool:

@@ -50,6 +50,11 @@ class Proof:
     asked_at: datetime | None
     """When the person last typed a password, or the like, at the provider; None when it does not say."""
 
+    @property
+    def age(self) -> timedelta:
+        """For how long they had not been asked at the provider when it said so: nothing, where it does not tell."""
+        return max(self.issued_at - self.asked_at, timedelta()) if self.asked_at else timedelta()
+
 
 @dataclass(frozen=True)
 class Known:
@@ -150,7 +155,7 @@ def prove(database: Database, proof: Proof, user_id: int) -> None:
     known = find(database, proof)
     if known is None or known.user_id != user_id or known.disabled:
         raise BadInput(ANOTHER)
-    if proof.asked_at is not None and proof.issued_at - proof.asked_at > FRESH:
+    if proof.age > FRESH:
         raise BadInput(NOT_AGAIN)
     if not _use_up(database, proof):
         raise BadInput(STALE)

@@ -88,8 +88,16 @@ OF_TOKEN = LIVING.where(SESSIONS.c.token_hash == bindparam("of_token"))
 OF_ID = LIVING.where(SESSIONS.c.id == bindparam("of_id"))
 
 
-def begin(database: Database, user_id: int, *, now: datetime, address: str = "", agent: str = "") -> Begun:
-    """Open a session for somebody who has just proven who they are, from this IP address and browser.
+def begin(
+    database: Database,
+    user_id: int,
+    *,
+    now: datetime,
+    ago: timedelta = timedelta(),
+    address: str = "",
+    agent: str = "",
+) -> Begun:
+    """Open a session for somebody who proved who they are so long `ago`, from this IP address and browser.
 
     Its cookie is given out for the ticket, once, within thirty seconds.
     """
@@ -98,7 +106,7 @@ def begin(database: Database, user_id: int, *, now: datetime, address: str = "",
         created_at=now,
         last_used_at=now,
         expires_at=now + ABSOLUTE,
-        proven_at=now,
+        proven_at=now - ago,
         address=address,
         agent=agent[:MOST_AGENT],
     )

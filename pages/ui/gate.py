@@ -6,6 +6,8 @@ says nothing about now.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import streamlit as st
 
 from pages.ui import bridge
@@ -34,12 +36,12 @@ def context(product: Product) -> Context | None:
     return Context(product, signed, workspaces[0], address(product), utc_now())
 
 
-def enter(product: Product, user_id: int, *, how: str = "") -> None:
-    """Open a session for somebody who has just proven who they are; `how` is for the trail."""
+def enter(product: Product, user_id: int, *, how: str = "", ago: timedelta = timedelta()) -> None:
+    """Open a session for somebody who proved who they are so long `ago`; `how` is for the trail."""
     agent = str(st.context.headers.get("User-Agent", ""))
     here = address(product)
     _end_former(product)
-    begun = sessions.begin(product.database, user_id, now=utc_now(), address=here, agent=agent)
+    begun = sessions.begin(product.database, user_id, now=utc_now(), ago=ago, address=here, agent=agent)
     sign_in.tell(product.database, user_id, Action.SIGNED_IN, address=here, subject=how)
     _forget()
     st.session_state[SESSION] = begun.session_id

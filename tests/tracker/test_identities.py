@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from tests.installation import EMAIL, PASSWORD
-from tracker import access, identities, recovery
+from tracker import access, identities, recovery, sessions
 from tracker.db import Database, open_database
 from tracker.errors import BadInput
 from tracker.identities import AskPassword, Enter, Known, Proof, SignUp, TurnedAway
@@ -49,6 +49,20 @@ def later(proof: Proof, seconds: int = 1) -> Proof:
 
 def take(database: Database, proof: Proof) -> object:
     return identities.take(database, proof, address="192.0.2.7", now=NOW)
+
+
+@pytest.mark.parametrize(("asked_s_ago", "age_s"), [(None, 0), (0, 0), (72_000, 72_000), (-60, 0)])
+def test_a_word_of_somebody_asked_long_ago_is_old(database: Database, asked_s_ago: int | None, age_s: int) -> None:
+    told = {} if asked_s_ago is None else {"auth_time": int(NOW.timestamp()) - asked_s_ago}
+    proof = identities.read({**CLAIMS, **told}, OIDC, now=NOW)
+    assert proof.age == timedelta(seconds=age_s)
+
+    found = identities.take(database, proof, address="192.0.2.7", now=NOW)
+    assert isinstance(found, Enter)
+    begun = sessions.begin(database, found.user_id, now=NOW, ago=proof.age)
+
+    signed = sessions.check(database, begun.session_id, now=NOW)
+    assert signed is not None and signed.is_proven(NOW) is (age_s == 0)
 
 
 @pytest.mark.parametrize(
