@@ -33,7 +33,7 @@ def sign_in(database: Database, email: str, password: str, *, address: str, now:
     if user_id is None:
         return _refused(account_mark(email), address)
     with database.exempt(write=True) as session:
-        throttle.succeeded(session, subjects)
+        throttle.succeeded(session, subjects, now=now)
     return user_id
 
 
@@ -52,7 +52,7 @@ def check_code(product: Product, user_id: int, code: str, *, now: datetime) -> L
     if not second_factor.check(product, user_id, code, now=now):
         return _refused(f"user {user_id}, second factor", "")
     with product.database.exempt(write=True) as session:
-        throttle.succeeded(session, subjects)
+        throttle.succeeded(session, subjects, now=now)
     return True
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, update
 from sqlmodel import Session
 
 from tracker.db import upsert
@@ -35,8 +35,14 @@ PAIR = Policy(5, timedelta(hours=1), timedelta(seconds=1), timedelta(minutes=15)
 PREFIX = Policy(30, timedelta(hours=1), timedelta(minutes=1), timedelta(minutes=15))
 ACCOUNT = Policy(100, timedelta(hours=24), timedelta(minutes=15), timedelta(hours=1))
 OVERALL = Policy(1_000, timedelta(hours=1), timedelta(seconds=1), timedelta(minutes=1))
+CODES = Policy(50, timedelta(days=30), timedelta(minutes=15), timedelta(hours=6))
+"""Codes of a second factor, whoever types them: some 200 in a month, where a guess fits once in 333,000."""
+
 SIGN_UPS = Policy(10, timedelta(hours=1), timedelta(minutes=1), timedelta(hours=1))
 """Sign-ups and messages asked for, per address; each counts, also one that succeeds."""
+
+
+LONGEST_WINDOW = CODES.window
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def subjects_of_sign_in(email: str, address: str, *, known: bool) -> Subjects:
 
 def subjects_of_code(user_id: int) -> Subjects:
     """What a code of a second factor is counted under: somebody who gets here knows the password already."""
-    return {f"code {user_id}": PAIR}
+    return {f"code {user_id}": PAIR, f"codes {user_id}": CODES}
 
 
 def subjects_of_sign_up(address: str) -> Subjects:
@@ -97,6 +103,8 @@ def try_once(session: Session, subjects: Subjects, *, now: datetime) -> timedelt
 
     Counted before the password is looked at, so that guesses made at the same moment do not slip through together.
     """
+    if (until := _blocked_until(session, subjects)) and until > now:
+        return until - now  # seen without a row of its own, or whoever is refused would fill the table
     counts = {subject: _locked(session, subject, now) for subject in sorted(subjects)}
     until = max(count.blocked_until for count in counts.values())
     if until > now:
@@ -106,14 +114,23 @@ def try_once(session: Session, subjects: Subjects, *, now: datetime) -> timedelt
     return None
 
 
-def succeeded(session: Session, subjects: Subjects) -> None:
-    """Take the try back: the pair starts anew, elsewhere it was one failure less."""
+def succeeded(session: Session, subjects: Subjects, *, now: datetime) -> None:
+    """Take the try back: the pair starts anew, elsewhere it was one failure less. Counts long over are cleared away."""
+    long_ago = now - LONGEST_WINDOW
+    session.execute(delete(THROTTLES).where(THROTTLES.c.since < long_ago, THROTTLES.c.blocked_until < long_ago))
     for subject, policy in sorted(subjects.items()):
         if policy is PAIR:
             forget(session, [subject])
         else:
             fewer = {"failures": THROTTLES.c.failures - 1, "blocked_until": THROTTLES.c.since}
             session.execute(update(THROTTLES).where(THROTTLES.c.subject == _hash(subject)).values(**fewer))
+
+
+def _blocked_until(session: Session, subjects: Subjects) -> datetime | None:
+    """Until when any of them waits, as far as anything is known of them."""
+    wanted = THROTTLES.c.subject.in_([_hash(subject) for subject in subjects])
+    until: datetime | None = session.execute(select(func.max(THROTTLES.c.blocked_until)).where(wanted)).scalar()
+    return until
 
 
 def _locked(session: Session, subject: str, now: datetime) -> Count:

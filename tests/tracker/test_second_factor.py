@@ -177,3 +177,16 @@ def test_another_password_leaves_the_second_factor_on(ready: Product, user_id: i
     second_factor.turn_off(ready, user_id)
     assert not second_factor.is_on(ready, user_id)
     assert not second_factor.check(ready, user_id, code_at(secret, NOW), now=NOW)
+
+
+def test_guessing_codes_for_a_year_comes_to_little(ready: Product, user_id: int, secret: str) -> None:
+    """Tried whenever it may be tried; of a million codes three fit at any time."""
+    tries, now, end = 0, NOW, NOW + timedelta(days=60)
+    while now < end:
+        found = sign_in.check_code(ready, user_id, "none", now=now)
+        assert isinstance(found, Refused)
+        tries += found.wait is None
+        now += found.wait or timedelta()
+
+    assert tries < 500
+    assert sign_in.check_code(ready, user_id, code_at(secret, now), now=now) is True

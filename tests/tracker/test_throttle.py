@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from tests.installation import EMAIL, PASSWORD
 from tests.seeds import examples
 from tracker import access, sessions, sign_in, throttle
 from tracker.db import Database, open_database
 from tracker.sign_in import Refused
-from tracker.throttle import ACCOUNT, OVERALL, PAIR, PREFIX, Count, after_failure, prefix_of
+from tracker.throttle import ACCOUNT, OVERALL, PAIR, PREFIX, THROTTLES, Count, after_failure, prefix_of
 
 NOW = datetime(2026, 11, 23, 15, 30, tzinfo=UTC)
 HERE, ELSEWHERE = "198.51.100.7", "203.0.113.9"
@@ -74,6 +75,28 @@ def test_the_sixth_wrong_guess_makes_everybody_there_wait(database: Database) ->
     assert guess(database).wait == timedelta(seconds=1)
     assert not enters(database, address=ELSEWHERE)
     assert enters(database, address=ELSEWHERE, now=NOW + timedelta(seconds=1))
+
+
+def test_whoever_must_wait_leaves_nothing_and_what_is_long_over_goes(database: Database) -> None:
+    for _ in range(7):
+        guess(database)
+    kept = rows(database)
+    for n in range(5):
+        guess(database, email=f"somebody-{n}@example.com", now=NOW)
+    assert rows(database) == kept + 10, "a pair and an account each"
+
+    wait = max(guess(database, email=f"somebody-{n}@example.com").wait or timedelta() for n in range(40))
+    full = rows(database)
+    assert wait
+    assert guess(database, email="another@example.com").wait and rows(database) == full
+
+    assert enters(database, now=NOW + timedelta(days=31))
+    assert rows(database) == 3, "of this address's network, of the account, and of all"
+
+
+def rows(database: Database) -> int:
+    with database.exempt() as session:
+        return int(session.execute(select(func.count()).select_from(THROTTLES)).scalar_one())
 
 
 def test_a_try_that_must_wait_does_not_make_the_wait_longer(database: Database) -> None:
