@@ -15,11 +15,12 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from tracker import passwords
+from tracker import passwords, tickets
 from tracker.clock import utc_now
 from tracker.db import Database, plain
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import AuthSession, Member, Role, User, Workspace, table_of
+from tracker.tickets import Purpose
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 USERS, SESSIONS, MEMBERS = table_of(User), table_of(AuthSession), table_of(Member)
@@ -73,18 +74,21 @@ def add_known_user(database: Database, email: str, *, name: str) -> int:
 def _add(database: Database, user: User) -> int:
     address = user.email
     taken = Conflict(f"There is an account for {address} already. Sign in with it, or give another address.")
+    with database.exempt(write=True) as session:
+        if session.execute(select(User).where(col(User.email) == address)).first():
+            raise taken
+        workspace = Workspace(name=address, created_at=utc_now())
+        session.add(workspace)
+        session.flush()
+        workspace_id = _id(workspace)
+    # The account and its membership at once: one without the other could neither be used nor made again.
     try:
-        with database.exempt(write=True) as session:
-            if session.execute(select(User).where(col(User.email) == address)).first():
-                raise taken
-            workspace = Workspace(name=address, created_at=utc_now())
-            session.add_all([user, workspace])
+        with database.workspace(workspace_id, write=True) as session:
+            session.add(user)
             session.flush()
-            user_id, workspace_id = _ids(user, workspace)
+            session.add(Member(workspace_id=workspace_id, user_id=_id(user), role=Role.OWNER))
     except IntegrityError:  # somebody made it since it was looked for
         raise taken from None
-    with database.workspace(workspace_id, write=True) as session:
-        session.add(Member(workspace_id=workspace_id, user_id=user_id, role=Role.OWNER))
     return workspace_id
 
 
@@ -153,12 +157,16 @@ def email_of(database: Database, user_id: int) -> str:
 
 
 def change_password(database: Database, user_id: int, password: str) -> None:
-    """Give the account another password and end every session of it. BadInput when the password may not be used."""
+    """Give the account another password; every session of it ends and no link to choose one works any more.
+
+    BadInput when the password may not be used.
+    """
     passwords.check(password, email_of(database, user_id))
     living = (SESSIONS.c.user_id == user_id, SESSIONS.c.ended_at.is_(None))
     with database.exempt(write=True) as session:
         session.execute(update(USERS).where(USERS.c.id == user_id).values(password_hash=HASHER.hash(password)))
         session.execute(update(SESSIONS).where(*living).values(ended_at=utc_now()))
+        tickets.burn_all(session, user_id, Purpose.RESET, now=utc_now())
 
 
 def workspace_of(database: Database, email: str) -> int:
@@ -188,7 +196,7 @@ ENABLED_MEMBER = (
 )
 
 
-def _ids(user: User, workspace: Workspace) -> tuple[int, int]:
-    if user.id is None or workspace.id is None:
+def _id(row: User | Workspace) -> int:
+    if row.id is None:
         raise RuntimeError("the database gave no id")
-    return user.id, workspace.id
+    return row.id

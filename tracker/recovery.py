@@ -66,7 +66,6 @@ def reset(database: Database, ticket: str, password: str, *, address: str, now: 
     with database.exempt(write=True) as session:
         if tickets.burn(session, ticket, Purpose.RESET, now=now) is None:
             raise BadInput(SPENT)
-        tickets.burn_all(session, user_id, Purpose.RESET, now=now)
         throttle.forget(session, [f"account {email}"])
         _confirm(session, user_id, now)
     access.change_password(database, user_id, password)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from tests.tracker.builders import AFTER
 from tracker import access, clock, passwords
 from tracker.db import Database, open_database
+from tracker.db.session import TenantSession
 from tracker.errors import BadInput, Conflict, NotFound
 from tracker.models import Member, Role, User, table_of
 
@@ -128,6 +129,24 @@ def _waits(database: Database) -> bool:
     """Whether anybody waits for another's transaction."""
     with database.engine.connect() as connection:
         return bool(connection.exec_driver_sql("select count(*) from pg_locks where not granted").scalar())
+
+
+def test_a_sign_up_that_was_cut_short_can_be_made_again(database: Database) -> None:
+    """Whatever the second of its transactions meets, the first leaves no account that nobody could use."""
+
+    def cut(session: Session, *_: object) -> None:
+        if any(isinstance(row, Member) for row in session.new):
+            raise KeyboardInterrupt
+
+    event.listen(TenantSession, "before_flush", cut)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            access.add_user(database, "ada@example.com", PASSWORD)
+    finally:
+        event.remove(TenantSession, "before_flush", cut)
+
+    assert access.find_user(database, "ada@example.com") is None
+    assert access.add_user(database, "ada@example.com", PASSWORD) == access.workspace_of(database, "ada@example.com")
 
 
 def test_an_error_of_the_database_tells_no_hash_of_a_password(database: Database) -> None:

@@ -96,6 +96,15 @@ def test_a_link_works_once_and_not_after_another_was_used(ready: Product) -> Non
     assert opens(ready, NEW)
 
 
+def test_a_link_works_no_more_once_the_password_was_changed_otherwise(ready: Product) -> None:
+    recovery.ask_reset(ready.database, EMAIL, now=NOW)
+    (letter,) = letters(ready)
+
+    access.change_password(ready.database, access.user_of(ready.database, EMAIL), NEW)
+
+    assert not recovery.is_good(ready.database, link(letter, "reset"), now=NOW)
+
+
 @pytest.mark.parametrize(("later", "good"), [(timedelta(minutes=29), True), (timedelta(minutes=30), False)])
 def test_a_link_works_for_thirty_minutes(ready: Product, later: timedelta, good: bool) -> None:
     recovery.ask_reset(ready.database, EMAIL, now=NOW)
