@@ -11,6 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
 DAY = timedelta(days=1)
+AHEAD = timedelta(minutes=5)
+"""How far ahead of others' clocks ours may be: beyond it, nothing is believed that was asked for by it."""
 
 _offset = timedelta()
 

@@ -7,7 +7,7 @@ unit is either whole or due again. Nothing here raises for such things; only a d
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -92,15 +92,17 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         return Done(Outcome.FAILED, reason=str(error))
     reached("claim committed")
     opened.calls.claimed = claimed
-    asked_at = utc_now()
+    asked_at, served = utc_now(), list[datetime]()
     try:
-        endpoint = endpoint_of(opened.row, unit)
-        fetched = opened.provider.fetch(opened.client(), endpoint, unit.start, unit.end, now=asked_at)
+        endpoint, client = endpoint_of(opened.row, unit), replace(opened.client(), served=served.append)
+        fetched = opened.provider.fetch(client, endpoint, unit.start, unit.end, now=asked_at)
         reached("answer complete")
         _believe_clock(asked_at)
         metrics.UNKNOWN_FIELDS.labels(endpoint.name).inc(sum(fetched.unknown_fields.values()))
-        # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored.
-        stored = product.database.retrying(lambda: _store(opened, claimed, fetched, asked_at=asked_at))
+        # As of the asking: what was asked before midnight does not tell the whole day, whenever it is stored. Nor does
+        # what was given before it by the provider's own clock, though ours may be a little ahead.
+        as_of = min([asked_at, *served])
+        stored = product.database.retrying(lambda: _store(opened, claimed, fetched, as_of=as_of))
     except LeaseLost:  # also because another key took this one's place: then the lease is still ours
         return give_back(product, connection, unit, owner=owner)
     except NoRoom as error:
@@ -175,7 +177,7 @@ def _begin(product: Product, connection: Connection, unit: Unit, *, owner: str, 
     return opened, claimed
 
 
-def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: datetime) -> Stored:
+def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, as_of: datetime) -> Stored:
     """All of a unit in one transaction. A key replaced or deleted meanwhile makes the result void.
 
     The connection's row is locked first: its endpoints share the days of the rollup, and two stores at once
@@ -190,7 +192,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, asked_at: dateti
             fetched,
             endpoint=endpoint_of(opened.row, claimed.unit),
             provider=opened.row.provider,
-            now=asked_at,
+            now=as_of,
         )
         withheld.take_up(session, claimed)
         if mark.failures or mark.retry_at:

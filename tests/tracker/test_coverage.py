@@ -69,6 +69,8 @@ def read(state: DayState, fetched_at: datetime) -> LedgerDay:
             LedgerDay(DayState.FAILED, 1, None, at(23, 0), at(23, 18)),
             at(23, 18),
         ),
+        ("a day read minutes before the daily reading, at the next", 22, read(PROVISIONAL, at(23, 1, 55)), at(24, 2)),
+        ("a day read earlier, at that one", 22, read(PROVISIONAL, at(23, 1, 54)), at(23, 2)),
         ("a final day a week later", 10, read(FINAL, at(16, 9)), at(23, 2)),
         ("a zero day too", 10, read(ZERO, at(16, 9)), at(23, 2)),
         ("a failed day when its retry says", 22, LedgerDay(DayState.FAILED, retry_at=at(23, 18)), at(23, 18)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import logging
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -24,7 +25,7 @@ from tests.tracker.providers.scripted import (
     asking,
     trickling,
 )
-from tracker import clock
+from tracker import clock, points
 from tracker.errors import AnswerTooLarge, ClockWrong, KeyRejected, PayloadChanged, ProviderError
 from tracker.providers.http import Limits, Refusal
 
@@ -91,22 +92,51 @@ def test_nothing_is_ever_sent_where_a_redirect_points(asker: Asker) -> None:
         assert elsewhere.provider.asked == []
 
 
-@pytest.mark.parametrize("ours", [NOON + timedelta(hours=23), NOON - timedelta(hours=23)])
+@pytest.mark.parametrize("ours", [NOON + timedelta(minutes=4), NOON - timedelta(hours=23)])
 def test_a_clock_that_is_a_little_ahead_or_behind_does_no_harm(asker: Asker, ours: datetime) -> None:
     asker.provider.script = [answer(date=NOON_TEXT)]
     clock.start_at(ours)
+    told = list[datetime]()
 
-    assert asker.client().get(COSTS).json == {}
+    assert replace(asker.client(), served=told.append).get(COSTS).json == {}
+    assert told == [NOON]
 
 
-@pytest.mark.parametrize(("days", "way"), [(365, "365 days ahead of"), (-366, "365 days behind")])
-def test_nothing_is_believed_while_our_clock_is_far_off(asker: Asker, days: int, way: str) -> None:
-    clock.start_at(NOON + timedelta(days=days))
+@pytest.mark.parametrize(
+    ("off", "way"),
+    [
+        (timedelta(days=365), "365 days ahead of"),
+        (timedelta(days=1), "1 day ahead of"),
+        (timedelta(hours=8), "8 hours ahead of"),
+        (timedelta(minutes=6), "6 minutes ahead of"),
+        (timedelta(days=-366), "365 days behind"),
+    ],
+)
+def test_nothing_is_believed_while_our_clock_is_far_off(asker: Asker, off: timedelta, way: str) -> None:
+    clock.start_at(NOON + off)
 
     failed = asker.fails(ClockWrong, answer(date=NOON_TEXT))
 
     assert f"clock is {way} OpenAI's" in str(failed)
     assert len(asker.provider.asked) == 1
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Sat, 99 Foo 2026 99:99:99 GMT"])
+def test_an_answer_that_does_not_tell_its_time_judges_no_clock(asker: Asker, date: str) -> None:
+    asker.provider.script = [answer(date=date)]
+    told = list[datetime]()
+
+    assert replace(asker.client(), served=told.append).get(COSTS).json == {}
+    assert told == []
+
+
+def test_our_clock_is_judged_by_when_we_asked(asker: Asker) -> None:
+    """Who is held up with an answer in hand, by a machine that sleeps say, has no clock that is ahead."""
+    asker.provider.script = [answer(date=NOON_TEXT)]
+    clock.start_at(NOON)
+
+    with points.watch(lambda label: clock.start_at(NOON + timedelta(hours=1)) if label == "answer received" else None):
+        assert asker.client().get(COSTS).json == {}
 
 
 # --- refusals

@@ -19,6 +19,7 @@ from typing import Protocol
 
 import httpx
 
+from tracker import clock
 from tracker.clock import utc_now
 from tracker.config import is_loopback
 from tracker.errors import (
@@ -48,9 +49,9 @@ MAX_PARAM = 4_096
 UNTOLD_WAIT = timedelta(minutes=15)
 """How long a 429 without a usable Retry-After sets the work aside."""
 
-OFF = timedelta(days=1)
-"""How far from a provider's our clock may be. Ahead of it, days yet to come would be taken for empty ones; behind it,
-a day long past for one that runs, and its rows replaced by those of its first hours."""
+BEHIND = timedelta(days=1)
+"""How far behind a provider's our clock may be: a day long past would be taken for one that runs, and its rows replaced
+by those of its first hours. Ahead of it (`clock.AHEAD`), a day that runs would be taken for one that is over."""
 
 SECONDS = re.compile(r"\d{1,8}", re.ASCII)
 # The one form that is sent today; far years and offsets overflow the parser. Source: RFC 9110, 5.6.7 (read 2026-11).
@@ -88,6 +89,7 @@ class CallLog(Protocol):
 class _Received:
     """What has come back so far."""
 
+    asked_at: datetime | None = None
     status: int | None = None
     headers: httpx.Headers = field(default_factory=httpx.Headers)
     body: bytes = b""
@@ -117,6 +119,7 @@ class ProviderClient:
     wait: Callable[[float], None] = time.sleep
     limited: Callable[[datetime], None] = lambda _: None
     part: Callable[[], float] = jitter
+    served: Callable[[datetime], None] = lambda _: None
 
     def get(self, path: str, params: Params = (), *, read: Callable[[bytes], Json] = strict_json.loads) -> Answer:
         """The answer to GET `path`, asked again within the limits; a ProviderError of the right kind otherwise.
@@ -125,7 +128,8 @@ class ProviderClient:
 
         ValueError for a path that is not allowed, BadConfiguration for a foreign host while only this machine may
         be called; both before a connection is made. `limited` is told of each 429 that is
-        waited out, with the instant until which nobody else should ask either.
+        waited out, with the instant until which nobody else should ask either; `served` of each good answer's own time,
+        where it tells any.
         """
         self._check(path)
         if any(len(value) > MAX_PARAM for _, value in params):
@@ -153,7 +157,7 @@ class ProviderClient:
     def _once(self, path: str, params: Params, read: Callable[[bytes], Json]) -> Answer:
         received = _Received()
         call_id = self.calls.started("GET", path)
-        began = time.monotonic()
+        began, received.asked_at = time.monotonic(), utc_now()
         try:
             trouble = self._receive(path, params, into=received)
         finally:
@@ -217,7 +221,11 @@ class ProviderClient:
             kind = AnswerTooLarge if len(received.body) > self.limits.max_bytes else PayloadChanged
             raise kind(f"{self.title} {unusable} ({where}).", body_sha256=received.sha256)
         served_at = _date(received.header("date"))
-        self._check_clock(served_at, where)
+        if (
+            served_at and received.asked_at and not self.connection.loopback_only
+        ):  # unless moved on purpose (TRACKER_NOW)
+            self._check_clock(served_at, received.asked_at, where)
+            self.served(served_at)
         value = read(received.body)
         if isinstance(value, dict) and value.get("error") is not None:
             raise PayloadChanged(
@@ -225,12 +233,13 @@ class ProviderClient:
             )
         return Answer(value, len(received.body), served_at)
 
-    def _check_clock(self, served_at: datetime | None, where: str) -> None:
-        """Believe no answer while our clock is far off, unless it was moved on purpose (TRACKER_NOW)."""
-        if served_at and abs(utc_now() - served_at) > OFF and not self.connection.loopback_only:
-            days, way = abs(utc_now() - served_at).days, "ahead of" if utc_now() > served_at else "behind"
+    def _check_clock(self, served_at: datetime, asked_at: datetime, where: str) -> None:
+        """Believe no answer while our clock is far off: it was given after we asked, and before now."""
+        ahead, behind = asked_at - served_at, served_at - utc_now()
+        if ahead > clock.AHEAD or behind > BEHIND:
+            off, way = (ahead, "ahead of") if ahead > clock.AHEAD else (behind, "behind")
             raise ClockWrong(
-                f"This machine's clock is {days} days {way} {self.title}'s. Set it right; "
+                f"This machine's clock is {_roughly(off)} {way} {self.title}'s. Set it right; "
                 f"until then nothing is stored ({where})."
             )
 
@@ -278,6 +287,13 @@ def _unusable(received: _Received, limits: Limits) -> str | None:
 
 def _is_encoded(received: _Received) -> bool:
     return received.header("content-encoding").lower() not in {"", "identity"}
+
+
+def _roughly(span: timedelta) -> str:
+    """The span, a minute or more, in its largest whole unit."""
+    units = ((clock.DAY, "day"), (timedelta(hours=1), "hour"), (timedelta(minutes=1), "minute"))
+    count, name = next((span // unit, name) for unit, name in units if span >= unit)
+    return f"{count} {name}{'' if count == 1 else 's'}"
 
 
 def _date(text: str) -> datetime | None:
