@@ -53,6 +53,7 @@ OF_NO_TENANT = {
         "together": "sends what `run` let pass",
     },
     "db": {
+        "dialect_of": "tells which database it is",
         "check_reachable": "tells only whether the database answers",
         "expect_many": "tells the database how to plan, and no more",
         "upsert": "names the database's dialect",
