@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.installation import NOW, Installation, Key, Told, assert_equal_until, installed, stored, truth
 from tracker import clock, connections, overview
-from tracker.models import Coverage, DayState, KeyStatus, table_of
+from tracker.models import Coverage, DayState, KeyStatus, Name, table_of
 from tracker.overview import days
 from tracker.overview.days import DayMark
 from tracker.sandbox import Trouble, World
@@ -90,3 +90,24 @@ def test_an_endpoint_that_was_never_readable_is_not_waited_for_and_made_good_onc
 
 def in_time(rows: dict[Key, Told], first: str, until: str) -> dict[Key, Told]:
     return {key: row for key, row in rows.items() if first <= key[1] < until}
+
+
+def test_names_that_a_gateway_kept_back_are_asked_for_again_within_the_hour(fortnight: Installation) -> None:
+    fortnight.world.troubles.add(Trouble("gateway_403", path="/organization/users", times=1))
+    assert fortnight.fetch() == 0
+    assert names_of(fortnight) == set()
+
+    fortnight.later(NOW + timedelta(minutes=59))
+    assert fortnight.fetch() == 0
+    assert names_of(fortnight) == set(), "nor at every look"
+
+    fortnight.later(NOW + timedelta(minutes=61))
+    assert fortnight.fetch() == 0
+    assert "lin@acme.example" in names_of(fortnight)
+
+
+def names_of(installation: Installation) -> set[str]:
+    names = table_of(Name)
+    with installation.product.database.workspace(installation.workspace_id) as session:
+        of = (names.c.workspace_id == installation.workspace_id, names.c.name.is_not(None))
+        return set(session.execute(select(names.c.name).where(*of)).scalars())

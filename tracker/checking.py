@@ -17,7 +17,10 @@ from tracker.opened import ERASED, Opened, Wait, open_key, present, set_unreadab
 from tracker.points import reached
 from tracker.product import Product
 from tracker.providers.base import Verdict
-from tracker.reconcile import KEYS, OF_KEY, Connection, Standing, are_names_fresh, named, standing_of
+from tracker.reconcile import KEYS, NAMES_REFRESH, OF_KEY, Connection, Standing, are_names_fresh, named, standing_of
+
+NAMES_AGAIN = timedelta(hours=1)
+"""When names are asked for again that the provider failed to tell."""
 
 
 def postpone(product: Product, connection: Connection, error: Exception) -> None:
@@ -72,7 +75,10 @@ def check(product: Product, connection: Connection, *, wait: Wait) -> Verdict | 
 
 
 def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
-    """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read."""
+    """Read the names of projects, keys and users anew; how many. Zero when another worker did, or none may be read.
+
+    Where the provider failed they are read again within the hour, and what is known stays.
+    """
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened = open_key(product, session, connection, wait=wait)
         now = utc_now()
@@ -83,21 +89,22 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
     try:
         names = opened.provider.names(opened.client())
     except ProviderError as error:
-        names, readable = [], not isinstance(error, ScopeMissing)
+        names, told = [], isinstance(error, ScopeMissing)
+        found = {"readable": not told, "read_at": now if told else now - NAMES_REFRESH + NAMES_AGAIN}
     else:
-        readable = True
+        found = {"readable": True, "read_at": now}
     reached("names read")
     with product.database.workspace(connection.workspace_id, write=True) as session:
         opened.calls.flush(session)
         row = _standing(session, connection)
-        plain.run(session, NAMES_READ, {**named(connection), "readable": readable})
+        plain.run(session, NAMES_READ, {**named(connection), **found})
         connections.remember_names(session, row, names)
         reached("names written")
     return len(names)
 
 
 NAMES_BEGUN = update(KEYS).where(*OF_KEY).values(names_read_at=bindparam("read_at"))
-NAMES_READ = update(KEYS).where(*OF_KEY).values(names_readable=bindparam("readable"))
+NAMES_READ = NAMES_BEGUN.values(names_readable=bindparam("readable"))
 
 
 def _standing(session: Session, connection: Connection) -> Standing:
