@@ -76,7 +76,8 @@ def _calendar(of_key: KeyCalendar, alt: str, *, today: date) -> None:
         if of_key.ended_at:
             at = text.instant(of_key.ended_at, today=today)
             kept = "What was read stays as it is; a day read only in part stays so."
-            st.caption(f"Its key was deleted at {at}: no day is owed. {kept}")
+            what = "set aside for the other key of its organisation" if of_key.set_aside else "deleted"
+            st.caption(f"Its key was {what} at {at}: no day is owed. {kept}")
         toolbars.room()
         dark = st.context.theme.type == "dark"
         spec = pictures.of_calendar(calendars.calendar_chart(of_key, dark=dark), of_key, dark=dark)

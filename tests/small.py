@@ -159,7 +159,7 @@ def assert_true(installation: Installation, now: datetime) -> None:
     told = {key: row for key, row in held(installation.csv(first, end)).items() if key[1] < text}
     assert told == true_rows(installation.world, until)
     with installation.product.database.workspace(1) as session:
-        assert _sum(session, DAILY) == _sum(session, SERIES_DAYS) == _sum(session, EVENTS)
+        assert sum_of(session, DAILY) == sum_of(session, SERIES_DAYS) == sum_of(session, EVENTS)
         lines = session.execute(select(BILLED.c.amount).where(BILLED.c.workspace_id == 1)).scalars()
         bill = installation.world.truth_bill("globex", first, end)
         assert sorted(map(money.to_nanos, lines)) == sorted(money.to_nanos(line.amount) for line in bill)
@@ -170,7 +170,7 @@ def assert_true(installation: Installation, now: datetime) -> None:
         assert session.execute(owned).all() == []
 
 
-def _sum(session: Session, table: object) -> tuple[object, ...]:
+def sum_of(session: Session, table: object, workspace_id: int = 1) -> tuple[object, ...]:
     columns = table.c  # type: ignore[attr-defined]
     sums = (func.sum(columns.estimated_cost), func.sum(columns.requests), func.sum(columns.input_tokens))
-    return tuple(session.execute(select(*sums).where(columns.workspace_id == 1)).one())
+    return tuple(session.execute(select(*sums).where(columns.workspace_id == workspace_id)).one())

@@ -17,6 +17,7 @@ from tracker import (
     colours,
     connections,
     downloads,
+    duplicates,
     export,
     ledger,
     organisations,
@@ -72,8 +73,12 @@ OF_NO_TENANT = {
         ("lock_its_key", "open_key", "present", "set_unreadable", "still_its_key", "works_again"), WORKERS_OWN
     ),
     "organisations": {
-        **dict.fromkeys(("foreign_sentence", "idle_sentence"), "tells of a row that its caller has in hand"),
+        **dict.fromkeys(("elder", "foreign_sentence", "idle_sentence"), "tells of a row that its caller has in hand"),
         "take_turn": "only waits for others",
+    },
+    "duplicates": {
+        "give_way": "works under a claim, which names its tenant",
+        "settle": "works on a row that its caller has in hand",
     },
     "pauses": dict.fromkeys(
         ("ask", "ends_at", "scope_of"), "tells who has an organisation's key how long to leave it alone, and no more"
@@ -123,10 +128,15 @@ def _remember(session: Session, _: int, a: Attempt) -> None:
     connections.remember_names(session, a.row, [KnownName("project", "proj_new", "new")])
 
 
-def _same_sentence(session: Session, workspace_id: int, a: Attempt) -> str | None:
+def _connected(session: Session, workspace_id: int, a: Attempt) -> object:
     known = organisations.ids(session, workspace_id, a.victim.key_id)
     found = Verdict(status="valid", sentence="Found by a test.", organisation=known)
-    return organisations.same_sentence(session, workspace_id, "openai", found, but=None)
+    return organisations.connected(session, workspace_id, "openai", found)
+
+
+def _sharing(session: Session, workspace_id: int, a: Attempt) -> object:
+    known = organisations.ids(session, workspace_id, a.victim.key_id)
+    return organisations.sharing(session, workspace_id, "openai", known)
 
 
 def _chunks(name: str, period: Period) -> Recipe:
@@ -231,6 +241,9 @@ WORK = {
         role="worker",
     ),
     "ledger.reopen": within(lambda s, w, a: ledger.reopen(s, w, a.victim.key_id), "nothing", aimed=True),
+    "duplicates.compare_later": within(
+        lambda s, w, a: duplicates.compare_later(s, w, a.victim.key_id, now=NOW), "changes", aimed=True, role="worker"
+    ),
     "rollup.recompute": within(
         lambda s, w, a: rollup.recompute(s, w, a.victim.key_id, DAY, NEXT), "nothing", aimed=True, role="worker"
     ),
@@ -296,7 +309,12 @@ OVERVIEW = {
 
 ORGANISATIONS = {
     "ids": within(lambda s, w, a: organisations.ids(s, w, a.victim.key_id), aimed=True),
-    "same_sentence": within(_same_sentence, aimed=True),
+    "connected": within(_connected, aimed=True),
+    "sharing": within(_sharing, aimed=True),
+    "is_known": within(lambda s, w, a: organisations.is_known(s, w, a.victim.key_id), "counts", aimed=True),
+    "is_read_twice": within(
+        lambda s, w, a: organisations.is_read_twice(s, w, "openai", a.victim.key_id), "nothing", aimed=True
+    ),
 }
 
 BY_MODULE = {

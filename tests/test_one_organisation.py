@@ -6,18 +6,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from tests.conftest import fresh_name
-from tests.installation import NOW, TODAY, Installation, installed, stored
+from tests.installation import NOW, TODAY, Installation, expected, held, installed, stored
 from tests.postgres import PostgresServer
-from tests.small import TwoEndpoints
-from tracker import access, checking, clock, connections, points
+from tests.small import BILLED, DAILY, EVENTS, SERIES_DAYS, TwoEndpoints, sum_of
+from tracker import access, checking, clock, connections, money, points
 from tracker.errors import Conflict
 from tracker.models import KeyStatus, ProviderKey, table_of
+from tracker.overview import truth
 from tracker.providers import PROVIDERS
 from tracker.reconcile import Connection
 from tracker.sandbox import World
@@ -150,3 +152,81 @@ def ids_of(ready: Installation) -> list[int]:
 
 def check(ready: Installation, connection: Connection) -> None:
     checking.check(ready.as_("worker"), connection, wait=lambda _: None)
+
+
+@pytest.fixture
+def doubled(ready: Installation) -> Installation:
+    """Two keys of one organisation that was unknown when they were added, for it had used nothing then."""
+    use(ready, 0)
+    for kind in ("usage_only", "good"):
+        assert add(ready, kind).status is KeyStatus.VALID
+    use(ready, 1)
+    return ready
+
+
+def test_the_younger_of_two_keys_is_set_aside_as_soon_as_their_organisation_shows(doubled: Installation) -> None:
+    for number in range(3):
+        now = NOW + number * clock.DAY
+        doubled.later(now)
+        assert doubled.fetch() == 0
+
+        assert statuses(doubled) == {"usage_only": KeyStatus.VALID, "good": KeyStatus.DUPLICATE}
+        assert_once(doubled, now)
+    assert truth_of(doubled, TODAY, TODAY + 2 * clock.DAY) == "2 of 2 days complete"
+
+
+def test_what_only_the_younger_key_read_stays_in_sums_and_marks(doubled: Installation) -> None:
+    elder, younger = sorted(ids_of(doubled))
+    change(doubled, elder, paused_at=NOW, next_due_at=None)
+    assert doubled.fetch() == 0
+    doubled.later(later := NOW + 2 * clock.DAY)
+    assert doubled.fetch() == 0
+    assert_once(doubled, later)
+    change(doubled, elder, paused_at=None, history_from=TODAY + clock.DAY, next_due_at=NOW)
+
+    assert doubled.fetch() == 0
+
+    assert statuses(doubled) == {"usage_only": KeyStatus.VALID, "good": KeyStatus.DUPLICATE}
+    assert_once(doubled, later)
+    assert read_days(doubled, elder) == {TODAY + clock.DAY, TODAY + 2 * clock.DAY}
+    assert max(read_days(doubled, younger)) == TODAY
+    assert truth_of(doubled, TODAY - clock.DAY, TODAY + 2 * clock.DAY) == "3 of 3 days complete"
+
+    connections.delete(doubled.product, doubled.workspace_id, younger)
+
+    assert truth_of(doubled, TODAY - clock.DAY, TODAY + 2 * clock.DAY) == "3 of 3 days complete"
+    assert_once(doubled, later)
+
+
+def change(ready: Installation, number: int, **values: object) -> None:
+    with ready.product.database.workspace(ready.workspace_id, write=True) as session:
+        of_it = (KEYS.c.workspace_id == ready.workspace_id, KEYS.c.id == number)
+        session.execute(update(KEYS).where(*of_it).values(**values))
+
+
+def assert_once(ready: Installation, now: datetime) -> None:
+    """Usage, rollups and bill of what was over at `now` hold everything once, whoever read it."""
+    first, end, until = TODAY - 4 * clock.DAY, clock.day_of(now) + clock.DAY, f"{now:%Y-%m-%dT%H:00:00Z}"
+    told = {key: row for key, row in held(ready.csv(first, end)).items() if key[1] < until}
+    whole = expected(ready.world, clock.day_start(first), now, families=["completions"])
+    assert told == {key: row for key, row in whole.items() if key[1] < until}
+    assert told
+    of = ready.workspace_id
+    with ready.product.database.workspace(of) as session:
+        sums = {sum_of(session, table, of) for table in (DAILY, SERIES_DAYS, EVENTS)}
+        assert len(sums) == 1
+        amounts = session.execute(select(BILLED.c.amount).where(BILLED.c.workspace_id == of)).scalars()
+        bill = ready.world.truth_bill("acme", first, end)
+        assert sorted(map(money.to_nanos, amounts)) == sorted(money.to_nanos(line.amount) for line in bill)
+
+
+def read_days(ready: Installation, number: int) -> set[date]:
+    """The days of which a connection holds usage."""
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        of_it = (DAILY.c.workspace_id == ready.workspace_id, DAILY.c.provider_key_id == number)
+        return set(session.execute(select(DAILY.c.day).where(*of_it)).scalars())
+
+
+def truth_of(ready: Installation, start: date, end: date) -> str:
+    with ready.product.database.workspace(ready.workspace_id) as session:
+        return truth.read(session, ready.workspace_id, start, end, now=clock.utc_now()).sentence.partition(",")[0]

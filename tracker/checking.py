@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, update
 from sqlmodel import Session
 
-from tracker import connections, coverage, organisations
+from tracker import connections, coverage, duplicates, organisations
 from tracker.clock import utc_now
 from tracker.db import is_unable, plain
 from tracker.errors import KeyUnreadable, LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing
@@ -99,6 +99,8 @@ def read_names(product: Product, connection: Connection, *, wait: Wait) -> int:
         row = _standing(session, connection)
         plain.run(session, NAMES_READ, {**named(connection), **found})
         connections.remember_names(session, row, names)
+        if organisations.is_read_twice(session, row.workspace_id, row.provider, row.id):
+            duplicates.compare_later(session, row.workspace_id, row.id, now=utc_now())
         reached("names written")
     return len(names)
 
@@ -125,6 +127,8 @@ def _settle(opened: Opened, verdict: Verdict) -> None:
         reached("verdict written")
         row.failures = 0 if verdict.status == "valid" else row.failures + 1
         row.retry_at = None if verdict.status == "valid" else now + _next_check(verdict, row.failures)
+        if row.status != KeyStatus.INVALID:  # a foreign key says nothing of what was read before it
+            duplicates.settle(session, row, now=now)
 
 
 def _next_check(verdict: Verdict, failures: int) -> timedelta:

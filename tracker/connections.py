@@ -80,9 +80,9 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
     with product.database.workspace(workspace_id, write=True) as session:
         organisations.take_turn(session, workspace_id)
         _refuse_known(session, product, workspace_id, pasted.key)
+        _refuse_same_organisation(session, workspace_id, provider, pasted.verdict)
         row = _deleted_one(session, workspace_id, provider, pasted.verdict)
         if row is None:
-            _refuse_same_organisation(session, workspace_id, provider, pasted.verdict)
             row = _new_row(workspace_id, provider=provider, label=label)
             session.add(row)
             session.flush()
@@ -176,14 +176,14 @@ def opened(product: Product, session: Session, row: AnyKept) -> SecretKey:
 
 def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> None:
     """Write what a check found into the connection's row, and the organisation's ids beside it."""
-    same = organisations.same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id)
     strange = _strange(session, row, verdict, now=now)
     # Strange first: what was read with the key before it is another organisation's, and nobody else reads that.
-    row.status = KeyStatus.INVALID if strange else KeyStatus.DUPLICATE if same else KeyStatus(verdict.status)
-    row.status_reason = strange or same or verdict.sentence
+    first = None if strange else organisations.elder(session, row, verdict)
+    row.status = KeyStatus.INVALID if strange else KeyStatus.DUPLICATE if first else KeyStatus(verdict.status)
+    row.status_reason = strange or (organisations.aside_sentence(first) if first else verdict.sentence)
     row.names_readable = verdict.names_readable
     row.checked_at = now
-    if verdict.organisation and not (same or strange):
+    if verdict.organisation and not (first or strange):
         remember_names(session, row, [KnownName("project", ref, None) for ref in sorted(verdict.organisation)])
 
 
@@ -299,8 +299,8 @@ def _refuse_known(
 def _refuse_same_organisation(
     session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None = None
 ) -> None:
-    if same := organisations.same_sentence(session, workspace_id, provider, verdict, but=but):
-        raise Conflict(same)
+    if there := organisations.connected(session, workspace_id, provider, verdict, but=but):
+        raise Conflict(organisations.connected_sentence(there.label))
 
 
 def _deleted_one(session: Session, workspace_id: int, provider: str, verdict: Verdict) -> ProviderKey | None:
@@ -310,7 +310,6 @@ def _deleted_one(session: Session, workspace_id: int, provider: str, verdict: Ve
         col(ProviderKey.provider) == provider,
         col(ProviderKey.deleted_at).is_not(None),
     )
-    deleted: list[ProviderKey] = list(session.execute(statement).scalars())
-    return next(
-        (row for row in deleted if organisations.ids(session, workspace_id, id_of(row)) & verdict.organisation), None
-    )
+    deleted = {id_of(row): row for row in session.execute(statement).scalars()}
+    found = organisations.sharing(session, workspace_id, provider, verdict.organisation)
+    return next((deleted[each.id] for each in found if each.id in deleted), None)

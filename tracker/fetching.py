@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from sqlmodel import Session
 
-from tracker import checking, clock, coverage, ingest, ledger, metrics, pauses, withheld
+from tracker import checking, clock, coverage, duplicates, ingest, ledger, metrics, organisations, pauses, withheld
 from tracker.clock import utc_now
 from tracker.connections import AnyKept
 from tracker.coverage import Unit
@@ -186,6 +186,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, as_of: datetime)
     with opened.product.database.workspace(claimed.workspace_id, write=True) as session:
         mark = lock_its_key(session, opened)
         reached("connection locked for storing")
+        unknown = mark.names_readable is False and not organisations.is_known(session, *ids(opened.connection))
         stored = ingest.store(
             session,
             claimed,
@@ -194,6 +195,9 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, as_of: datetime)
             provider=opened.row.provider,
             now=as_of,
         )
+        duplicates.give_way(session, claimed, opened.row.provider)
+        if unknown and organisations.is_known(session, *ids(opened.connection)):
+            duplicates.compare_later(session, *ids(opened.connection), now=utc_now())
         withheld.take_up(session, claimed)
         if mark.failures or mark.retry_at:
             works_again(session, opened)

@@ -36,6 +36,8 @@ class Mark:
     """What is asked of a connection's row before its days are stored: whose key it is, and whether it failed lately."""
 
     label: str
+    status: str
+    names_readable: bool | None
     fingerprint: bytes | None
     deleted_at: datetime | None
     failures: int
@@ -101,6 +103,8 @@ def still_its_key(session: Session, opened: Opened) -> ProviderKey:
 def lock_its_key(session: Session, opened: Opened) -> Mark:
     """The same of a row that is not read whole, which takes a third of the time: every unit asks."""
     mark = Mark(*_asked(session, MARK, opened.connection))
+    if mark.status == KeyStatus.DUPLICATE:
+        raise LeaseLost(f"The key of {mark.label} was set aside while it was used.")
     if mark.deleted_at or mark.fingerprint != opened.row.fingerprint:
         raise LeaseLost(f"The key of {mark.label} was replaced or deleted while it was used.")
     return mark

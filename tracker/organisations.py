@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,7 +10,8 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from tracker import clock
-from tracker.models import BilledCostRow, DailyUsage, Name, ProviderKey, UsageSeries, table_of
+from tracker.db import plain
+from tracker.models import BilledCostRow, DailyUsage, KeyStatus, Name, ProviderKey, UsageSeries, table_of
 from tracker.providers.base import Verdict
 
 KEYS, NAMES, SERIES = table_of(ProviderKey), table_of(Name), table_of(UsageSeries)
@@ -58,7 +60,7 @@ def foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> st
     if not known or not verdict.organisation or known & verdict.organisation:
         return None
     told = f"This key belongs to another organisation than {row.label!r}."
-    if same_sentence(session, row.workspace_id, row.provider, verdict, but=row.id):
+    if sharing(session, row.workspace_id, row.provider, verdict.organisation, but=row.id):
         return f"{told} That one is connected already: replace this key by one of the organisation it was for."
     return f"{told} Add it as a connection of its own."
 
@@ -116,18 +118,89 @@ def _holds_usage(session: Session, row: ProviderKey, now: datetime) -> bool:
     return used is not None
 
 
-def same_sentence(
-    session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None
-) -> str | None:
-    """That another connection leads to the organisation the verdict recognised, and what to do; None if none does."""
-    columns = (KEYS.c.id, KEYS.c.label, KEYS.c.deleted_at)
+def is_known(session: Session, workspace_id: int, provider_key_id: int) -> bool:
+    """Whether any project id of a connection's organisation is known: a first one makes it comparable."""
+    of = {"of_workspace": workspace_id, "of_key": provider_key_id}
+    return bool(plain.rows(session, ANY_NAME, of) or plain.rows(session, ANY_SERIES, of))
+
+
+ANY_NAME = (
+    select(NAMES.c.ref)
+    .where(
+        NAMES.c.workspace_id == bindparam("of_workspace"),
+        NAMES.c.provider_key_id == bindparam("of_key"),
+        NAMES.c.kind == "project",
+    )
+    .limit(1)
+)
+ANY_SERIES = (
+    select(SERIES.c.id)
+    .where(
+        SERIES.c.workspace_id == bindparam("of_workspace"),
+        SERIES.c.provider_key_id == bindparam("of_key"),
+        SERIES.c.project_id.is_not(None),
+    )
+    .limit(1)
+)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """A connection that leads to a given organisation. One that is deleted keeps its history."""
+
+    id: int
+    label: str
+    status: str
+    deleted_at: datetime | None
+
+
+def sharing(
+    session: Session, workspace_id: int, provider: str, organisation: frozenset[str], *, but: int | None = None
+) -> list[Sharing]:
+    """The connections that lead to the organisation of these project ids, the eldest first."""
+    columns = (KEYS.c[each.name] for each in fields(Sharing))
     of_provider = select(*columns).where(KEYS.c.workspace_id == workspace_id, KEYS.c.provider == provider)
-    for number, label, deleted_at in session.execute(of_provider).all():
-        if number == but or not ids(session, workspace_id, number) & verdict.organisation:
-            continue
-        if deleted_at is None:
-            return (
-                f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
-            )
-        return f"This organisation's history is kept as {label!r}. Delete this key and add it again: it goes on there."
-    return None
+    every = [Sharing(*row) for row in session.execute(of_provider.order_by(KEYS.c.id)) if row.id != but]
+    return [each for each in every if ids(session, workspace_id, each.id) & organisation]
+
+
+def connected(
+    session: Session, workspace_id: int, provider: str, verdict: Verdict, *, but: int | None = None
+) -> Sharing | None:
+    """The connection with which the organisation that the verdict recognised is read, or was set up to be."""
+    found = sharing(session, workspace_id, provider, verdict.organisation, but=but)
+    return next((each for each in found if each.deleted_at is None and each.status != KeyStatus.DUPLICATE), None)
+
+
+def is_read_twice(session: Session, workspace_id: int, provider: str, provider_key_id: int) -> bool:
+    """Whether another key that works leads to the organisation of this connection."""
+    known = ids(session, workspace_id, provider_key_id)
+    found = sharing(session, workspace_id, provider, known, but=provider_key_id)
+    return any(each.deleted_at is None and each.status == KeyStatus.VALID for each in found)
+
+
+def elder(session: Session, row: ProviderKey, verdict: Verdict) -> Sharing | None:
+    """The eldest connection of the same organisation, be it deleted, when it is older than this one.
+
+    The organisation is known from the verdict, or from what was read, which may show it for the first time.
+    """
+    known = ids(session, row.workspace_id, row.id or 0) | verdict.organisation
+    found = sharing(session, row.workspace_id, row.provider, known, but=row.id)
+    return found[0] if found and found[0].id < (row.id or 0) else None
+
+
+def connected_sentence(label: str) -> str:
+    """That the organisation is connected already under this label, to whoever would connect it anew."""
+    return f"This organisation is connected already, as {label!r}. Replace that key: two would double every total."
+
+
+def aside_sentence(first: Sharing) -> str:
+    """Why a connection is set aside for the elder one, and what to do."""
+    if first.deleted_at is None:
+        return (
+            f"This organisation is connected already, as {first.label!r}: two would double every total. What only this "
+            f"key read stays. Delete it; then it can be pasted in place of the key of {first.label!r}."
+        )
+    return (
+        f"This organisation's history is kept as {first.label!r}. Delete this key and add it again: it goes on there."
+    )

@@ -158,6 +158,13 @@ class ProviderKey(SQLModel, table=True):
     behind_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_success_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
+    @property
+    def ended_at(self) -> datetime | None:
+        """Since when (UTC) nothing is read with it for good, though what was read stays: deleted, or set aside."""
+        if self.deleted_at is None and self.status == KeyStatus.DUPLICATE:
+            return self.checked_at or self.created_at
+        return self.deleted_at
+
 
 class KekCanary(SQLModel, table=True):
     """A known text sealed under each key-encryption key, opened at every start."""

@@ -128,15 +128,15 @@ def reach(
         return nobody
     come = {number: _through(ledgers, key, max(billed[number], default=None)) for number, key in owing.items()}
     enough = min(furthest - WAITED_FOR, last)
-    waited = [day for number, day in come.items() if owing[number].deleted_at is None and day >= enough]
+    waited = [day for number, day in come.items() if owing[number].ended_at is None and day >= enough]
     through = min(*waited, max(come[number] for number in owing if billed[number]), last)
     if through < start:
         return nobody
     behind, ended = {}, {}
     for number, key in owing.items():
-        if key.deleted_at is None and come[number] < enough:
+        if key.ended_at is None and come[number] < enough:
             behind[number] = key.label
-        elif key.deleted_at is not None and _uses(ledgers, key, max(start, come[number] + clock.DAY), through):
+        elif key.ended_at is not None and _uses(ledgers, key, max(start, come[number] + clock.DAY), through):
             if billed[number]:
                 ended[number] = Ended(key.label, come[number])
             else:
@@ -162,7 +162,7 @@ def _holes(
 
 
 def _deleted(keys: Iterable[ProviderKey]) -> frozenset[int]:
-    return frozenset(key.id or 0 for key in keys if key.deleted_at is not None)
+    return frozenset(key.id or 0 for key in keys if key.ended_at is not None)
 
 
 def _uses(ledgers: Ledgers, key: ProviderKey, first: date, last: date) -> bool:

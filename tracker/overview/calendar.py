@@ -69,7 +69,8 @@ class KeyCalendar:
     """The days of one connection, by endpoint in the provider's order, and the prospect of those not read.
 
     `settles` is after how many days a day of an endpoint is final at the earliest, where that was learned to be longer.
-    One whose key was deleted (`ended_at`, UTC) is history: nothing of it is open or read again.
+    One whose key was deleted, or `set_aside` for another, at `ended_at` (UTC) is history: nothing of it is open or read
+    again.
     """
 
     provider_key_id: int
@@ -80,6 +81,7 @@ class KeyCalendar:
     cells: tuple[DayCell, ...]
     settles: tuple[tuple[str, int], ...] = ()
     ended_at: datetime | None = None
+    set_aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,14 +150,14 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     with product.database.exempt() as session:
         alive = living_workers(session, now=now)
     hour = product.settings.fetch_hour_utc
-    gone = {key.id: key.label for key in known.ended if not _has_read(rows.get(key.id or 0, {}))}
+    unread = [key for key in known.ended if not _has_read(rows.get(key.id or 0, {}))]
     calendars = tuple(
         replace(
             _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour, workers=alive),
             settles=tuple(_learned(key, late)),
         )
         for key in known.in_figures
-        if key.id not in gone
+        if key not in unread
     )
     gaps = [gap for calendar in calendars if not calendar.ended_at for gap in gaps_of(calendar, now=now)]
     return Calendar(
@@ -168,7 +170,7 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         undivided,
         next_reading.sentence(known.awaited, workers=alive, fetch_hour=hour, now=now),
         tuple(key.label for key in known.every if key.id not in {each.id for each in known.counted}),
-        tuple(gone.values()),
+        tuple(key.label for key in unread if key.deleted_at),
     )
 
 
@@ -299,10 +301,11 @@ def _calendar(
         label=key.label,
         provider=provider.title,
         prospect=_prospect(key, workers),
-        ended_at=key.deleted_at,
+        ended_at=key.ended_at,
+        set_aside=key.ended_at is not None and key.deleted_at is None,
         endpoints=tuple(endpoint.name for endpoint in endpoints),
         cells=tuple(
-            _cell(endpoint.name, day, rows.get((endpoint.name, day)), fetch_hour=fetch_hour, ended=bool(key.deleted_at))
+            _cell(endpoint.name, day, rows.get((endpoint.name, day)), fetch_hour=fetch_hour, ended=bool(key.ended_at))
             for endpoint in endpoints
             for day in days
         ),
@@ -310,7 +313,7 @@ def _calendar(
 
 
 def _prospect(key: ProviderKey, workers: int) -> Prospect:
-    if key.deleted_at:
+    if key.ended_at:
         return Prospect.NONE
     return prospect(KeyStatus(key.status), paused=key.paused_at is not None, workers=workers)
 

@@ -89,7 +89,7 @@ class Keys:
     """The connections that ought to be read, and the ids of those that do not work now but were `read_before`.
 
     `doubled` were set aside, because another one reads the same organisation; `ended` were read, until their key was
-    deleted.
+    deleted or set aside.
     """
 
     every: tuple[ProviderKey, ...]
@@ -108,7 +108,7 @@ class Keys:
 
     @property
     def in_figures(self) -> list[ProviderKey]:
-        """Those that figures are of: whoever counts, and what was read with keys that are deleted by now."""
+        """Those that figures are of: whoever counts, and what was read with keys that are no longer used."""
         return [*self.counted, *self.ended]
 
     @property
@@ -137,17 +137,16 @@ READ_BEFORE = (
 
 
 def read_keys(session: Session, workspace_id: int) -> Keys:
-    """The workspace's connections; a duplicate was set aside for another, a deleted one is history where it has any."""
+    """The workspace's connections; one that was deleted, or set aside for another, is history where it has any."""
     ever = tuple(session.execute(EVER, {"of_workspace": workspace_id}).scalars())
     present = [key for key in ever if key.deleted_at is None]
     every = tuple(key for key in present if key.status != KeyStatus.DUPLICATE)
     doubled = tuple(key for key in present if key.status == KeyStatus.DUPLICATE)
-    clear = {KeyStatus.VALID, KeyStatus.DUPLICATE}
-    doubtful = [key.id for key in ever if key.deleted_at or key.status not in clear]
+    doubtful = [key.id for key in ever if key.deleted_at or key.status != KeyStatus.VALID]
     if not doubtful:
         return Keys(every, doubled=doubled)
     read = frozenset(session.execute(READ_BEFORE, {"of_workspace": workspace_id, "of_keys": doubtful}).scalars())
-    ended = tuple(key for key in ever if key.deleted_at and key.id in read)
+    ended = tuple(key for key in ever if key.ended_at and key.id in read)
     return Keys(every, read - {key.id for key in ended}, doubled, ended)
 
 
@@ -199,12 +198,12 @@ def marks_with_history(
 ) -> dict[date, DayMark]:
     """As `marks`, but a day before the history of a connection is none of its days, unless it was read in its time.
 
-    One whose key is deleted owes no day: those of which it read any usage stay as it left them, for the sums hold what
+    One that is read no more owes no day: those of which it read any usage stay as it left them, for the sums hold what
     it read. A day that is no connection's is unavailable: it is never to be read.
     """
     parts = [
         _Part(
-            key.deleted_at is None,
+            key.ended_at is None,
             history(key, now=now)[0],
             _told(ledgers, key),
             marks(ledgers, [key], days),
@@ -215,9 +214,9 @@ def marks_with_history(
 
 
 def _told(ledgers: Ledgers, key: ProviderKey) -> Mapping[str, Mapping[date, LedgerDay]]:
-    """What makes a day the connection's own: of one that is deleted usage alone, for no mark waits for a bill."""
+    """What makes a day the connection's own: of one that has ended usage alone, for no mark waits for a bill."""
     of_key = ledgers.get(key.id or 0, {})
-    if key.deleted_at is None:
+    if key.ended_at is None:
         return of_key
     usage = [each.name for each in provider_named(key.provider).endpoints if not each.bills]
     return {name: of_key[name] for name in usage if name in of_key}

@@ -72,10 +72,10 @@ def _spend(session: Session, workspace_id: int, start: date, end: date) -> dict[
 
 def _settled(session: Session, workspace_id: int, keys: Sequence[ProviderKey], start: date, end: date) -> set[date]:
     """The days [start, end) whose main endpoint is settled for every connection that owes them; else for any."""
-    owing = [key for key in keys if key.deleted_at is None]
+    owing = [key for key in keys if key.ended_at is None]
     mains = [(key.id, provider_named(key.provider).endpoints[0].name) for key in owing or keys]
     if not mains:
         return set()
     of_days = {"of_workspace": workspace_id, "first": start, "end": end}
-    parts = len(owing) or 1  # a key that is deleted owes no day
+    parts = len(owing) or 1  # a key that is read with no more owes no day
     return set(session.execute(SETTLED_DAYS, {**of_days, "mains": mains, "parts": parts}).scalars().all())

@@ -53,7 +53,7 @@ class Truth:
         year = "" if through.year == self.now.year else f" {through.year}"
         part = f" for {self.reach.part}" if self.reach.part else ""
         gone = len(self.reach.ended)
-        less = f" ({gone} deleted {'key' if gone == 1 else 'keys'} not as far)" if gone else ""
+        less = f" ({gone} {'key' if gone == 1 else 'keys'} no longer read, not as far)" if gone else ""
         lacking = holes.named(self.reach.holes, _days, whose=self.reach.known > 1)
         but = f" (no complete bill for {lacking})" if lacking else ""
         return f"billed through {through.day} {through:%b}{year} UTC{part}{less}{but}"

@@ -44,7 +44,7 @@ WHOLE = Truth(30, 29, BILLED, NOW - timedelta(hours=3), NOW)
         ),
         (
             replace(WHOLE, reach=Reach(date(2026, 11, 21), 2, {}, {2: Ended("k2", date(2026, 11, 18))})),
-            "29 of 30 days complete, billed through 21 Nov UTC (1 deleted key not as far), read 3 h ago",
+            "29 of 30 days complete, billed through 21 Nov UTC (1 key no longer read, not as far), read 3 h ago",
         ),
         (Truth(0, 0, Reach(), None, NOW), "no day over yet, not billed yet, not read yet"),
     ],

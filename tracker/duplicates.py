@@ -1,0 +1,182 @@
+"""Two connections of one organisation: what both have read is kept once, with the elder, so that no sum holds it twice.
+
+The younger is set aside and read no more. What only it has read stays, in the sums and in the marks of its days, until
+the elder has read the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import bindparam, delete, select, update
+from sqlmodel import Session
+
+from tracker import clock, ledger, organisations, rollup
+from tracker.columns import UtcDay
+from tracker.coverage import ABSENT, LedgerDay
+from tracker.db import plain
+from tracker.ledger import Claim
+from tracker.models import (
+    BilledCostRow,
+    Coverage,
+    DayState,
+    KeyStatus,
+    ProviderKey,
+    SetAside,
+    UsageEvent,
+    UsageSeries,
+    table_of,
+)
+from tracker.organisations import Sharing
+from tracker.providers import provider as provider_named
+
+KEYS, LEDGER, ASIDE = table_of(ProviderKey), table_of(Coverage), table_of(SetAside)
+EVENTS, SERIES, BILLED = table_of(UsageEvent), table_of(UsageSeries), table_of(BilledCostRow)
+
+
+def settle(session: Session, row: ProviderKey, *, now: datetime) -> None:
+    """Leave one of the connections that lead to this one's organisation, and each day that several read to one alone.
+
+    Their rows are locked (`organisations.take_turn`). Those whose key was deleted are history, and keep theirs the
+    same way.
+    """
+    session.flush()
+    known = organisations.ids(session, row.workspace_id, row.id or 0)
+    family = organisations.sharing(session, row.workspace_id, row.provider, known)
+    for place, younger in enumerate(family[1:], start=1):
+        reason = organisations.aside_sentence(family[0])
+        set_aside = {"status": KeyStatus.DUPLICATE, "status_reason": reason, "checked_at": now}
+        session.execute(update(KEYS).where(*_of(KEYS, row.workspace_id, younger.id, "id")).values(**set_aside))
+        for elder in family[:place]:
+            _part(session, row.workspace_id, row.provider, elder, younger, now=now)
+
+
+def compare_later(session: Session, workspace_id: int, provider_key_id: int, *, now: datetime) -> None:
+    """Have a key that works checked again, for its organisation may be read with another one as well."""
+    why = "Which organisation this key reads has just become known. It is checked whether another key reads it, too."
+    works = (*_of(KEYS, workspace_id, provider_key_id, "id"), KEYS.c.status == KeyStatus.VALID)
+    asked = {"status": KeyStatus.UNCHECKED, "status_reason": why, "next_due_at": now}
+    session.execute(update(KEYS).where(*works).values(**asked))
+
+
+def give_way(session: Session, claimed: Claim, provider: str) -> None:
+    """After a unit was stored: what it read is in no sum a second time, by a connection that was set aside for this."""
+    of = {"of_workspace": claimed.workspace_id, "of_key": claimed.provider_key_id, "of_provider": provider}
+    if not plain.rows(session, ASIDE_FOR_ANOTHER, of):
+        return
+    known = organisations.ids(session, claimed.workspace_id, claimed.provider_key_id)
+    unit = claimed.unit
+    for other in organisations.sharing(session, claimed.workspace_id, provider, known):
+        if other.status != KeyStatus.DUPLICATE or other.id <= claimed.provider_key_id:
+            continue
+        session.execute(select(KEYS.c.id).where(*_of(KEYS, claimed.workspace_id, other.id, "id")).with_for_update())
+        ours, theirs = (
+            ledger.read(session, claimed.workspace_id, number, since=unit.start).get(unit.endpoint, {})
+            for number in (claimed.provider_key_id, other.id)
+        )
+        both = [day for day in unit.days if _was_read(ours, day) and _was_read(theirs, day)]
+        _clear(session, claimed.workspace_id, other.id, provider, unit.endpoint, both)
+
+
+ASIDE_FOR_ANOTHER = (
+    select(KEYS.c.id)
+    .where(
+        KEYS.c.workspace_id == bindparam("of_workspace"),
+        KEYS.c.id > bindparam("of_key"),
+        KEYS.c.provider == bindparam("of_provider"),
+        KEYS.c.status == KeyStatus.DUPLICATE,
+    )
+    .limit(1)
+)
+
+
+def _part(
+    session: Session, workspace_id: int, provider: str, elder: Sharing, younger: Sharing, *, now: datetime
+) -> None:
+    """Leave each day that both have read to the elder, unless the younger read it later and the elder not to its end.
+
+    The elder then reads that day anew, at once.
+    """
+    ours, theirs = (ledger.read(session, workspace_id, each.id) for each in (elder, younger))
+    for endpoint, days in theirs.items():
+        of_elder = ours.get(endpoint, {})
+        both = [day for day in sorted(days) if _was_read(of_elder, day) and _was_read(days, day)]
+        behind = [day for day in both if not _covers(day, of_elder[day], days[day])]
+        _clear(session, workspace_id, younger.id, provider, endpoint, [day for day in both if day not in set(behind)])
+        _clear(session, workspace_id, elder.id, provider, endpoint, behind)
+        if behind and elder.deleted_at is None:
+            session.execute(update(KEYS).where(*_of(KEYS, workspace_id, elder.id, "id")).values(next_due_at=now))
+
+
+def _was_read(days: dict[date, LedgerDay], day: date) -> bool:
+    return days.get(day, ABSENT).fetched_at is not None
+
+
+def _covers(day: date, ours: LedgerDay, theirs: LedgerDay) -> bool:
+    """Whether our reading of a day holds all that theirs does: it was made after the day's end, or no earlier."""
+    if ours.fetched_at is None or theirs.fetched_at is None:
+        return False
+    return ours.fetched_at >= min(theirs.fetched_at, clock.day_end(day))
+
+
+def _clear(
+    session: Session, workspace_id: int, key_id: int, provider: str, endpoint: str, days: Collection[date]
+) -> None:
+    """Take out of every sum what a connection has read of these days; its ledger says that they were not read."""
+    bills = {each.name for each in provider_named(provider).endpoints if each.bills}
+    for first, last in clock.runs(sorted(days)):
+        end = last + clock.DAY
+        of_days = {"of_workspace": workspace_id, "of_key": key_id, "first_day": first, "end_day": end}
+        of_endpoint = {**of_days, "of_endpoint": endpoint}
+        session.execute(FORGET, of_endpoint)
+        session.execute(CLEAR_ASIDE, of_endpoint)
+        if endpoint in bills:
+            session.execute(CLEAR_BILL, of_days)
+        else:
+            between = {"start": clock.day_start(first), "end": clock.day_start(end)}
+            session.execute(CLEAR_USAGE, {**of_endpoint, **between})
+            rollup.recompute(session, workspace_id, key_id, first, end)
+
+
+def _of(table: Any, workspace_id: int, key_id: int, column: str = "provider_key_id") -> tuple[Any, Any]:
+    return table.c.workspace_id == workspace_id, table.c[column] == key_id
+
+
+def _days_of(table: Any) -> Iterable[Any]:
+    return (
+        table.c.workspace_id == bindparam("of_workspace"),
+        table.c.provider_key_id == bindparam("of_key"),
+        table.c.day >= bindparam("first_day", type_=UtcDay),
+        table.c.day < bindparam("end_day", type_=UtcDay),
+    )
+
+
+CLEAR_USAGE = delete(EVENTS).where(
+    EVENTS.c.workspace_id == bindparam("of_workspace"),
+    EVENTS.c.bucket_start >= bindparam("start"),
+    EVENTS.c.bucket_start < bindparam("end"),
+    EVENTS.c.series_id.in_(
+        select(SERIES.c.id).where(
+            SERIES.c.workspace_id == bindparam("of_workspace"),
+            SERIES.c.provider_key_id == bindparam("of_key"),
+            SERIES.c.usage_type == bindparam("of_endpoint"),
+        )
+    ),
+)
+CLEAR_BILL = delete(BILLED).where(*_days_of(BILLED))
+CLEAR_ASIDE = delete(ASIDE).where(*_days_of(ASIDE), ASIDE.c.endpoint == bindparam("of_endpoint"))
+FORGET = (
+    update(LEDGER)
+    .where(*_days_of(LEDGER), LEDGER.c.endpoint == bindparam("of_endpoint"))
+    .values(
+        state=DayState.MISSING,
+        rows=0,
+        content_sha256=None,
+        fetched_at=None,
+        restated_at=None,
+        **ledger.RELEASED,
+    )
+)
+"""The fence stays, so that whoever holds a lease of another time has lost it."""
