@@ -123,7 +123,7 @@ def _enter_tenant(session: Session, taken: plain.Taken) -> None:
         "app.workspace_id": str(session.info.get("workspace_id", "")),
         "app.crossing": session.info.get("crossing", ""),
         "lock_timeout": f"{LOCK_TIMEOUT_MS}ms",
-        "jit": "off",  # compiling takes a tenth of our longest question, and never pays; PostgreSQL 19 has it off
+        "jit": "off",  # compiling takes a tenth of our longest question, and never pays
     }
     if session.info["role"] != "owner":
         settings["role"] = f"tracker_{session.info['role']}"
