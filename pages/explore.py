@@ -75,10 +75,12 @@ def _draw(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None) -> No
     spends = seen.view.measure is Measure.SPEND
     without = lacking.read(ctx.product, ctx.workspace_id, seen) if spends else Unpriced()
     live.say(_headline(seen, without, ctx.now.date()))
+    lines = seen.lines()
     if not seen.cells:
         empty.draw_view(seen, ctx.now.date())
+        if lines:
+            explore_lines.draw(seen, bars, lines, {})
         return
-    lines = seen.lines()
     _chart_block(seen, bars, without, chosen, ctx.now.date())
     explore_lines.draw(seen, bars, lines, kept.explored_sources(ctx, seen))
     tokens = unit_costs.tokens(ctx.product, ctx.workspace_id, seen)

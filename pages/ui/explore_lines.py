@@ -39,7 +39,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Sour
             st.header(f"The same days by {NOUNS[seen.view.by]}", anchor=False)
             _downloads(seen)
         slots = palette.palette(dark=st.context.theme.type == "dark").slots
-        colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
+        colours = {line.name: slots[bars.swatches[line.name]] for line in lines if line.name in bars.swatches}
         what, change = view_controls.noun(seen.view.by), "vs before, $"
         prices = {
             line.name: tables.price_source(line, found.get(line.name), today=seen.span.days[-1]) for line in lines
@@ -61,7 +61,7 @@ def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Sour
             column_config=line_columns(what, change, seen.view.bars.value, measure, billed_label(seen), lines),
             alt=f"The same days, one row a {NOUNS[seen.view.by]}, {tables.order(measure)}.",
         )
-        st.caption(text.dollars(_lines_caption(seen)))
+        st.caption(text.dollars(_lines_caption(seen, lines)))
         told = (billed_label(seen), seen.billed_by_name()) if seen.billed_days else None
         plain.draw(lines, prices, what=what, change=change, billed=told, why=_why(seen))
 
@@ -82,12 +82,12 @@ def billed_label(seen: Explored) -> str:
     return f"Billed to {text.day(last, today=today)}" if is_long else f"Billed, {billed_days(seen, today)}"
 
 
-def _why(seen: Explored) -> Callable[[Line], str] | None:
+def _why(seen: Explored) -> Callable[[Line], str | None] | None:
     """Where a model's days are explained: of all that it did, in UTC days; of a part of that a link would mislead."""
     if seen.view.by is not By.MODEL or seen.view.is_local or set(seen.view.only) - {By.MODEL}:
         return None
     first, last = seen.span.first, seen.span.end - clock.DAY
-    return lambda line: arithmetic.address(first, last, line.name)
+    return lambda line: arithmetic.address(first, last, line.name) if line.is_used else None
 
 
 def _downloads(seen: Explored) -> None:
@@ -101,8 +101,10 @@ def _downloads(seen: Explored) -> None:
         )
 
 
-def _lines_caption(seen: Explored) -> str:
+def _lines_caption(seen: Explored, lines: Sequence[Line] = ()) -> str:
     said = "Estimates at the prices in force; $ per M tokens is of those tokens that have a price."
+    if any(not line.is_used for line in lines):
+        said += " What is only billed comes last: no usage of that name is stored for these days."
     if seen.view.is_local:
         return f"{said} The bill is told by UTC days only, so it is left out here."
     if seen.bill is None:

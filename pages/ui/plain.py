@@ -26,7 +26,7 @@ def draw(
     what: str,
     change: str,
     billed: tuple[str, Mapping[str, Decimal]] | None = None,
-    why: Callable[[Line], str] | None = None,
+    why: Callable[[Line], str | None] | None = None,
 ) -> None:
     """Behind a heading that can be opened; as `frame`."""
     with st.expander(TITLE, icon=":material/subject:"):
@@ -42,7 +42,7 @@ def frame(
     what: str,
     change: str,
     billed: tuple[str, Mapping[str, Decimal]] | None = None,
-    why: Callable[[Line], str] | None = None,
+    why: Callable[[Line], str | None] | None = None,
 ) -> pd.DataFrame:
     """One row a line, each cell Markdown: what is not known is called so. `billed` is a header and amounts by name."""
     return pd.DataFrame(
@@ -58,11 +58,15 @@ def frame(
                 "$ per M tokens": _told(line.per_million, text.fine_money),
                 "Cached input": _told(line.cached, lambda share: f"{share:,.1f} %"),
                 "Price source": prices[line.name],
-                **({tables.WHY: f"[Explain this estimate]({why(line)})"} if why else {}),
+                **({tables.WHY: _explain(why(line))} if why else {}),
             }
             for line in lines
         ]
     ).fillna("unknown")
+
+
+def _explain(address: str | None) -> str:
+    return f"[Explain this estimate]({address})" if address else "no estimate"
 
 
 def _told(value: T | None, write: Callable[[T], str]) -> str:

@@ -79,7 +79,7 @@ def lines_frame(
     what: str,
     change: str,
     measure: Measure = Measure.SPEND,
-    why: Callable[[Line], str] | None = None,
+    why: Callable[[Line], str | None] | None = None,
 ) -> pd.DataFrame:
     """The chart's names as rows: the measure with its share of all, what each costs, unit price and price source.
 

@@ -17,7 +17,7 @@ from tests.tracker.builders import DAY, record, store, two_workspaces
 from tracker import export, parquet
 from tracker.db import Database
 from tracker.errors import BadInput
-from tracker.explore import files, lacking
+from tracker.explore import files, lacking, reading
 from tracker.explore.span import span_of
 from tracker.explore.view import By, Grain, Preset, View
 from tracker.usage import BilledCost
@@ -86,7 +86,7 @@ def test_the_table_as_a_file_has_its_lines_in_their_order_with_its_sums(database
         of_name = [each for each in shown if each["name"] == row["name"]]
         assert row["requests"] == sum(each["requests"] or 0 for each in of_name) or not row["requests"]
         assert (row["estimated_cost_usd"] or 0) == sum(each["estimated_cost_usd"] or 0 for each in of_name)
-        assert row["unpriced_rows"] == sum(each["unpriced_rows"] for each in of_name)
+        assert (row["unpriced_rows"] or 0) == sum(each["unpriced_rows"] or 0 for each in of_name)
 
 
 def test_the_table_says_of_which_days_its_bill_is_and_where_its_prices_are_from(database: Database) -> None:
@@ -111,6 +111,38 @@ def test_the_bill_stands_beside_the_days_that_have_one(database: Database) -> No
         (False, "0"),
     ]
     assert [bool(row["unpriced_cost_usd_at_most"]) for row in rows] == [False, True, False]
+
+
+@pytest.mark.parametrize("by", [By.MODEL, By.PROJECT])
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK])
+def test_what_only_the_bill_has_is_in_the_table_on_screen_and_in_every_file(
+    database: Database, by: By, grain: Grain
+) -> None:
+    """A name without usage, a name without usage on that day, and no name: each is in what the headline sums up."""
+    lines = [("gpt-5.4", DAY, "1.5"), ("tuned", DAY, "40"), ("nobody-knows", NEXT, "2"), (None, NEXT, "-0.25")]
+    projects = {"tuned": "p9", "gpt-5.4": "p0"}
+    bill = [
+        BilledCost(day, Decimal(usd), "usd", f"{model}, input", model, projects.get(str(model)))
+        for model, day, usd in lines
+    ]
+    store(database, *bill, endpoint="costs", days=2, now=NOW)
+    view = View(**{**vars(VIEW), "by": by, "grain": grain})
+    product: Any = SimpleNamespace(database=database)
+    seen = reading.read(product, 1, view, reading.read_facets(product, 1), now=NOW)
+    table, shown = (told(database, f"{kind}.parquet", view)[1] for kind in ("table", "view"))
+
+    assert seen.bill and seen.bill.total == Decimal("43.25")
+    assert sum(seen.billed_by_name().get(line.name, 0) for line in seen.lines()) == seen.bill.total
+    assert sum(row["billed_cost_usd"] or 0 for row in table) == seen.bill.total
+    assert sum(row["billed_cost_usd"] or 0 for row in shown) == seen.bill.total
+    assert [line.name for line in seen.lines()] == [row["name"] for row in table]
+    assert sum(line.share or 0 for line in seen.lines()) == 100
+
+    only_billed = ["tuned", "(no model)"] if by is By.MODEL else ["p9"]
+    unused = [row for row in (*table, *shown) if row["unpriced_rows"] is None]
+    assert [row["name"] for row in table if row["price_source"] == "only billed"] == only_billed
+    assert {row["name"] for row in unused} >= {*only_billed} and all(row["billed_cost_usd"] for row in unused)
+    assert {row[figure] for row in unused for figure in ("requests", "estimated_cost_usd")} == {None}
 
 
 def test_a_week_is_one_row_that_says_how_many_days_it_has(database: Database) -> None:

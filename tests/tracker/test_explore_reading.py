@@ -176,6 +176,7 @@ def test_choices_and_names_come_from_the_series(database: Database) -> None:
     assert [line.name for line in found.lines()] == ["(no project)", "Search (p1)", "Search (p2)"]
     assert found.facets.names[By.MODEL] == {"gpt-5.4": "gpt-5.4"}
     assert found.facets.name(By.USER, "somebody") == "somebody"
+    assert [found.facets.name(By.PROJECT, value) for value in ("gone", "")] == ["Never used", "(unnamed project)"]
 
 
 def test_requests_that_say_nothing_of_a_cost_are_counted_by_why_as_everywhere_else(database: Database) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, Text, bindparam, cast, literal, null, select, union_all
@@ -35,9 +35,13 @@ NOUNS = {
 
 @dataclass(frozen=True)
 class Facets:
-    """Every value of every dimension that any usage ever had, with what it is called, in order of the names."""
+    """Every value of every dimension that any usage ever had, with what it is called, in order of the names.
+
+    `others` is what other values are called, such as a bill may have.
+    """
 
     names: Mapping[By, Mapping[Chosen, str]]
+    others: Mapping[By, Mapping[Chosen, str]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -45,8 +49,8 @@ class Facets:
         return not any(self.names.values())
 
     def name(self, by: By, value: Chosen) -> str:
-        """What a value is called; one that no usage ever had, by itself."""
-        return self.names[by].get(value, nobody(by) if value is None else str(value))
+        """What a value is called; one that has no name, by itself."""
+        return self.names[by].get(value) or self.others.get(by, {}).get(value) or _itself(by, value)
 
 
 def facets(session: Session, workspace_id: int) -> Facets:
@@ -56,7 +60,8 @@ def facets(session: Session, workspace_id: int) -> Facets:
     for name, number, text in plain.rows(session, VALUES, {"of_workspace": workspace_id}):
         by, value = By(name), text if number is None else number
         found[by][value] = called[by].get(value) or _itself(by, value)
-    return Facets({by: dict(sorted(names.items(), key=_place)) for by, names in found.items()})
+    others = {by: {value: name for value, name in called[by].items() if value not in found[by]} for by in By}
+    return Facets({by: dict(sorted(names.items(), key=_place)) for by, names in found.items()}, others)
 
 
 def _place(item: tuple[Chosen, str]) -> tuple[bool, str, str]:

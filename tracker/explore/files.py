@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from tracker import export, parquet, unpriced
 from tracker.errors import BadInput
 from tracker.explore import lacking, line_files, reading
+from tracker.explore.figures import Figures
 from tracker.explore.reading import Explored
 from tracker.explore.rows import bounds
 from tracker.explore.span import Span, span_of
@@ -121,31 +122,32 @@ def _shown(product: Product, workspace_id: int, view: View, now: datetime) -> tu
 def _cells(
     seen: Explored, billed: Mapping[tuple[date, Chosen], Decimal], lacks: Mapping[tuple[date, Chosen], Unpriced]
 ) -> Iterator[Row]:
-    """One row a bar and value, in the order of the bars; a bar without usage has none. `bar` is how long it is.
+    """One row a bar and value, in the order of the bars; a bar without any has none. `bar` is how long it is.
+
+    Of a value that is only billed there, nothing else is told.
 
     The days in a week or month are fewer than it has where the range or today cuts it; an hour has none.
 
     The cost at most is that of unpriced tokens at the dearest rates on the provider's list (`tracker.unpriced`).
     """
-    for cell in sorted(seen.bar_cells, key=lambda cell: (cell.at, seen.name(cell.value))):
-        sums, part = cell.figures, lacks.get((cell.at, cell.value), Unpriced())
+    used = {(cell.at, cell.value): cell.figures for cell in seen.bar_cells}
+    for cell in sorted({**used, **billed}, key=lambda cell: (cell[0], seen.name(cell[1]))):
+        (at, value), sums, part = cell, used.get(cell, Figures()), lacks.get(cell, Unpriced())
+        unpriced_there = (sums.unpriced_requests, sums.unpriced_rows, part.tokens, part.at_most)
         yield (
-            _start(cell.at, seen.span.zone),
+            _start(at, seen.span.zone),
             seen.span.zone,
             seen.span.days_are,
             seen.view.bars.value,
-            None if isinstance(cell.at, datetime) else len(seen.days_in(cell.at)),
-            seen.mark(cell.at).value,
-            None if cell.value is None else str(cell.value),
-            seen.name(cell.value),
+            None if isinstance(at, datetime) else len(seen.days_in(at)),
+            seen.mark(at).value,
+            None if value is None else str(value),
+            seen.name(value),
             *(getattr(sums, name) for name in MEASURES),
             sums.estimate,
-            billed.get((cell.at, cell.value)),
-            _days_billed(seen, cell.at),
-            sums.unpriced_requests,
-            sums.unpriced_rows,
-            part.tokens,
-            part.at_most,
+            billed.get(cell),
+            _days_billed(seen, at),
+            *(unpriced_there if cell in used else (None,) * 4),
         )
 
 

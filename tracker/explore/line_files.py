@@ -22,6 +22,7 @@ PLACES = parquet.MONEY.scale
 def table(product: Product, workspace_id: int, view: View, now: datetime) -> tuple[parquet.Columns, Iterator[Row]]:
     """A row a line: its sums over the view's days, share and change as on screen, and the days of its bill.
 
+    What is only on the bill has a row without usage, in which all but the bill is unknown.
     `billed_of` is whose bill it is, where not of all that the estimate is of.
 
     `price_source` is in the words of the screen, with the UTC day from which the price holds where lines are models.
@@ -60,7 +61,8 @@ def _sources(product: Product, workspace_id: int, seen: Explored) -> Mapping[str
 
 
 def _lines(seen: Explored, sources: Mapping[str, Source]) -> Iterator[Row]:
-    values, billed = seen.values(), seen.billed_by_name()
+    billed, of_bill = seen.billed_by_name(), seen.bill.by_value if seen.bill else ()
+    values = {seen.name(value): value for value in of_bill} | seen.values()
     days = (seen.span.first, seen.span.end - clock.DAY)
     for line in seen.lines():
         source, value = sources.get(line.name), values.get(line.name)
@@ -81,7 +83,7 @@ def _lines(seen: Explored, sources: Mapping[str, Source]) -> Iterator[Row]:
             line.requests,
             None if line.per_million is None else round(line.per_million, PLACES),
             line.cached,
-            line.unpriced_rows,
+            line.unpriced_rows if line.is_used else None,
             provenance.words(line, source),
             source.since if source else None,
         )

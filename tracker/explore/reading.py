@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ from tracker.overview import days as ledger_days
 from tracker.overview import figures, stacks
 from tracker.overview.days import DayMark
 from tracker.overview.figures import Amount
-from tracker.overview.lines import Line, lines
+from tracker.overview.lines import Line, lines, only_billed
 from tracker.overview.stacks import Bars
 from tracker.product import Product
 
@@ -176,13 +176,20 @@ class Explored:
         return stacks.bars(self.named, self.columns, self.view.measure)
 
     def lines(self) -> list[Line]:
-        """One line a name, most of the measure first. A cut week or month is left out of its small line alone."""
+        """One line a name, most of the measure first; what is only on the bill comes last, most of it first.
+
+        A cut week or month is left out of its small line alone.
+        """
         changes = self.comparison.changes if self.comparison and self.comparison.days else None
         found = lines(self.named, self.columns, changes, self.view.measure)
         cut = [bool(self.part(column)) for column in self.columns]
-        if not any(cut) or all(cut):
-            return found
-        return [replace(line, by_day=tuple(itertools.compress(line.by_day, map(not_, cut)))) for line in found]
+        if any(cut) and not all(cut):
+            found = [replace(line, by_day=tuple(itertools.compress(line.by_day, map(not_, cut)))) for line in found]
+        return [*found, *map(only_billed, self._only_billed({line.name for line in found}))]
+
+    def _only_billed(self, used: Collection[str]) -> list[str]:
+        billed = self.billed_by_name()
+        return sorted(billed.keys() - used, key=lambda name: (-billed[name], name))
 
     def before(self) -> dict[date, Twin]:
         """For each bar of days, what the days of the period before came to that stand where its days do.
@@ -202,7 +209,10 @@ class Explored:
         return found
 
     def billed_by_name(self) -> dict[str, Decimal]:
-        return {self.name(value): amount for value, amount in self.bill.by_value.items()} if self.bill else {}
+        told: dict[str, Decimal] = {}
+        for value, amount in self.bill.by_value.items() if self.bill else ():
+            told[self.name(value)] = told.get(self.name(value), Decimal()) + amount
+        return told
 
     def values(self) -> dict[str, Chosen]:
         """Of each name, what stands in the address."""

@@ -32,6 +32,11 @@ class Line:
     unpriced_rows: int
     by_day: tuple[Amount, ...]
 
+    @property
+    def is_used(self) -> bool:
+        """Whether any usage is behind it, with a price or without."""
+        return bool(self.unpriced_rows) or (self.estimate, self.tokens, self.requests) != (None,) * 3
+
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.estimate, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
 
@@ -51,6 +56,11 @@ def lines(
     found = [_line(name, each, days, changes, measure) for name, each in of_name.items()]
     whole = sum((Decimal(line.amount(measure) or 0) for line in found), Decimal())
     return [replace(line, share=_percent(line.amount(measure), whole)) for line in sorted(found, key=_place(measure))]
+
+
+def only_billed(name: str) -> Line:
+    """The line of what has a bill and no usage, of which therefore nothing else is known."""
+    return Line(name, None, None, None, None, None, None, None, 0, ())
 
 
 def _place(measure: Measure) -> Callable[[Line], tuple[bool, Amount, int, str]]:

@@ -24,11 +24,13 @@ class Source:
     since: date | None
 
 
-PARTLY = "partly unpriced"
+PARTLY, ONLY_BILLED = "partly unpriced", "only billed"
 
 
 def words(line: Line, source: Source | None) -> str:
     """Where a line's price is from, as every table and file says it; that some of its usage has none goes after it."""
+    if not line.is_used:
+        return ONLY_BILLED
     if line.unpriced_rows and line.estimate is None:
         return "unpriced"
     told = ("yours" if source.own else "list") if source else ""
