@@ -55,7 +55,7 @@ def test_days_that_one_403_stopped_count_as_not_read_until_they_are(fortnight: I
 
     assert marks_of(fortnight, yesterday, today) == [DayMark.OPEN, DayMark.MISSING]
     told = overview.read(fortnight.product, fortnight.workspace_id, now=clock.utc_now()).failure
-    assert told and ("permission" in (told.reason or "")), "whatever it was, it is told"
+    assert told and ("the key" in (told.reason or "")), "whatever it was, it is told"
     assert connections.find(fortnight.product, fortnight.workspace_id, 1).status == KeyStatus.VALID
 
     fortnight.later(NEXT_DAY + timedelta(minutes=2))

@@ -13,7 +13,7 @@ TrackerError
   ProviderError         a provider call did not give an answer we may use
     KeyRejected         401: wrong or revoked; set the key aside until it is replaced
     ScopeMissing        a genuine key that may not read this; try again tomorrow
-    Blocked             403 that names no permission: nothing is said of the key; as ProviderDown, but not at once
+    Blocked             403 that names no permission, a gateway's page: as ProviderDown, but not at once
     RateLimited         429: wait until `retry_at`
     ProviderDown        no answer, 5xx, cut or slow: try again at a growing distance
     BadRequest          400: the provider refuses these parameters (fewer dimensions may work)
@@ -95,7 +95,7 @@ class ScopeMissing(ProviderError):
 
 
 class Blocked(ProviderError):
-    """The provider, or a gateway before it, refused without saying that the key lacks a permission."""
+    """The provider, or a gateway before it, refused without saying anything against the key."""
 
 
 class RateLimited(ProviderError):

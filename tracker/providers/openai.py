@@ -32,7 +32,7 @@ from tracker.providers import openai_sentences as sentences
 from tracker.providers import openai_typed as typed
 from tracker.providers import strict_json
 from tracker.providers.base import COSTS, Endpoint, Fetched, KeyFacts, KnownName, Settling, Verdict
-from tracker.providers.http import ProviderClient, Refusal
+from tracker.providers.http import NO_REASON, ProviderClient, Refusal
 from tracker.providers.openai_rows import Gathered
 from tracker.redact import SecretKey
 
@@ -52,7 +52,10 @@ and code read 2026-11). So three days at least; what comes later than that is le
 LACKS_PERMISSION = re.compile(r"missing[ _]scope|insufficient[ _]permission", re.IGNORECASE)
 """What alone says so of the key: a 403 without it may as well come from a gateway that blocks whoever asks."""
 
-NOT_THE_KEY = "It names no permission that the key lacks: a gateway on the way may be blocking this machine."
+NOT_THE_KEY = "Nothing is said against the key: a gateway on the way may be blocking this machine."
+
+FORBIDDEN, BLAMING = 403, (400, 401, 422)
+"""What is held against the key, or the question, only in the provider's own words: a gateway sends a page there."""
 
 Params = lists.Params
 
@@ -108,10 +111,12 @@ class OpenAI:
             return ScopeMissing("OpenAI says the key has insufficient permissions.")
         if refusal.code == "reporting_lookback_exceeded":
             return _lookback(refusal)
-        by_status: dict[int, Callable[[str], ProviderError]] = {
+        silent = refusal.message == NO_REASON and not refusal.code
+        if refusal.status == FORBIDDEN or (silent and refusal.status in BLAMING):
+            return Blocked(f"{_told(refusal)} {NOT_THE_KEY}")
+        by_status: dict[int, type[ProviderError]] = {
             400: BadRequest,
             401: KeyRejected,
-            403: lambda told: Blocked(f"{told} {NOT_THE_KEY}"),
             422: BadRequest,
         }
         reaction = by_status.get(refusal.status, PayloadChanged)

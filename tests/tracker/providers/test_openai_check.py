@@ -99,6 +99,17 @@ def test_a_403_that_names_no_permission_says_nothing_of_the_key(body: bytes) -> 
     assert "403" in str(reaction)
 
 
+@pytest.mark.parametrize("status", [400, 401, 422])
+@pytest.mark.parametrize(
+    ("body", "blames"),
+    [(b"<html>Sign in</html>", False), (b'{"error": "No."}', True), (b'{"code": "invalid_api_key"}', True)],
+)
+def test_a_refusal_without_a_word_of_the_providers_blames_neither_key_nor_question(
+    status: int, body: bytes, *, blames: bool
+) -> None:
+    assert isinstance(OPENAI.explain(refusal(status, body)), Blocked) is not blames
+
+
 @pytest.mark.parametrize(
     ("prefix", "told"),
     [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tracker.providers.http.client import Answer, CallLog, ProviderClient
 from tracker.providers.http.pool import ClientPool
-from tracker.providers.http.refusal import Refusal
+from tracker.providers.http.refusal import NO_REASON, Refusal
 from tracker.providers.retry import Limits
 
-__all__ = ["Answer", "CallLog", "ClientPool", "Limits", "ProviderClient", "Refusal"]
+__all__ = ["NO_REASON", "Answer", "CallLog", "ClientPool", "Limits", "ProviderClient", "Refusal"]
