@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -196,6 +196,28 @@ def test_what_only_the_younger_key_read_stays_in_sums_and_marks(doubled: Install
 
     assert truth_of(doubled, TODAY - clock.DAY, TODAY + 2 * clock.DAY) == "3 of 3 days complete"
     assert_once(doubled, later)
+
+
+def test_a_day_that_the_elder_key_read_in_part_is_the_youngers_until_the_elder_read_it_whole(
+    doubled: Installation,
+) -> None:
+    elder, younger = sorted(ids_of(doubled))
+    assert doubled.fetch() == 0
+    change(doubled, elder, paused_at=NOW)
+    change(doubled, younger, status=KeyStatus.VALID, next_due_at=NOW)  # as if nobody had noticed
+    doubled.later(later := NOW + clock.DAY + timedelta(hours=1))  # when names are read anew
+
+    assert doubled.fetch() == 0
+
+    assert statuses(doubled) == {"usage_only": KeyStatus.VALID, "good": KeyStatus.DUPLICATE}
+    assert_once(doubled, later)
+    assert read_days(doubled, younger) == {TODAY, TODAY + clock.DAY}
+
+    change(doubled, elder, paused_at=None, next_due_at=NOW)
+    assert doubled.fetch() == 0
+
+    assert_once(doubled, later)
+    assert read_days(doubled, younger) == set()
 
 
 def change(ready: Installation, number: int, **values: object) -> None:

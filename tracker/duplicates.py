@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from tracker import clock, ledger, organisations, rollup
 from tracker.columns import UtcDay
-from tracker.coverage import ABSENT, LedgerDay
+from tracker.coverage import ABSENT, COMPLETE, LedgerDay
 from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import (
@@ -77,7 +77,8 @@ def give_way(session: Session, claimed: Claim, provider: str) -> None:
             for number in (claimed.provider_key_id, other.id)
         )
         both = [day for day in unit.days if _was_read(ours, day) and _was_read(theirs, day)]
-        _clear(session, claimed.workspace_id, other.id, provider, unit.endpoint, both)
+        told = [day for day in both if ours[day].state in COMPLETE or not _tells_nothing(ours[day], theirs[day])]
+        _clear(session, claimed.workspace_id, other.id, provider, unit.endpoint, told)
 
 
 ASIDE_FOR_ANOTHER = (
@@ -115,10 +116,20 @@ def _was_read(days: dict[date, LedgerDay], day: date) -> bool:
 
 
 def _covers(day: date, ours: LedgerDay, theirs: LedgerDay) -> bool:
-    """Whether our reading of a day holds all that theirs does: it was made after the day's end, or no earlier."""
+    """Whether our reading of a day holds all that theirs does: it was made after the day's end, or no earlier.
+
+    One that found nothing where theirs did may have come too early, for a bill takes days, until that is settled.
+    """
     if ours.fetched_at is None or theirs.fetched_at is None:
         return False
+    if _tells_nothing(ours, theirs):
+        return ours.state in COMPLETE and ours.fetched_at >= theirs.fetched_at
     return ours.fetched_at >= min(theirs.fetched_at, clock.day_end(day))
+
+
+def _tells_nothing(ours: LedgerDay, theirs: LedgerDay) -> bool:
+    """Whether only theirs holds rows; such a day stands in no sum twice."""
+    return ours.rows == 0 and theirs.rows > 0
 
 
 def _clear(
