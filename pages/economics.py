@@ -54,7 +54,7 @@ def _draw(ctx: Context) -> None:
     without = lacking.read(ctx.product, ctx.workspace_id, seen)
     st.markdown(text.dollars(_headline(seen, costs, without, today)))
     if nothing:
-        empty.draw_view(seen, today, what="usage with tokens or a price")
+        empty.draw_view(seen, today, what="usage with tokens")
         return
     _findings(seen, costs, today)
     _rates(seen, costs, today)
@@ -70,6 +70,8 @@ def _headline(seen: Explored, costs: UnitCosts, without: Unpriced, today: date) 
         said.append(f"**{text.several(costs.total.requests, 'request')}** with a price")
     if silent := _silent(costs):
         said.append(f"{silent}, which say nothing here")
+    if costs.by_unit is not None:
+        said.append(f"{text.money(costs.by_unit)} (estimate) not priced by tokens, in no figure here")
     if without.rows:
         said.append(f"without a price: {rates.kinds(without.kinds)}")
     return " · ".join(said)

@@ -203,3 +203,6 @@ RULES: dict[str, Callable[[UsageRecord, str, OwnPrices], Priced]] = {
     "web_search_calls": _by_unit,
 }
 """Every usage family and how it is priced; one that is not listed is unpriced."""
+
+BY_TOKENS = frozenset(family for family, rule in RULES.items() if rule is _by_tokens)
+"""The families whose requests are asked of a model and cost what their tokens do; calls of tools lie inside these."""

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from pages import explore
+from pages import economics, explore
 from pages.ui import empty
 from tests.tracker.builders import AFTER, DAY, ENDPOINTS, connection_of, owned, record, store, two_workspaces
-from tracker import clock
+from tracker import clock, workspace_prices
+from tracker.audit import OPERATOR
 from tracker.db import Database
 from tracker.explore import lacking, reading, rows, unit_costs
 from tracker.explore.economics import together
@@ -26,7 +27,9 @@ from tracker.models import Coverage, DayState, Name, table_of
 from tracker.overview import truth
 from tracker.overview.days import DayMark, weakest
 from tracker.overview.figures import Measure
-from tracker.usage import BilledCost
+from tracker.own_prices import OwnPrice
+from tracker.unpriced import Unpriced
+from tracker.usage import BilledCost, Dimensions, Measures, UsageRecord
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 ONE = Decimal("0.00265")
@@ -192,6 +195,29 @@ def test_requests_that_say_nothing_of_a_cost_are_counted_by_why_as_everywhere_el
     assert costs.unpriced == without.requests == found.total.unpriced_requests
     assert without.kinds == (("completions", "nobody-knows"),)
     assert costs.total and costs.total.requests == 3
+
+
+def test_calls_with_an_agreed_price_are_no_requests_in_what_a_request_costs(database: Database) -> None:
+    """A search is made inside a model's request, which is counted already: its cost is told apart."""
+    agreed = OwnPrice(0, "openai", "*", DAY, rates={"web_search_calls": Decimal("0.01"), "sessions": Decimal("0.03")})
+    with database.workspace(1, write=True) as session:
+        workspace_prices.add(session, 1, agreed, by=OPERATOR)
+    product: Any = SimpleNamespace(database=database)
+    view = View(Preset.CUSTOM, DAY, DAY, compare=False)
+    before = unit_costs.read(product, 1, seen(database, view))
+    store(database, record(2, usage_type="web_search_calls", requests=40), endpoint="web_search_calls", now=NOW)
+    sessions = UsageRecord(clock.day_start(DAY), Dimensions("code_interpreter_sessions", 3_600), Measures(sessions=2))
+    store(database, sessions, endpoint="code_interpreter_sessions", now=NOW)
+    found = seen(database, view)
+    costs = unit_costs.read(product, 1, found)
+
+    assert before.total and (before.total.requests, before.by_unit) == (1, None)
+    assert (costs.total, costs.of_days, costs.after) == (before.total, before.of_days, before.after)
+    assert (costs.unpriced, costs.free, costs.unrated) == (0, 0, 0)
+    assert costs.by_unit == Decimal("0.46") and found.total.estimate == ONE + costs.by_unit
+    assert "with a price · $0.46 (estimate) not priced by tokens, in no figure here" in economics._headline(
+        found, costs, Unpriced(), NOW.date()
+    )
 
 
 def test_the_bars_of_hours_and_days_hold_the_same(database: Database) -> None:

@@ -1,7 +1,9 @@
 """What requests cost and what made them cost it, read from the rows and the rates each was priced at.
 
-Only rows with a price, known rates and a number of requests say what a request costs; the others are counted. What
-caching saved is cached tokens × (rate uncached − rate cached), less what writing the cache cost above plain input.
+Only rows of families priced by tokens, with known rates and a number of requests, say what a request costs. The others
+are counted; what a price agreed for calls of tools, images or audio came to is told apart, for a call is made inside a
+request. What caching saved is cached tokens × (rate uncached − rate cached), less what writing the cache cost above
+plain input.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session
 
-from tracker import workspace_prices
+from tracker import pricing, workspace_prices
 from tracker.explore.bars import bar_of, columns
 from tracker.explore.economics import ZERO, Bill, Finding, findings, together
+from tracker.explore.figures import money
 from tracker.explore.reading import Explored
 from tracker.explore.span import Span
 from tracker.explore.usage import EVENTS, SERIES, day_in, of_series, within
@@ -45,11 +48,15 @@ FREE = (CostBasis.FREE, CostBasis.COMPLIMENTARY)
 
 @dataclass(frozen=True)
 class Usage:
-    """Rows of a day, model and batch flag that were priced alike; `region` is None where no rates are known."""
+    """Rows of a day, model and batch flag that were priced alike; `region` is None where no rates are known.
+
+    `by_tokens` are families that are priced by tokens, if they have a price.
+    """
 
     day: date
     model: str
     batch: bool
+    by_tokens: bool
     basis: CostBasis
     requests: int | None
     counts: Mapping[str, int | None]
@@ -59,7 +66,12 @@ class Usage:
     @property
     def tells(self) -> bool:
         """Whether it says what a request costs."""
-        return self.usd is not None and self.region is not None and bool(self.requests)
+        return self.by_tokens and self.usd is not None and self.region is not None and bool(self.requests)
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether it has a price that is not of its tokens."""
+        return not self.by_tokens and self.basis is CostBasis.ESTIMATED
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,8 @@ class UnitCosts:
     the lines are of. A day that was `not_over` when it was read is in neither, for its few hours tell of no day.
 
     Requests that say nothing of a cost are counted by why: `unpriced` as everywhere else, `free` of charge or
-    complimentary, and `unrated` with a price of which the rates are not known.
+    complimentary, and `unrated` with a price of which the rates are not known. `by_unit` is what came to a price that
+    is not of tokens, in USD: it is in no other figure.
     `bars` have the sums of their days, so that what a week's requests cost is not a mean of its days' costs.
     """
 
@@ -102,6 +115,7 @@ class UnitCosts:
     unpriced: int
     free: int
     unrated: int
+    by_unit: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,7 @@ def read(product: Product, workspace_id: int, seen: Explored) -> UnitCosts:
         unpriced=_silent(used, CostBasis.UNPRICED),
         free=_silent(used, *FREE),
         unrated=_silent(used, CostBasis.ESTIMATED),
+        by_unit=money(each.usd for each in used if each.by_unit),
     )
 
 
@@ -158,7 +173,7 @@ def spoken_of(marks: Mapping[date, DayMark]) -> tuple[list[date], list[date]]:
 
 def _silent(used: Iterable[Usage], *bases: CostBasis) -> int:
     """How many requests of these say nothing of a cost."""
-    return sum(each.requests or 0 for each in used if not each.tells and each.basis in bases)
+    return sum(each.requests or 0 for each in used if not (each.tells or each.by_unit) and each.basis in bases)
 
 
 def _told(used: Iterable[Usage]) -> list[tuple[Usage, Bill]]:
@@ -249,11 +264,11 @@ def _usages(session: Session, workspace_id: int, span: Span, view: View) -> Iter
     for on, series_id, basis, version, own, *sums in rows:
         if series_id in series:
             alike_rows.setdefault((on, *series[series_id], basis, version, own), []).append(sums)
-    for (on, model, batch, basis, version, own), found in alike_rows.items():
+    for (on, model, batch, by_tokens, basis, version, own), found in alike_rows.items():
         usd, requests, *counts = (_sum(parts) for parts in zip(*found, strict=True))
         told = {name: None if n is None else int(n) for name, n in zip(CLASSES, counts, strict=True)}
         asked = None if requests is None else int(requests)
-        yield Usage(on, model, batch, CostBasis(basis), asked, told, usd, regions.of(version, own))
+        yield Usage(on, model, batch, by_tokens, CostBasis(basis), asked, told, usd, regions.of(version, own))
 
 
 def _sum(parts: Iterable[Any]) -> Any:
@@ -261,9 +276,11 @@ def _sum(parts: Iterable[Any]) -> Any:
     return sum(known[1:], known[0]) if known else None
 
 
-def _series(session: Session, workspace_id: int) -> dict[int, tuple[str, bool]]:
-    statement = select(SERIES.c.id, SERIES.c.model, SERIES.c.batch).where(SERIES.c.workspace_id == workspace_id)
-    return {number: (model or NO_MODEL, bool(batch)) for number, model, batch in session.execute(statement)}
+def _series(session: Session, workspace_id: int) -> dict[int, tuple[str, bool, bool]]:
+    """Of each its model, whether it is of batches, and whether of a family that is priced by tokens."""
+    columns = (SERIES.c.id, SERIES.c.model, SERIES.c.batch, SERIES.c.usage_type)
+    found = session.execute(select(*columns).where(SERIES.c.workspace_id == workspace_id))
+    return {number: (model or NO_MODEL, bool(batch), of in pricing.BY_TOKENS) for number, model, batch, of in found}
 
 
 class _Regions:
