@@ -29,7 +29,7 @@ from jobs.worker import Worker
 from tracker import mail, metrics, product, reconcile
 from tracker.clock import utc_now
 from tracker.db import is_unable
-from tracker.errors import BadConfiguration
+from tracker.errors import BadConfiguration, TrackerError
 from tracker.migrations import queue
 from tracker.ping import Ping
 from tracker.points import reached
@@ -59,11 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         ready = product.start(os.environ, role="worker")
-        worker = _worker(ready, options.engine, stopping)
-    except BadConfiguration as error:
+        worker, server = _begun(ready, options.engine, stopping)
+    except TrackerError as error:
         print(error, file=sys.stderr)
-        return CONFIGURATION_EXIT
-    server = _serve(worker)
+        return CONFIGURATION_EXIT if isinstance(error, BadConfiguration) else 1
     gc.collect()
     gc.freeze()  # what was loaded stays: to look through it for garbage again and again costs 0.7 ms of CPU a unit
     log.info("worker %s started", worker.name, extra=fields(worker=worker.name))
@@ -75,6 +74,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         worker.stop()
         ready.close()
         log.info("worker %s stopped", worker.name, extra=fields(worker=worker.name))
+
+
+def _begun(
+    ready: Product, engine: str, stopping: threading.Event
+) -> tuple[Worker | QueueWorker, ThreadingHTTPServer | None]:
+    """The worker and its health; where one of them cannot be, nothing stays open."""
+    try:
+        worker = _worker(ready, engine, stopping)
+        return worker, _serve(worker)
+    except BaseException:
+        ready.close()
+        raise
 
 
 def _worker(ready: Product, engine: str, stopping: threading.Event) -> Worker | QueueWorker:

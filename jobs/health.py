@@ -13,18 +13,27 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tracker import metrics
 from tracker.config import is_loopback
+from tracker.errors import BadConfiguration
 from tracker.health import Health
 from tracker.redact import SecretKey
 
 log = logging.getLogger(__name__)
 
+UNHEARD = (
+    "The worker cannot answer on {host}:{port}: {why}. Set TRACKER_WORKER_HOST and TRACKER_WORKER_PORT to an address "
+    "and a port of this machine that are free, or take TRACKER_WORKER_PORT out."
+)
 PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 
 
 def serve(host: str, port: int, health: Callable[[], Health], *, token: SecretKey | None = None) -> ThreadingHTTPServer:
-    """Answer on that address (port 0: any free one) from threads until `shutdown`."""
+    """Answer on that address (port 0: any free one) from threads until `shutdown`; BadConfiguration when it cannot."""
     handler = type("Handler", (_Handler,), {"health": staticmethod(health), "token": token})
-    server = ThreadingHTTPServer((host, port), handler)
+    try:
+        server = ThreadingHTTPServer((host, port), handler)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "no host has such a name"
+        raise BadConfiguration(UNHEARD.format(host=host, port=port, why=why)) from None
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
     return server
 

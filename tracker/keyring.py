@@ -60,7 +60,8 @@ class KeyRing:
     def write(self, path: Path) -> None:
         """Put the ring there whole, with mode 0400; FileExistsError when there is one, so load that."""
         with _refusing_os_errors(path, "written"):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.parent.exists():  # a file there is told as such below
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _written_beside(path, _ring_text(self)) as new:
                 os.link(new, path)
 
@@ -221,4 +222,6 @@ def _refusing_os_errors(path: Path, done: str) -> Iterator[None]:
     except FileExistsError:
         raise
     except OSError as error:
-        raise BadConfiguration(f"The key ring {path} cannot be {done}: {error.strerror}.") from None
+        raise BadConfiguration(
+            f"The key ring {path} cannot be {done}: {error.strerror}. See to it, or correct TRACKER_KEYRING_FILE."
+        ) from None

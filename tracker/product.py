@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from tracker import clock, migrations, storage, vault
 from tracker.config import Settings, load
-from tracker.db import Database, ProcessRole, check_reachable, open_database
-from tracker.errors import BadConfiguration, Conflict
+from tracker.db import Database, ProcessRole, check_reachable, open_database, sentence_for
+from tracker.errors import BadConfiguration, Conflict, TrackerError
 from tracker.keyring import KeyRing
 from tracker.memory import Memory
 from tracker.models import KekCanary, ProviderKey, SecondFactor, table_of
@@ -70,10 +71,10 @@ def prepare(environ: Mapping[str, str]) -> Settings:
     """Make what a first start lacks: data folder, schema, key ring. Safe to repeat and to run at once."""
     settings = load(environ)
     clock.start_at(settings.now)
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    migrations.upgrade(settings.database_url)
+    _make_folder(settings.data_dir)
     database = open_database(settings.database_url, role="owner")
-    with _disposed_on_error(database):
+    with _told_in_words(database):
+        migrations.upgrade(settings.database_url)
         _ring(settings.keyring_file, database)
     database.engine.dispose()
     return settings
@@ -82,7 +83,7 @@ def prepare(environ: Mapping[str, str]) -> Settings:
 def start(environ: Mapping[str, str], *, role: ProcessRole) -> Product:
     """The product, ready for work in that role; BadConfiguration when anything does not fit."""
     settings, database = checked(environ, role=role)
-    with _disposed_on_error(database):
+    with _told_in_words(database):
         ring = _ring(settings.keyring_file, database)
     return Product(settings, database, ring, ClientPool(loopback_only=settings.now is not None))
 
@@ -96,20 +97,43 @@ def checked(environ: Mapping[str, str], *, role: ProcessRole) -> tuple[Settings,
     if not _exists(settings):
         raise BadConfiguration(f"There is no database at {settings.data_dir}. Run: python -m tracker migrate")
     storage.check(settings.database_url)
-    with _disposed_on_error(database):
+    with _told_in_words(database):
         check_reachable(database)
         migrations.check(database.engine)
     return settings, database
 
 
 @contextmanager
+def _told_in_words(database: Database) -> Iterator[None]:
+    """Who is refused is told why, without a trace where the database is what fails, and keeps no connection open."""
+    with _disposed_on_error(database):
+        try:
+            yield
+        except (SQLAlchemyError, OSError, ValueError) as error:
+            check_reachable(database)
+            storage.check(str(database.engine.url))
+            if sentence := sentence_for(error):
+                raise TrackerError(sentence) from error
+            raise
+
+
+@contextmanager
 def _disposed_on_error(database: Database) -> Iterator[None]:
-    """Who is refused keeps no connection open."""
     try:
         yield
     except BaseException:
         database.engine.dispose()
         raise
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise BadConfiguration(
+            f"The data folder {path} cannot be made: {error.strerror}. "
+            "Set TRACKER_DATA_DIR to a folder that this account may write."
+        ) from None
 
 
 RING_CHANGED = (
@@ -133,8 +157,8 @@ def _is_current(session: Session, ring: KeyRing) -> bool:
 
 def _exists(settings: Settings) -> bool:
     """Whether there is anything to open; SQLite would silently make an empty file."""
-    scheme, _, path = settings.database_url.partition(":///")
-    return scheme != "sqlite" or Path(path).exists()
+    path = storage.file_of(settings.database_url)
+    return path is None or path.exists()
 
 
 def _ring(path: Path, database: Database) -> KeyRing:
@@ -142,7 +166,6 @@ def _ring(path: Path, database: Database) -> KeyRing:
     with database.exempt() as session:
         canaries = {row.kek_id: row.sealed for row in session.execute(select(CANARIES))}
     if not canaries and not path.exists() and not _holds_sealed_keys(database):
-        path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):  # another process was first
             KeyRing.create(path)
     if not path.exists():

@@ -10,11 +10,14 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from tracker.clock import as_utc
 from tracker.redact import SecretKey
+
+YEARS = range(2000, 2200)
+"""Of a clock. Around its days there is room for a history and for what is planned."""
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _DRIVERS = {"sqlite": "sqlite", "postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
@@ -31,8 +34,16 @@ def database_url(text: str) -> str:
         raise ValueError("cannot be read; postgresql://USER:PASSWORD@HOST:PORT/DATABASE is expected") from None
     if scheme == "sqlite" and url.host is not None:
         raise ValueError("names a host; three slashes, sqlite:///FILE (four for an absolute path), are expected")
+    if scheme == "sqlite" and url.database == ":memory:":
+        raise ValueError("is in memory, where each process has its own; sqlite:///FILE is expected")
+    if scheme != "sqlite" and "@" in f"{url.host}{url.database}":
+        raise ValueError("holds more than one @; %40 is expected for each one in a password")
     if not url.database:
         raise ValueError("names no database; a file or a database's name after the last slash is expected")
+    try:
+        create_engine(url)  # opens nothing
+    except (ArgumentError, ValueError, TypeError):
+        raise ValueError("has something behind its question mark that cannot be read; name=value is expected") from None
     return f"{_DRIVERS[scheme]}://{rest}"
 
 
@@ -133,9 +144,12 @@ def hops(text: str) -> int:
 
 def instant(text: str) -> datetime:
     try:
-        return as_utc(datetime.fromisoformat(text))
+        found = as_utc(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         raise ValueError("is not an instant with its zone; 2026-11-01T06:00:00Z, for example, is expected") from None
+    if found.year not in YEARS:
+        raise ValueError(f"is not in the years {YEARS.start} to {YEARS.stop - 1}")
+    return found
 
 
 def is_loopback(host: str) -> bool:

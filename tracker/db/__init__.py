@@ -27,6 +27,7 @@ from sqlmodel import Session
 
 from tracker.clock import utc_now
 from tracker.db import plain
+from tracker.db.addresses import where, why
 from tracker.db.session import LOCK_TIMEOUT_MS, TenantSession, begin
 from tracker.errors import BadConfiguration
 from tracker.points import reached
@@ -48,6 +49,11 @@ CACHE_KIB: dict[ProcessRole, int] = {"worker": 4_096}
 """How much of a SQLite file each connection may hold. A dashboard reads a year at once; a worker touches little of it
 at a time, and its memory would grow with all that it ever wrote.
 """
+
+CLOSED = (
+    "The database at {where} cannot be opened: {why}. See that it is there and open to this account, or correct "
+    "TRACKER_DATABASE_URL, or TRACKER_DATA_DIR where that is not set."
+)
 
 TRANSACTION_TRIES = 6
 POOL_WAIT_S = 10
@@ -301,10 +307,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def check_reachable(database: Database) -> None:
-    """Raise BadConfiguration, without the password, when the database cannot be opened."""
+    """Raise BadConfiguration, with nothing secret of its address, when the database cannot be opened."""
     try:
         with database.engine.connect() as connection:
             connection.execute(text("select 1"))
-    except DBAPIError as error:
-        where = database.engine.url.render_as_string(hide_password=True)
-        raise BadConfiguration(f"The database at {where} cannot be opened: {type(error.orig).__name__}.") from None
+    except (DBAPIError, ValueError) as error:  # ValueError: of a host's name
+        told = CLOSED.format(where=where(database.engine.url), why=why(database.engine.url, error))
+        raise BadConfiguration(told) from None

@@ -1,0 +1,141 @@
+"""A start that cannot be: one sentence that says what, where and what to do, no secret, and the code 78."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.drill import PATIENCE_S
+from tests.quick import Process
+from tests.site import free_port
+from tracker import product
+
+MIGRATE, WORKER = ("tracker", "migrate"), ("jobs", "--once")
+DASHBOARD = ("streamlit", "run", "app.py", "--server.headless", "true", "--server.address", "127.0.0.1")
+
+
+def unmade(folder: str, why: str) -> str:
+    return (
+        f"The data folder {folder} cannot be made: {why}. Set TRACKER_DATA_DIR to a folder that this account may write."
+    )
+
+
+def closed(address: str, why: str) -> str:
+    return (
+        f"The database at {address} cannot be opened: {why}. See that it is there and open to this account, or correct "
+        "TRACKER_DATABASE_URL, or TRACKER_DATA_DIR where that is not set."
+    )
+
+
+RING = "The key ring {{here}}/file/ring.json {}. See to it, or correct TRACKER_KEYRING_FILE."
+NO_FILE = "unable to open database file"
+NO_SERVER = 'connection failed: connection to server at "127.0.0.1", port 1 failed: Connection refused'
+LONG = f"{'a' * 64}.example"
+
+UNMADE: dict[str, tuple[str, str, str]] = {
+    "the data folder is a file": ("DATA_DIR", "{here}/file", unmade("{here}/file", "File exists")),
+    "the data folder is below a file": ("DATA_DIR", "{here}/file/x", unmade("{here}/file/x", "Not a directory")),
+    "the database is a folder": (
+        "DATABASE_URL",
+        "sqlite:///{here}/folder",
+        closed("sqlite:///{here}/folder", NO_FILE),
+    ),
+    "the database is in no folder": (
+        "DATABASE_URL",
+        "sqlite:///{here}/none/tracker.db",
+        closed("sqlite:///{here}/none/tracker.db", NO_FILE),
+    ),
+    "the database is another kind of file": (
+        "DATABASE_URL",
+        "sqlite:///{here}/file",
+        closed("sqlite:///{here}/file", "file is not a database"),
+    ),
+    "the key ring is below a file": (
+        "KEYRING_FILE",
+        "{here}/file/ring.json",
+        RING.format("cannot be written: Not a directory"),
+    ),
+    "no server answers": (
+        "DATABASE_URL",
+        "postgresql://ada:hunter22@127.0.0.1:1/usage",
+        closed("postgresql+psycopg://ada@127.0.0.1:1/usage", NO_SERVER),
+    ),
+    "there is no such port": (
+        "DATABASE_URL",
+        "postgresql://ada:hunter22@127.0.0.1:99999/usage",
+        closed("postgresql+psycopg://ada@127.0.0.1:99999/usage", 'connection is bad: invalid port number: "99999"'),
+    ),
+    "a secret stands where none is expected": (
+        "DATABASE_URL",
+        "postgresql://127.0.0.1:1/usage?sslmode=hunter22&password=hunter22",
+        closed("postgresql+psycopg://127.0.0.1:1/usage", "OperationalError"),
+    ),
+    "no network can have such a host": (
+        "DATABASE_URL",
+        f"postgresql://ada:hunter22@{LONG}/usage",
+        closed(f"postgresql+psycopg://ada@{LONG}/usage", "UnicodeError"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    """A folder with a file, a folder, and a whole installation."""
+    folder = tmp_path_factory.mktemp("starts")
+    (folder / "file").write_text("a few words, and no page of a database\n" * 100)
+    (folder / "folder").mkdir()
+    (folder / "whole").mkdir()
+    shutil.copyfile(migrated_file, folder / "whole" / "tracker.db")
+    product.prepare({"TRACKER_DATA_DIR": str(folder / "whole")})
+    return folder
+
+
+def started(here: Path, words: tuple[str, ...], **given: str) -> Process:
+    """With the settings `given`, named less their TRACKER_, and otherwise those of the whole installation."""
+    told = {f"TRACKER_{name}": text.replace("{here}", str(here)) for name, text in given.items()}
+    return Process(words, {**os.environ, "TRACKER_DATA_DIR": str(here / "whole"), **told})
+
+
+def refusal(process: Process) -> str:
+    """What a process that may not start says last; before it a log may stand, but no trace."""
+    _, err = process.communicate(timeout=PATIENCE_S)
+    told = err.decode()
+    assert (process.returncode, "Traceback" in told, "hunter22" in told) == (78, False, False), told
+    return told.splitlines()[-1]
+
+
+@pytest.mark.parametrize("kind", UNMADE)
+def test_what_cannot_be_made_or_opened_ends_the_migration_with_a_sentence(kind: str, here: Path) -> None:
+    name, text, sentence = UNMADE[kind]
+    place = str(here / kind.replace(" ", "-"))
+
+    process = started(here, MIGRATE, **{"DATA_DIR": place, name: text})
+
+    assert refusal(process) == sentence.replace("{here}", str(here))
+
+
+def test_a_dashboard_and_a_worker_say_the_same(here: Path) -> None:
+    name, text, sentence = UNMADE["no server answers"]
+    dashboard = (*DASHBOARD, "--server.port", str(free_port()))
+
+    processes = [started(here, words, **{name: text}) for words in (WORKER, dashboard)]
+
+    assert [refusal(process) for process in processes] == [sentence, sentence]
+
+
+@pytest.mark.parametrize(
+    ("host", "why"), [("127.0.0.1", "Address already in use"), ("192.0.2.1", "Cannot assign requested address")]
+)
+def test_a_worker_that_cannot_answer_probes_does_not_start(host: str, why: str, here: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = refusal(started(here, WORKER, WORKER_HOST=host, WORKER_PORT=str(port)))
+
+    assert told == (
+        f"The worker cannot answer on {host}:{port}: {why}. Set TRACKER_WORKER_HOST and TRACKER_WORKER_PORT to an "
+        "address and a port of this machine that are free, or take TRACKER_WORKER_PORT out."
+    )
