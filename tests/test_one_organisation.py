@@ -19,7 +19,8 @@ from tests.small import BILLED, DAILY, EVENTS, SERIES_DAYS, TwoEndpoints, sum_of
 from tracker import access, checking, clock, connections, money, points
 from tracker.errors import Conflict
 from tracker.models import KeyStatus, ProviderKey, table_of
-from tracker.overview import truth
+from tracker.overview import calendar, truth
+from tracker.overview.prospects import Prospect
 from tracker.providers import PROVIDERS
 from tracker.reconcile import Connection
 from tracker.sandbox import World
@@ -190,6 +191,8 @@ def test_what_only_the_younger_key_read_stays_in_sums_and_marks(doubled: Install
     assert_once(doubled, later)
     assert read_days(doubled, elder) == {TODAY + clock.DAY, TODAY + 2 * clock.DAY}
     assert max(read_days(doubled, younger)) == TODAY
+    shown = {each.label: each for each in calendar.read(doubled.product, doubled.workspace_id, days=5, now=later).keys}
+    assert shown["good"].set_aside and shown["good"].prospect is Prospect.NONE
     assert truth_of(doubled, TODAY - clock.DAY, TODAY + 2 * clock.DAY) == "3 of 3 days complete"
 
     connections.delete(doubled.product, doubled.workspace_id, younger)

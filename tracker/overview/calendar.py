@@ -150,14 +150,14 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
     with product.database.exempt() as session:
         alive = living_workers(session, now=now)
     hour = product.settings.fetch_hour_utc
-    unread = [key for key in known.ended if not _has_read(rows.get(key.id or 0, {}))]
+    unread = {key.id: key for key in known.ended if not _has_read(rows.get(key.id or 0, {}))}
     calendars = tuple(
         replace(
             _calendar(key, rows.get(key.id or 0, {}), clock.days(start, end), fetch_hour=hour, workers=alive),
             settles=tuple(_learned(key, late)),
         )
         for key in known.in_figures
-        if key not in unread
+        if key.id not in unread
     )
     gaps = [gap for calendar in calendars if not calendar.ended_at for gap in gaps_of(calendar, now=now)]
     return Calendar(
@@ -170,7 +170,7 @@ def read(product: Product, workspace_id: int, *, days: int, now: datetime) -> Ca
         undivided,
         next_reading.sentence(known.awaited, workers=alive, fetch_hour=hour, now=now),
         tuple(key.label for key in known.every if key.id not in {each.id for each in known.counted}),
-        tuple(key.label for key in unread if key.deleted_at),
+        tuple(key.label for key in unread.values() if key.deleted_at),
     )
 
 
