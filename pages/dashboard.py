@@ -35,9 +35,9 @@ from pages.ui.addresses import Told, Word, value_of
 from pages.ui.context import Context
 from tracker import clock, overview
 from tracker.overview import Line, Measure, Overview, Period, Split, Stage, keys
+from tracker.overview.cycle import LIKE_WEEKS
 from tracker.overview.provenance import Source
 from tracker.overview.stacks import Bars
-from tracker.overview.unusual import WEEKS
 
 TITLE = "Dashboard"
 ICON = ":material/space_dashboard:"
@@ -189,7 +189,7 @@ def _unusual(seen: Overview) -> dict[date, Decimal]:
 def _marked(seen: Overview, bars: Bars) -> str:
     """What the triangles over bars mean, where there are any."""
     shown = bars.measure is Measure.SPEND and any(day in bars.totals for day in _unusual(seen))
-    words = f"how many times the dearest such weekday of the {WEEKS} weeks before it cost"
+    words = f"how many times the dearest such weekday of the {LIKE_WEEKS} weeks before it cost"
     return f"Triangle: an unusual day, and {words}." if shown else ""
 
 

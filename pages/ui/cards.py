@@ -180,9 +180,8 @@ def _against(seen: Overview) -> None:
     which = _left_out(seen) or days
     before_that = marked(text.money(change.before), seen.unpriced_of(change.twins))
     lines = [f"**{text.percent_change(change.percent[Measure.SPEND])}** on {before_that}, {which}"]
-    lines += [
-        f"Mostly **{text.quoted(each.model)}**, {text.money_change(each.difference)}" for each in change.movers[:1]
-    ]
+    if main := change.main:
+        lines.append(f"Mostly **{text.quoted(main.model)}**, {text.money_change(main.difference)}")
     _card(label, text.money_change(change.difference), lines, explained=explained)
 
 

@@ -12,8 +12,9 @@ from pages.ui.ways import Way
 from tracker.explore.view import Grain, Preset, View
 from tracker.models import KeyStatus
 from tracker.overview import DayMark, Overview, Stage
+from tracker.overview.cycle import LIKE_WEEKS
 from tracker.overview.prospects import Prospect
-from tracker.overview.unusual import WEEKS, Unusual
+from tracker.overview.unusual import Unusual
 
 MOST = 5
 THEIRS = frozenset({Prospect.READ, Prospect.CHECKED})
@@ -187,8 +188,8 @@ def _unusual(seen: Overview) -> Iterator[Need]:
 
 def _like(found: Unusual) -> str:
     """The days that it was compared with: "on the four Thursdays before"; those that are not complete are left out."""
-    some = "" if found.like == WEEKS else f"{found.like} of "
-    return f"on {some}the {WEEKS} {found.day:%A}s before"
+    some = "" if found.like == LIKE_WEEKS else f"{found.like} of "
+    return f"on {some}the {LIKE_WEEKS} {found.day:%A}s before"
 
 
 def of_budget(seen: Overview) -> Iterator[Need]:

@@ -9,6 +9,9 @@ from enum import StrEnum
 from tracker import clock
 
 WEEK = 7
+LIKE_WEEKS = 4
+"""Weeks before a day of the last seven, whose same weekdays it is compared with."""
+
 LEDGER_DAYS = 30
 """Finished days of which the line of truth says how many are complete."""
 
@@ -73,7 +76,7 @@ class Cycle:
     @property
     def horizon(self) -> date:
         """The first day that any figure of the page needs."""
-        return min(self.previous_start, self.finished[0])
+        return min(self.previous_start, self.finished[0], self.week[0] - timedelta(weeks=LIKE_WEEKS))
 
     def twin(self, day: date) -> date | None:
         """The day of the same number in the previous month; None where that month is shorter."""

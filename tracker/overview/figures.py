@@ -89,6 +89,12 @@ class Change:
     movers: tuple[Mover, ...]
     untold: int = 0
 
+    @property
+    def main(self) -> Mover | None:
+        """The model that moved furthest in the direction of the difference; None where the sums are equal."""
+        whole = self.difference or Decimal()
+        return next((mover for mover in self.movers if mover.difference * whole > 0), None)
+
 
 def cells_of(rows: Iterable[UsageRow], by: str = "model", slots: Mapping[str, int] | None = None) -> list[Cell]:
     """The usage of rows that were asked for by day and `by`; rows that hold only a bill are left out."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from tracker.overview.cycle import LIKE_WEEKS
 from tracker.overview.figures import Cell
 
 FACTOR = Decimal("1.5")
 SMALLEST_RISE = Decimal(1)
 """US dollars: less is not worth anybody's attention."""
 
-WEEKS, FEWEST_WEEKS = 4, 3
+FEWEST_WEEKS = 3
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Unusual:
     """A day's estimate in USD, the `dearest` like day before, and the model that rose most, with its part in percent.
 
     The rise is counted from the mean of the like days, so that every model's part can be told; `like` is how many of
-    the last `WEEKS` are complete and were compared with.
+    the last `LIKE_WEEKS` are complete and were compared with.
     """
 
     day: date
@@ -42,13 +43,16 @@ class Unusual:
 
 
 def unusual(known: Mapping[date, Decimal], days: Iterable[date], cells: Sequence[Cell]) -> list[Unusual]:
-    """The unusual ones among `days`, newest first; a day without enough complete days like it is not judged."""
+    """The unusual ones among `days`, newest first; a day without enough complete days like it is not judged.
+
+    `cells` are of all known days up to `LIKE_WEEKS` before the first of them.
+    """
     found = [_judged(day, known, cells) for day in days if day in known]
     return sorted((each for each in found if each), key=lambda each: each.day, reverse=True)
 
 
 def _judged(day: date, known: Mapping[date, Decimal], cells: Sequence[Cell]) -> Unusual | None:
-    like = [before for n in range(WEEKS) if (before := day - timedelta(weeks=n + 1)) in known]
+    like = [before for n in range(LIKE_WEEKS) if (before := day - timedelta(weeks=n + 1)) in known]
     if len(like) < FEWEST_WEEKS:
         return None
     dearest = max(known[each] for each in like)

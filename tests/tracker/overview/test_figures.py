@@ -91,6 +91,22 @@ def test_only_days_complete_in_both_months_are_compared() -> None:
     assert [(mover.model, mover.difference) for mover in change.movers] == [("a", Decimal(5)), ("b", Decimal(2))]
 
 
+@pytest.mark.parametrize(
+    ("now", "main"),
+    [({"a": "60", "b": "5", "c": "6"}, "b"), ({"a": "60", "b": "45", "c": "6"}, "a"), ({"a": "50", "b": "5"}, None)],
+)
+def test_what_mostly_made_a_difference_moved_in_its_direction(now: dict[str, str], main: str | None) -> None:
+    """B fell by most of what fell; a rose by more than the sum did; a rise and a fall that are equal made none."""
+    told = [
+        cell(date(2026, 10, 1), model, usd) for model, usd in {"a": "10", "b": "45", "c": "45"}.items() if model in now
+    ]
+    told += [cell(date(2026, 11, 1), model, usd) for model, usd in now.items()]
+    found = figures.change(told, CYCLE, marked(DayMark.FINAL))
+
+    assert found.movers[0].model == "a"
+    assert (found.main and found.main.model) == main
+
+
 def test_nothing_is_compared_while_no_day_is_complete() -> None:
     change = figures.change([cell(date(2026, 11, 1), "a", "1")], CYCLE, marked(DayMark.MISSING))
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from tracker.overview.cycle import Cycle
 from tracker.overview.figures import Cell
 from tracker.overview.unusual import unusual
 
@@ -47,6 +48,18 @@ def test_a_day_that_is_not_much_dearer_is_usual(today: str, before: str, why: st
 def test_one_dear_day_like_it_makes_it_usual() -> None:
     told = cells("50", "20")
     assert unusual({**spend(told), LIKE[3]: Decimal(55)}, [DAY], told) == []
+
+
+@pytest.mark.parametrize("today", [date(2026, 12, 1), date(2026, 12, 3), date(2027, 3, 6), date(2026, 12, 10)])
+def test_what_the_dashboard_reads_holds_every_like_day(today: date) -> None:
+    """Else what never changed would keep a part of its cost as a rise."""
+    cycle = Cycle(today)
+    days = [today - timedelta(days=n) for n in range(1, 50)]
+    spends = {day: {"steady": 600, **dict.fromkeys(("new", "newer"), 200 * (day == cycle.week[0]))} for day in days}
+    every = [Cell(day, model, Decimal(usd), 1, 1) for day, of in spends.items() for model, usd in of.items()]
+    (found,) = unusual(spend(every), cycle.week, [cell for cell in every if cell.day >= cycle.horizon])
+
+    assert (found.day, found.model, found.part, found.like) == (cycle.week[0], "newer", Decimal(50), 4)
 
 
 def test_without_enough_days_like_it_nothing_is_judged() -> None:
