@@ -1,13 +1,15 @@
 """The files one can take away: usage by bucket and the bill by day, as CSV, streamed with flat memory.
 
 Cells are safe to open in a spreadsheet: text that it would take for a formula gets an apostrophe in front
-(OWASP community page "CSV Injection", read 2026-11); numbers stay numbers.
+(OWASP community page "CSV Injection", read 2026-11); numbers stay numbers. A spreadsheet of another country splits at
+semicolons, and knows nothing then of what is quoted for commas: text behind one, or on a new line, is a cell as well.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -82,6 +84,9 @@ BILLED_COLUMNS = (
 )
 
 FORMULA = tuple("=+-@\t\r\n\x00＝＋－＠")
+WITHIN = re.compile(r'([;\t\r\n])(?="*[=+\-@＝＋－＠])')
+"""What lets a formula begin within a text; quotes between them are read as none."""
+
 BATCH = 2_000
 
 Names = dict[tuple[int, str, str], str | None]
@@ -137,7 +142,8 @@ def cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return "'" + value if value.startswith(FORMULA) else value
+        told = WITHIN.sub(r"\1'", value)
+        return "'" + told if told.startswith(FORMULA) else told
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -193,7 +199,7 @@ class _SeriesCells:
     def __init__(self, session: Session, workspace_id: int) -> None:
         self._session, self._workspace_id = session, workspace_id
         self._labels, self._names = key_labels(session, workspace_id), _names(session, workspace_id)
-        self._made: dict[int, tuple[int, Sequence[object], tuple[str, ...], str]] = {}
+        self._made: dict[int, tuple[int, Sequence[object], str, tuple[str, ...], str]] = {}
 
     def learn(self, ids: set[int]) -> None:
         """Make the cells of these series, as far as they are not made."""
@@ -202,22 +208,22 @@ class _SeriesCells:
             return
         of = (SERIES.c.workspace_id == self._workspace_id, SERIES.c.id.in_(new))
         for row in self._session.execute(select(SERIES).where(*of)):
-            told = self._dimensions(row)
-            self._made[row.id] = (row.width_s, told, tuple(map(cell, told)), _detail(row))
+            told, detail = self._dimensions(row), _detail(row)
+            self._made[row.id] = (row.width_s, told, detail, tuple(map(cell, told)), cell(detail))
 
     def cells(
         self, start: int, series_id: int, model_requests: int | None, *told: int | None
     ) -> tuple[str | int | None, ...]:
         """A row of the file; None is an empty cell. The last two of `told` are cost and basis."""
-        width_s, _, dimensions, detail = self._made[series_id]
+        width_s, _, _, dimensions, detail = self._made[series_id]
         *measures, nanos, basis = told
         cost, words = None if nanos is None else nanos_text(nanos), BASES[basis or 0]
-        detail = cell(_with_requests(detail, model_requests))
+        detail = _with_requests(detail, model_requests)
         return (_instant(start), _instant(start + width_s), *dimensions, detail, *measures, cost, words)
 
     def values(self, start: int, series_id: int, model_requests: int | None, *told: int | None) -> tuple[object, ...]:
         """The same row as values: instants, dollars, None for unknown."""
-        width_s, dimensions, _, detail = self._made[series_id]
+        width_s, dimensions, detail, _, _ = self._made[series_id]
         *measures, nanos, basis = told
         cost, begins = None if nanos is None else from_nanos(nanos), datetime.fromtimestamp(start, UTC)
         ends, detail = begins + timedelta(seconds=width_s), _with_requests(detail, model_requests)

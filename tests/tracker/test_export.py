@@ -64,6 +64,14 @@ def test_the_columns_are_those_of_the_contract_in_their_order() -> None:
         ("\rx", "'\rx"),
         ("＝1", "'＝1"),
         ("a=b", "a=b"),
+        ("a;b=c;d-e", "a;b=c;d-e"),
+        # Where the list separator is a semicolon a cell begins behind each, and a line behind each line's end.
+        ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+        (";-1;+1;@A;＝1", ";'-1;'+1;'@A;'＝1"),
+        ("=1;=2", "'=1;'=2"),
+        ('x;"=1', "x;'\"=1"),
+        ("x\n=1\r\n+2\t-3", "x\n'=1\r\n'+2\t'-3"),
+        ("size=;=1;source==2", "size=;'=1;source==2"),
         (-5, "-5"),
         (Decimal("-1.250000000"), "-1.25"),
         (Decimal("0E-9"), "0"),
@@ -75,6 +83,17 @@ def test_the_columns_are_those_of_the_contract_in_their_order() -> None:
 )
 def test_a_cell_is_exact_and_harmless(value: object, written: str) -> None:
     assert export.cell(value) == written
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_cell_begins_a_formula_whatever_separates_them(separator: str) -> None:
+    names = [f"x{end}{quotes}{start}1, 2" for end in ";\t\r\n" for quotes in ("", '"', '""') for start in "=+-@"]
+    out = io.StringIO()
+    csv.writer(out).writerows([export.cell("openai"), export.cell(name), export.cell("gpt-5")] for name in names)
+
+    cells = [cell for row in csv.reader(io.StringIO(out.getvalue(), newline=None), delimiter=separator) for cell in row]
+
+    assert len(cells) > len(names) and not [cell for cell in cells if cell.startswith(export.FORMULA)]
 
 
 def test_the_csv_sums_to_what_usage_says(fetched: Installation) -> None:
