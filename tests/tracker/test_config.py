@@ -137,6 +137,7 @@ def test_a_postgresql_address_is_given_its_driver_and_a_sqlite_one_is_kept(given
         ("TRACKER_DATABASE_URL", "postgresql://u:p@hunter22/x@db/usage", "%40"),
         ("TRACKER_DATABASE_URL", "", "is empty"),
         ("TRACKER_DATA_DIR", "", "is empty"),
+        ("TRACKER_DATA_DIR", "/srv/hunter22?/data", "holds a question mark"),
         ("TRACKER_OPENAI_BASE_URL", "http://api.openai.com/v1", "https:// is expected"),
         ("TRACKER_OPENAI_BASE_URL", "http://127.0.0.1.evil.example", "https:// is expected"),
         ("TRACKER_OPENAI_BASE_URL", "https://u:hunter22@api.openai.com", "holds a user name"),

@@ -77,7 +77,7 @@ DATABASE_URL = Setting(
     fallback="tracker.db in the data directory (SQLite)",
     secret=True,
 )
-DATA_DIR = Setting("TRACKER_DATA_DIR", Path, "data", "folder of the SQLite file and of the key ring")
+DATA_DIR = Setting("TRACKER_DATA_DIR", forms.data_dir, "data", "folder of the SQLite file and of the key ring")
 KEYRING_FILE = Setting(
     "TRACKER_KEYRING_FILE",
     Path,

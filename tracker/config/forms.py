@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy.engine import create_engine, make_url
@@ -45,6 +46,12 @@ def database_url(text: str) -> str:
     except (ArgumentError, ValueError, TypeError):
         raise ValueError("has something behind its question mark that cannot be read; name=value is expected") from None
     return f"{_DRIVERS[scheme]}://{rest}"
+
+
+def data_dir(text: str) -> Path:
+    if "?" in text:  # in a database's address what follows is no part of the file's name
+        raise ValueError("holds a question mark; a folder without one in its path is expected")
+    return Path(text)
 
 
 def base_url(text: str) -> str:
