@@ -240,7 +240,7 @@ WORK = {
         aimed=True,
         role="worker",
     ),
-    "ledger.reopen": within(lambda s, w, a: ledger.reopen(s, w, a.victim.key_id), "nothing", aimed=True),
+    "ledger.reopen": within(lambda s, w, a: ledger.reopen(s, w, a.victim.key_id, since=DAY), "nothing", aimed=True),
     "duplicates.compare_later": within(
         lambda s, w, a: duplicates.compare_later(s, w, a.victim.key_id, now=NOW), "changes", aimed=True, role="worker"
     ),

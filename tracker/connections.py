@@ -15,7 +15,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import undefer_group
 from sqlmodel import Session, col
 
-from tracker import access, asking, ledger, notices, organisations, passports, vault
+from tracker import access, asking, clock, ledger, notices, organisations, passports, vault
 from tracker.asking import Pasted
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.clock import utc_now
@@ -88,7 +88,7 @@ def add(product: Product, workspace_id: int, *, provider: str, label: str, text:
             session.flush()
         else:  # its history goes on; beside it, every total of the past would double
             row.label, row.deleted_at, row.paused_at, row.replaced_at = label, None, None, utc_now()
-            ledger.reopen(session, workspace_id, id_of(row))
+            _reopen(session, row)
         _put(session, product, row, pasted)
         pasted.calls.store(session, workspace_id, id_of(row))
         notices.of_key(session, row, Action.KEY_ADDED, by)
@@ -110,9 +110,14 @@ def replace(product: Product, workspace_id: int, provider_key_id: int, *, text: 
         row.replaced_at = utc_now()
         _put(session, product, row, pasted)
         pasted.calls.store(session, workspace_id, provider_key_id)
-        ledger.reopen(session, workspace_id, provider_key_id)
+        _reopen(session, row)
         notices.of_key(session, row, Action.KEY_REPLACED, by)
     return _added(row, pasted)
+
+
+def _reopen(session: Session, row: ProviderKey) -> None:
+    first = clock.day_of(utc_now()) - provider_named(row.provider).history
+    ledger.reopen(session, row.workspace_id, id_of(row), since=first)
 
 
 def pause(product: Product, workspace_id: int, provider_key_id: int, *, paused: bool, by: Actor = OPERATOR) -> None:
@@ -139,7 +144,7 @@ def ask_check(product: Product, workspace_id: int, provider_key_id: int, *, by: 
         row = present(session, workspace_id, provider_key_id)
         row.status, row.failures, row.retry_at, row.next_due_at = KeyStatus.UNCHECKED, 0, None, utc_now()
         passports.ask_anew(session, row)
-        ledger.reopen(session, workspace_id, provider_key_id)
+        _reopen(session, row)
         notices.of_key(session, row, Action.KEY_CHECKED, by)
 
 

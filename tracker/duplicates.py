@@ -6,7 +6,7 @@ the elder has read the same.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlmodel import Session
 
 from tracker import clock, ledger, organisations, rollup
 from tracker.columns import UtcDay
-from tracker.coverage import ABSENT, COMPLETE, LedgerDay
+from tracker.coverage import ABSENT, COMPLETE, LedgerDay, lacks_rows
 from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import (
@@ -98,30 +98,60 @@ def _part(
 ) -> None:
     """Leave each day that both have read to the elder, unless the younger read it later and the elder not to its end.
 
-    The elder then reads that day anew, at once.
+    The elder then reads that day anew, at once. One that is deleted reads nothing anew: its bill and its usage of a day
+    go together, so that they are of the same days.
     """
     ours, theirs = (ledger.read(session, workspace_id, each.id) for each in (elder, younger))
-    for endpoint, days in theirs.items():
-        of_elder = ours.get(endpoint, {})
-        both = [day for day in sorted(days) if _was_read(of_elder, day) and _was_read(days, day)]
-        behind = [day for day in both if not _covers(day, of_elder[day], days[day])]
-        _clear(session, workspace_id, younger.id, provider, endpoint, [day for day in both if day not in set(behind)])
-        _clear(session, workspace_id, elder.id, provider, endpoint, behind)
-        if behind and elder.deleted_at is None:
-            session.execute(update(KEYS).where(*_of(KEYS, workspace_id, elder.id, "id")).values(next_due_at=now))
+    is_over = elder.deleted_at is not None
+    shared = shares(ours, theirs, bills=_bills(provider), is_over=is_over)
+    for endpoint, (of_elder, of_younger) in shared.items():
+        _clear(session, workspace_id, younger.id, provider, endpoint, of_elder)
+        _clear(session, workspace_id, elder.id, provider, endpoint, of_younger)
+    if not is_over and any(of_younger for _, of_younger in shared.values()):
+        session.execute(update(KEYS).where(*_of(KEYS, workspace_id, elder.id, "id")).values(next_due_at=now))
 
 
-def _was_read(days: dict[date, LedgerDay], day: date) -> bool:
+Ledger = Mapping[str, Mapping[date, LedgerDay]]
+
+
+def shares(
+    ours: Ledger, theirs: Ledger, *, bills: Collection[str], is_over: bool
+) -> dict[str, tuple[list[date], list[date]]]:
+    """Of the days that both have read, by endpoint: those that are the elder's (`ours`) and those the younger's. Pure.
+
+    `is_over` tells that the elder is deleted.
+    """
+    both = {
+        endpoint: [day for day in sorted(days) if _was_read(ours.get(endpoint, {}), day) and _was_read(days, day)]
+        for endpoint, days in theirs.items()
+    }
+    behind = {
+        endpoint: {day for day in days if not _covers(day, ours[endpoint][day], theirs[endpoint][day], is_over=is_over)}
+        for endpoint, days in both.items()
+    }
+    unbilled = {day for name in bills for day in behind.get(name, ())} if is_over else set()
+    given = {endpoint: [day for day in days if day in behind[endpoint] | unbilled] for endpoint, days in both.items()}
+    return {name: ([day for day in days if day not in set(given[name])], given[name]) for name, days in both.items()}
+
+
+def _bills(provider: str) -> set[str]:
+    return {each.name for each in provider_named(provider).endpoints if each.bills}
+
+
+def _was_read(days: Mapping[date, LedgerDay], day: date) -> bool:
     return days.get(day, ABSENT).fetched_at is not None
 
 
-def _covers(day: date, ours: LedgerDay, theirs: LedgerDay) -> bool:
+def _covers(day: date, ours: LedgerDay, theirs: LedgerDay, *, is_over: bool) -> bool:
     """Whether our reading of a day holds all that theirs does: it was made after the day's end, or no earlier.
 
-    One that found nothing where theirs did may have come too early, for a bill takes days, until that is settled.
+    One that found nothing where theirs did may have come too early, for a bill takes days, until that is settled. Where
+    ours `is_over`, a day that is not settled or lacks rows would stay so for ever.
     """
     if ours.fetched_at is None or theirs.fetched_at is None:
         return False
+    if is_over and ours.state not in COMPLETE:
+        return ours.fetched_at >= theirs.fetched_at and (lacks_rows(theirs) or not lacks_rows(ours))
     if _tells_nothing(ours, theirs):
         return ours.state in COMPLETE and ours.fetched_at >= theirs.fetched_at
     return ours.fetched_at >= min(theirs.fetched_at, clock.day_end(day))
@@ -136,7 +166,7 @@ def _clear(
     session: Session, workspace_id: int, key_id: int, provider: str, endpoint: str, days: Collection[date]
 ) -> None:
     """Take out of every sum what a connection has read of these days; its ledger says that they were not read."""
-    bills = {each.name for each in provider_named(provider).endpoints if each.bills}
+    bills = _bills(provider)
     for first, last in clock.runs(sorted(days)):
         end = last + clock.DAY
         of_days = {"of_workspace": workspace_id, "of_key": key_id, "first_day": first, "end_day": end}

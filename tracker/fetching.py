@@ -198,7 +198,7 @@ def _store(opened: Opened, claimed: Claim, fetched: Fetched, *, as_of: datetime)
         duplicates.give_way(session, claimed, opened.row.provider)
         if unknown and organisations.is_known(session, *ids(opened.connection)):
             duplicates.compare_later(session, *ids(opened.connection), now=utc_now())
-        withheld.take_up(session, claimed)
+        withheld.take_up(session, claimed, since=clock.day_of(as_of) - opened.provider.history)
         if mark.failures or mark.retry_at:
             works_again(session, opened)
         reached("unit stored")

@@ -281,10 +281,13 @@ def set_unavailable(
         session.execute(update(COVERAGE).where(*_of_unit(claimed), COVERAGE.c.day == day).values(**values))
 
 
-def reopen(session: Session, workspace_id: int, provider_key_id: int) -> None:
-    """Let another key try at once what the former one might not read, or failed to."""
+def reopen(session: Session, workspace_id: int, provider_key_id: int, *, since: date) -> None:
+    """Let another key try at once what the former one might not read, or failed to.
+
+    `since` is the first day that the provider still tells of; what lies before can never be read.
+    """
     of = _of(workspace_id, provider_key_id)
-    unread = and_(*of, COVERAGE.c.state == DayState.UNAVAILABLE)
+    unread = and_(*of, COVERAGE.c.state == DayState.UNAVAILABLE, COVERAGE.c.day >= since)
     session.execute(update(COVERAGE).where(unread).values(state=DayState.MISSING))
     waiting = and_(*of, COVERAGE.c.retry_at.is_not(None))
     session.execute(update(COVERAGE).where(waiting).values(retry_at=None, attempts=0, reason=None))

@@ -36,7 +36,12 @@ LEFT_ALONE = or_(
 )
 TAKE_UP = (
     update(COVERAGE)
-    .where(*OF_ENDPOINT, LEFT_ALONE, COVERAGE.c.day >= func.coalesce(HISTORY_FROM, literal(date.min, UtcDay)))
+    .where(
+        *OF_ENDPOINT,
+        LEFT_ALONE,
+        COVERAGE.c.day >= bindparam("since", type_=UtcDay),
+        COVERAGE.c.day >= func.coalesce(HISTORY_FROM, literal(date.min, UtcDay)),
+    )
     .values(
         state=case((UNAVAILABLE, literal(DayState.MISSING.value)), else_=COVERAGE.c.state), retry_at=None, reason=None
     )
@@ -48,9 +53,12 @@ def was_readable(session: Session, claimed: Claim) -> bool:
     return bool(plain.rows(session, READ_ONCE, _of(claimed)))
 
 
-def take_up(session: Session, claimed: Claim) -> None:
-    """Make due what was left alone of the claim's endpoint, from the history's beginning on: it can be read now."""
-    plain.run(session, TAKE_UP, _of(claimed))
+def take_up(session: Session, claimed: Claim, *, since: date) -> None:
+    """Make due what was left alone of the claim's endpoint, from the history's beginning on: it can be read now.
+
+    `since` is the first day that the provider still tells of; what lies before can never be read.
+    """
+    plain.run(session, TAKE_UP, {**_of(claimed), "since": since})
 
 
 def _of(claimed: Claim) -> dict[str, Any]:

@@ -281,13 +281,15 @@ def test_what_was_left_alone_is_due_once_its_endpoint_can_be_read(database: Data
             ledger.set_unavailable(session, each, "no scope", now=AFTER)
         assert [withheld.was_readable(session, each) for each in (mine, other)] == [True, False]
 
-    in_one(database, lambda session: withheld.take_up(session, mine))
+    in_one(database, lambda session: withheld.take_up(session, mine, since=NEXT))
 
     rows = days_of(database)
     assert [(row.state, row.retry_at) for row in rows.values()] == [
-        (DayState.PROVISIONAL, None),
+        (DayState.PROVISIONAL, AFTER + ledger.LEFT_ALONE),  # before the first day that the provider still tells of
         (DayState.MISSING, None),
     ]
+    in_one(database, lambda session: withheld.take_up(session, mine, since=DAY))
+    assert days_of(database)[DAY].retry_at is None
     with database.workspace(1) as session:
         (bill,) = ledger.read(session, 1, 1)["costs"].values()
     assert bill.state is DayState.UNAVAILABLE
@@ -298,6 +300,8 @@ def test_another_key_may_try_at_once_what_the_former_might_not_read(database: Da
     in_one(database, lambda session: ledger.set_unavailable(session, mine, "no scope", now=AFTER))
     assert due(database, days=1) == []
 
-    in_one(database, lambda session: ledger.reopen(session, 1, 1))
+    in_one(database, lambda session: ledger.reopen(session, 1, 1, since=NEXT))
+    assert due(database) == [(NEXT, NEXT + clock.DAY)], "what the provider tells of no more stays as it is"
+    in_one(database, lambda session: ledger.reopen(session, 1, 1, since=DAY))
 
     assert due(database) == [(DAY, NEXT + clock.DAY)]

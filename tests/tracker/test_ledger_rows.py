@@ -108,7 +108,7 @@ def test_opened_again_only_what_waits_or_may_not_be_read_changes(database: Datab
     calm = {"retry_at": None, "attempts": 4, "reason": "kept"}
     in_one(database, lambda session: session.execute(update(table).where(*of).values(**calm)))
 
-    in_one(database, lambda session: ledger.reopen(session, 1, 1))
+    in_one(database, lambda session: ledger.reopen(session, 1, 1, since=DAY))
 
     kept, opened = rows_of(database)[DAY], rows_of(database)[NEXT]
     assert (kept.state, kept.attempts, kept.reason) == (DayState.PROVISIONAL, 4, "kept")
