@@ -36,6 +36,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"AIza[A-Za-z0-9_-]{16,}"), SHOWN),
     (re.compile(r"(?i)(bearer(?:\s|%20|\+){1,8})[^\s\"',;\\]{8,}"), rf"\1{SHOWN}"),
     (re.compile(r"(?i)(api-key(?:\\?[\"']?\s{0,8}[:=]|[\"'],)\s{0,8}b?\\?[\"']?)[^\s\"',;\\]+"), rf"\1{SHOWN}"),
+    # PostgreSQL repeats the values of a row that it refuses; in JSON a line ends with an escape.
+    (re.compile(r"(DETAIL:\s+)(?:(?!\\n)[^\n])+"), rf"\1{SHOWN}"),
     (re.compile(r"(://[^\s/:@]{0,64}:)[^\s/]{1,256}(?=@)"), rf"\1{SHOWN}"),
 )
 

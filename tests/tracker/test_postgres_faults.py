@@ -28,6 +28,7 @@ from tests.tracker.builders import DAY, owned, two_workspaces
 from tracker import access, clock, migrations, queries, sessions
 from tracker.db import Database, Refusal, open_database, plain, refusal_of, sentence_for
 from tracker.models import Name, table_of
+from tracker.overview import events
 
 NAMES = table_of(Name)
 REPEATABLE_READ = psycopg.IsolationLevel.REPEATABLE_READ
@@ -272,6 +273,7 @@ def test_what_is_joined_to_the_series_is_planned_anew_and_never_compiled(databas
         for _ in range(6):  # one more than it takes to have a statement prepared
             queries.usage(session, 1, by_project)
             queries.usage(session, 1, by_model)
+            events.last_events(session, 1)
         kept = session.execute(text("select statement from pg_prepared_statements")).scalars().all()
         assert session.execute(text("show jit")).scalar_one() == "off"
 

@@ -234,6 +234,8 @@ def test_a_very_short_secret_does_not_tear_holes_into_sentences() -> None:
         ("?api-key=a1b2", "?api-key=<secret>"),
         ("postgresql://user:p@ss@db/usage", "postgresql://user:<secret>@db/usage"),
         ("https://host:8501/users/a@b.example", "https://host:8501/users/a@b.example"),
+        ("refused\nDETAIL:  Failing row contains (3, b@a.example).\n", "refused\nDETAIL:  <secret>\n"),
+        (r"refused\nDETAIL:  Key (email)=(b@a.example)\nCONTEXT: x", r"refused\nDETAIL:  <secret>\nCONTEXT: x"),
         ("nothing to hide", "nothing to hide"),
         ("", ""),
     ],

@@ -270,9 +270,6 @@ def _open_postgres(url: str, pool_size: int, pool_wait_s: float) -> Engine:
     return engine
 
 
-JOINS_SERIES = "JOIN usage_series "
-
-
 def _planned_for_its_values(cursor: Any, statement: str, parameters: Any, _context: Any) -> bool:
     """Whether it was executed here: what is joined to the series is never prepared.
 
@@ -280,7 +277,7 @@ def _planned_for_its_values(cursor: Any, statement: str, parameters: Any, _conte
     days in another time zone then took 4 s in place of 0.1, and those of a project 0.11 in place of 0.006 (2026-11).
     What is streamed has a named cursor, which is declared anew each time and takes no word of preparing (psycopg 3.3).
     """
-    if JOINS_SERIES not in statement or hasattr(cursor, "name"):
+    if plain.JOINS_SERIES not in statement or hasattr(cursor, "name"):
         return False
     cursor.execute(statement, parameters, prepare=False)
     return True

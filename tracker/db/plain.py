@@ -23,6 +23,9 @@ from tracker.columns import array_text, processed
 from tracker.errors import TenancyError
 from tracker.tenancy import ROW
 
+JOINS_SERIES = "JOIN usage_series "
+"""Stands in a statement of which PostgreSQL keeps no plan: see `_planned_for_its_values`."""
+
 Given = Mapping[str, Any]
 Process = Callable[[Any], Any] | None
 
@@ -85,10 +88,11 @@ class Taken:
     def send(
         self, text: str, values: Any, *, many: bool = False, fetch: bool = False
     ) -> tuple[list[tuple[Any, ...]], int]:
-        """What the driver finds, and how many rows were touched."""
-        cursor = self.pooled.cursor()
+        """What the driver finds, and how many rows were touched. What reads the series' rows is planned anew."""
+        cursor: Any = self.pooled.cursor()
+        anew = {"prepare": False} if fetch and self.dialect.name == "postgresql" and JOINS_SERIES in text else {}
         try:
-            (cursor.executemany if many else cursor.execute)(text, values)
+            (cursor.executemany if many else cursor.execute)(text, values, **anew)
             return list(cursor.fetchall()) if fetch else [], cursor.rowcount
         except self.dialect.loaded_dbapi.Error as error:
             raise self.told(error, text) from error
