@@ -98,6 +98,9 @@ def statuses(ready: Installation) -> dict[str, str]:
         return {row.label: row.status for row in found}
 
 
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
 @contextmanager
 def another_comes(ready: Installation, label: str, work: Callable[[], object]) -> Iterator[list[Exception]]:
     """While the transaction inside is at a labelled place, another begins this work, and has to wait for its end."""
@@ -115,7 +118,7 @@ def another_comes(ready: Installation, label: str, work: Callable[[], object]) -
         others.append(threading.Thread(target=run))
         others[0].start()
         with ready.product.database.engine.connect() as watching:
-            while not watching.execute(text("select count(*) from pg_locks where not granted")).scalar_one():
+            while not watching.execute(text(WAITING)).scalar_one():
                 assert others[0].is_alive(), "the other did not wait"
                 time.sleep(0.01)
 

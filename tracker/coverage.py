@@ -124,9 +124,8 @@ def _due_at(day: date, row: LedgerDay, retry_at: datetime | None, fetch_hour: in
 def _next_reading(day: date, fetched_at: datetime, state: DayState, *, fetch_hour: int) -> datetime | None:
     if fetched_at < clock.day_end(day):
         return fetched_at + TODAY_REFRESH
-    if (
-        state is DayState.PROVISIONAL
-    ):  # read at the hour by a clock that is a little ahead, it is not read at once again
+    if state is DayState.PROVISIONAL:
+        # Read at the hour by a clock that is a little ahead, it is not read at once again.
         return next_daily(fetched_at + clock.AHEAD, fetch_hour)
     weekly = next_daily(fetched_at + WEEK - clock.DAY, fetch_hour)
     return weekly if weekly < clock.day_end(day) + WEEKLY_WINDOW else None

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, case, delete, literal, select, update
 from sqlmodel import Session
 
 from tracker import clock, ledger, organisations, rollup
-from tracker.columns import UtcDay
+from tracker.columns import UtcDateTime, UtcDay
 from tracker.coverage import ABSENT, COMPLETE, LedgerDay, lacks_rows
 from tracker.db import plain
 from tracker.ledger import Claim
@@ -47,7 +47,8 @@ def settle(session: Session, row: ProviderKey, *, now: datetime) -> None:
     family = organisations.sharing(session, row.workspace_id, row.provider, known)
     for place, younger in enumerate(family[1:], start=1):
         reason = organisations.aside_sentence(family[0])
-        set_aside = {"status": KeyStatus.DUPLICATE, "status_reason": reason, "checked_at": now}
+        since = case((KEYS.c.status == KeyStatus.DUPLICATE, KEYS.c.checked_at), else_=literal(now, UtcDateTime))
+        set_aside = {"status": KeyStatus.DUPLICATE, "status_reason": reason, "checked_at": since}
         session.execute(update(KEYS).where(*_of(KEYS, row.workspace_id, younger.id, "id")).values(**set_aside))
         for elder in family[:place]:
             _part(session, row.workspace_id, row.provider, elder, younger, now=now)
@@ -71,7 +72,9 @@ def give_way(session: Session, claimed: Claim, provider: str) -> None:
     for other in organisations.sharing(session, claimed.workspace_id, provider, known):
         if other.status != KeyStatus.DUPLICATE or other.id <= claimed.provider_key_id:
             continue
-        session.execute(select(KEYS.c.id).where(*_of(KEYS, claimed.workspace_id, other.id, "id")).with_for_update())
+        session.execute(
+            select(KEYS.c.id).where(*_of(KEYS, claimed.workspace_id, other.id, "id")).with_for_update(key_share=True)
+        )
         ours, theirs = (
             ledger.read(session, claimed.workspace_id, number, since=unit.start).get(unit.endpoint, {})
             for number in (claimed.provider_key_id, other.id)

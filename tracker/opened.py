@@ -93,21 +93,24 @@ def open_key(product: Product, session: Session, connection: Connection, *, wait
 
 
 def still_its_key(session: Session, opened: Opened) -> ProviderKey:
-    """The connection's row, locked; LeaseLost when its key was replaced or deleted while it was used."""
+    """The connection's row, locked; LeaseLost when its key was replaced, deleted or set aside while it was used."""
     row = present(session, opened.connection, lock=True)
-    if row.deleted_at or row.fingerprint != opened.row.fingerprint:
-        raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
+    _check_its_key(row, opened)
     return row
 
 
 def lock_its_key(session: Session, opened: Opened) -> Mark:
     """The same of a row that is not read whole, which takes a third of the time: every unit asks."""
     mark = Mark(*_asked(session, MARK, opened.connection))
-    if mark.status == KeyStatus.DUPLICATE:
-        raise LeaseLost(f"The key of {mark.label} was set aside while it was used.")
-    if mark.deleted_at or mark.fingerprint != opened.row.fingerprint:
-        raise LeaseLost(f"The key of {mark.label} was replaced or deleted while it was used.")
+    _check_its_key(mark, opened)
     return mark
+
+
+def _check_its_key(row: ProviderKey | Mark, opened: Opened) -> None:
+    if row.status == KeyStatus.DUPLICATE:
+        raise LeaseLost(f"The key of {row.label} was set aside while it was used.")
+    if row.deleted_at or row.fingerprint != opened.row.fingerprint:
+        raise LeaseLost(f"The key of {row.label} was replaced or deleted while it was used.")
 
 
 def _asked(session: Session, statement: Select[Any], connection: Connection) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
 from tracker import clock
-from tracker.db import plain
+from tracker.db import dialect_of, plain
 from tracker.models import BilledCostRow, DailyUsage, KeyStatus, Name, ProviderKey, UsageSeries, table_of
 from tracker.providers.base import Verdict
 
@@ -33,7 +33,7 @@ def take_turn(session: Session, workspace_id: int) -> None:
     First in it: who looked before would not see what the other wrote. SQLite's one writer has the turn anyway. A
     workspace without a connection has no row to lock, and the web may lock no row of the workspace itself.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if dialect_of(session) == "postgresql":
         session.execute(TURN, {"number": workspace_id % 2**31})
     session.execute(EVERY, {"of_workspace": workspace_id}).all()
 
@@ -60,7 +60,7 @@ def foreign_sentence(session: Session, row: ProviderKey, verdict: Verdict) -> st
     if not known or not verdict.organisation or known & verdict.organisation:
         return None
     told = f"This key belongs to another organisation than {row.label!r}."
-    if sharing(session, row.workspace_id, row.provider, verdict.organisation, but=row.id):
+    if connected(session, row.workspace_id, row.provider, verdict, but=row.id):
         return f"{told} That one is connected already: replace this key by one of the organisation it was for."
     return f"{told} Add it as a connection of its own."
 

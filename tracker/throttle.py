@@ -37,12 +37,10 @@ ACCOUNT = Policy(100, timedelta(hours=24), timedelta(minutes=15), timedelta(hour
 OVERALL = Policy(1_000, timedelta(hours=1), timedelta(seconds=1), timedelta(minutes=1))
 CODES = Policy(50, timedelta(days=30), timedelta(minutes=15), timedelta(hours=6))
 """Codes of a second factor, whoever types them: some 200 in a month, where a guess fits once in 333,000."""
+LONGEST_WINDOW = CODES.window
 
 SIGN_UPS = Policy(10, timedelta(hours=1), timedelta(minutes=1), timedelta(hours=1))
 """Sign-ups and messages asked for, per address; each counts, also one that succeeds."""
-
-
-LONGEST_WINDOW = CODES.window
 
 
 @dataclass(frozen=True)

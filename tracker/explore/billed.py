@@ -63,7 +63,7 @@ class Bill:
         told = (
             self.part,
             *ended,
-            f"without {without} (no bill)" if without else "",
+            f"without {without} (no complete bill)" if without else "",
             f"without {undivided} (not divided)" if undivided else "",
         )
         return ", ".join(filter(None, told))

@@ -78,7 +78,7 @@ def test_a_day_without_a_bill_is_left_out_everywhere_and_named_and_one_that_cost
     assert reconciliation._holes(trusted.reach, NOW.date()) == (
         " Without 11 Nov: what was used then has no complete bill, so it is in neither sum."
     )
-    assert file_of(database, "table.csv", "billed_of")[0] == "without 2026-11-11 (no bill)"
+    assert file_of(database, "table.csv", "billed_of")[0] == "without 2026-11-11 (no complete bill)"
     assert file_of(database, "view.csv", "days_billed", grain=Grain.WEEK) == ["3", "3"]
 
 
