@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -55,6 +56,14 @@ def own_settings_and_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ahead = clock.utc_now() - clock.real_now()
     yield
     clock.start_at(clock.real_now() + ahead)
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Streamlit's AppTest leaves its page in place of the main module, and each process started later would run it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session")
