@@ -82,7 +82,8 @@ FITS = """() => {
 }"""
 
 RESTS = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning"
-  && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')"""
+  && !document.querySelector('[data-stale="true"], [data-testid="stSkeleton"]')
+  && !document.getAnimations().some((each) => each instanceof CSSTransition && each.playState === "running")"""
 
 # Every element that is there to be seen or heard, with what the rules other than that of colours go by.
 FORM = """() => {

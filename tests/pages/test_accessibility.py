@@ -79,6 +79,7 @@ def test_the_keyboard_alone_leads_to_the_first_number(own_site: Site, page: Page
     expect(see).to_be_focused()
     wear(page, "dark")
     expect(page.get_by_text("The key works.")).to_be_visible()
+    rest(page)  # it is drawn anew for its other theme
     see.press("Enter")
     expect(page.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)
     expect(second.get_by_text("30 of 30 days complete")).to_be_visible(timeout=60_000)  # nobody touched it
