@@ -178,7 +178,7 @@ class Floor:
                         for at, series, *counts, cost, version in rows
                     ]
                 elif text.startswith("UPDATE provider_calls"):
-                    values = [(*told[0][:-1], call)]
+                    values = (*told[:-1], call)
                 (cursor.executemany if many else cursor.execute)(text, values)
                 found = cursor.fetchall() if cursor.description else []
                 if text.startswith("SELECT usage_series.digest"):
