@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from tests.authenticator import code_at
 from tests.installation import EMAIL, NOW, Installation, installed
 from tracker import access, clock, second_factor
+from tracker.commands import commands
 from tracker.money import usd_text
 from tracker.sandbox import World
 
@@ -34,6 +37,24 @@ def run(installation: Installation, *arguments: str, given: str = "", module: st
     process = installation.process(module, *arguments)
     out, err = process.communicate(given.encode(), timeout=60)
     return process.returncode, out.decode(), err.decode()
+
+
+def test_each_command_is_found_by_its_name() -> None:
+    every = commands(None)
+
+    assert len(every) > 20
+    assert all(commands(name)[name] is command for name, command in every.items())
+
+
+def test_a_start_loads_nothing_of_other_commands() -> None:
+    script = "import sys, tracker.commands as c; print(*c.commands('migrate')); print(*sys.modules)"
+    told, loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout.split(b"\n")[
+        :2
+    ]
+
+    assert told == b"migrate"
+    assert b"tracker.product" in loaded.split()
+    assert not {b"tracker.overview", b"tracker.queries", b"tracker.backup"} & set(loaded.split())
 
 
 @pytest.mark.parametrize(

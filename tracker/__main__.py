@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tracker.commands import COMMANDS, WrongUse
+from tracker.commands import Command, WrongUse, commands
 from tracker.errors import BadConfiguration, BadInput, TrackerError
 from tracker.redact import redact, setup_logging
 
@@ -19,11 +19,12 @@ FAILED, WRONG_USE, CONFIGURATION = 1, 2, 78
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    known = commands(words[0] if words else None)
+    options = _parser(known).parse_args(words)
     setup_logging("WARNING")
-    command = COMMANDS[options.command]
     try:
-        return _to_the_end(command.run(options, os.environ))
+        return _to_the_end(known[options.command].run(options, os.environ))
     except BrokenPipeError:
         return _reader_gone()
     except BadConfiguration as error:
@@ -50,10 +51,10 @@ def _told(error: TrackerError, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(known: Mapping[str, Command]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tracker", description="LLM API Usage Tracker")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, command in COMMANDS.items():
+    for name, command in known.items():
         command.arguments(subparsers.add_parser(name, help=command.help, description=command.help))
     return parser
 

@@ -1,16 +1,21 @@
 """What each command does. Answers are printed here; rules live where they belong."""
 
-from tracker.commands import accounts, backups, bills, days, numbers, prices, upkeep
-from tracker.commands.base import Command, WrongUse
+from importlib import import_module
 
-COMMANDS: dict[str, Command] = {
-    **accounts.COMMANDS,
-    **numbers.COMMANDS,
-    **bills.COMMANDS,
-    **prices.COMMANDS,
-    **days.COMMANDS,
-    **upkeep.COMMANDS,
-    **backups.COMMANDS,
-}
+from tracker.commands.command import Command, WrongUse
 
-__all__ = ["COMMANDS", "Command", "WrongUse"]
+MODULES = ("setting_up", "accounts", "numbers", "bills", "prices", "days", "upkeep", "backups")
+
+
+def commands(asked: str | None) -> dict[str, Command]:
+    """The commands of the module that has the one asked for, without loading those after it; all where none has it."""
+    every: dict[str, Command] = {}
+    for module in MODULES:
+        found = import_module(f"{__name__}.{module}").COMMANDS
+        if asked in found:
+            return dict(found)
+        every |= found
+    return every
+
+
+__all__ = ["Command", "WrongUse", "commands"]

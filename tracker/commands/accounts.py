@@ -10,17 +10,8 @@ from sqlmodel import col
 
 from tracker import access, closing, connections
 from tracker.clock import utc_now
-from tracker.commands.base import (
-    Command,
-    Environ,
-    connection,
-    email,
-    email_and_json,
-    print_rows,
-    secret,
-    started,
-    workspace,
-)
+from tracker.commands.base import connection, email, email_and_json, print_rows, secret, started, workspace
+from tracker.commands.command import Command, Environ
 from tracker.connections import Added
 from tracker.models import KeyStatus, ProviderKey
 from tracker.providers import PROVIDERS

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tracker import backup, clock, config
-from tracker.commands.base import Command, Environ
+from tracker.commands.command import Command, Environ
 
 RING = "The key ring is not part of it: back {ring} up apart, to another place."
 

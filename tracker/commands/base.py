@@ -1,13 +1,12 @@
-"""What commands have in common: their form, their arguments, a started product, and the printing of rows."""
+"""What commands have in common: their arguments, a started product, and the printing of rows."""
 
 from __future__ import annotations
 
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -15,26 +14,11 @@ from sqlmodel import Session
 
 from tracker import access, product, queries, unpriced
 from tracker.clock import utc_now
+from tracker.commands.command import Environ, WrongUse
 from tracker.db import ProcessRole
-from tracker.errors import TrackerError
 from tracker.money import usd_text
 from tracker.overview import Reach, holes, truth
 from tracker.product import Product
-
-Environ = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command: what it does, its arguments, and the function that does it and gives the exit code."""
-
-    help: str
-    arguments: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace, Environ], int]
-
-
-class WrongUse(TrackerError):
-    """The command was used in a way it does not understand."""
 
 
 @contextmanager
@@ -143,10 +127,6 @@ def _text(value: object) -> object:
     if isinstance(value, Decimal):
         return usd_text(value)
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def nothing(_parser: ArgumentParser) -> None:
-    pass
 
 
 def email(parser: ArgumentParser) -> None:

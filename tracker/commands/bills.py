@@ -6,17 +6,8 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from tracker import queries
-from tracker.commands.base import (
-    Command,
-    Environ,
-    as_json,
-    period,
-    print_rows,
-    started,
-    tell_truth,
-    tell_unpriced,
-    workspace,
-)
+from tracker.commands.base import as_json, period, print_rows, started, tell_truth, tell_unpriced, workspace
+from tracker.commands.command import Command, Environ
 from tracker.money import usd_text
 from tracker.reconciliation import read
 from tracker.reconciliation.causes import Reconciled

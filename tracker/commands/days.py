@@ -6,17 +6,8 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
 from tracker import calls, restatements
-from tracker.commands.base import (
-    Command,
-    Environ,
-    as_json,
-    checked_period,
-    email_and_json,
-    period,
-    print_rows,
-    started,
-    workspace,
-)
+from tracker.commands.base import as_json, checked_period, email_and_json, period, print_rows, started, workspace
+from tracker.commands.command import Command, Environ
 from tracker.money import usd_text
 
 

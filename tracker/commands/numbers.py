@@ -8,9 +8,6 @@ from collections.abc import Mapping
 
 from tracker import export, ledger, queries, report
 from tracker.commands.base import (
-    Command,
-    Environ,
-    WrongUse,
     as_json,
     checked_period,
     email_and_json,
@@ -21,6 +18,7 @@ from tracker.commands.base import (
     tell_unpriced,
     workspace,
 )
+from tracker.commands.command import Command, Environ, WrongUse
 from tracker.export import FORMATS
 from tracker.money import usd_text
 from tracker.queries import Question, UsageRow

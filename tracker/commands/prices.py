@@ -8,18 +8,8 @@ from decimal import Decimal
 
 from tracker import access, clock, explaining, own_prices, repricing, workspace_prices
 from tracker.audit import OPERATOR
-from tracker.commands.base import (
-    Command,
-    Environ,
-    WrongUse,
-    as_json,
-    checked_period,
-    day,
-    email,
-    print_rows,
-    started,
-    workspace,
-)
+from tracker.commands.base import as_json, checked_period, day, email, print_rows, started, workspace
+from tracker.commands.command import Command, Environ, WrongUse
 from tracker.errors import BadInput
 from tracker.explaining import Group, Part
 from tracker.money import usd_text

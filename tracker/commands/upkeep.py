@@ -10,7 +10,8 @@ from dataclasses import asdict
 from tracker import access, asking, connections, lost_ring, product, report, rotation
 from tracker.calls import RecordedCalls
 from tracker.clock import DAY, utc_now
-from tracker.commands.base import Command, Environ, as_json, connection, nothing, print_fields, print_rows, started
+from tracker.commands.base import as_json, connection, print_fields, print_rows, started
+from tracker.commands.command import Command, Environ, nothing
 from tracker.errors import BadInput
 from tracker.providers import provider as provider_named
 
@@ -30,12 +31,6 @@ FACTORS = (
     "{factors} can no longer be opened. Tell whoever has one: sign in with a recovery code, turn the second factor off "
     "in Settings under Account, and set it up anew."
 )
-
-
-def migrate(_options: Namespace, environ: Environ) -> int:
-    settings = product.prepare(environ)
-    print(f"The database is up to date and the key ring is at {settings.keyring_file}.", file=sys.stderr)
-    return 0
 
 
 def unknown_fields(options: Namespace, environ: Environ) -> int:
@@ -107,7 +102,6 @@ def status(options: Namespace, environ: Environ) -> int:
 
 
 COMMANDS: dict[str, Command] = {
-    "migrate": Command("make or update the database and the key ring", nothing, migrate),
     "unknown-fields": Command(
         "ask the provider for a day and list fields that are not read", connection, unknown_fields
     ),
