@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sqlite3
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,7 +32,10 @@ from tracker.providers.base import Fetched
 from tracker.usage import MEASURES, Measures, UsageRecord
 
 KEYS = 300
+WARM = 20
 BULK_DAYS, BULK_SERIES = 7, 120
+BULK_KEYS = range(2 * KEYS + 3, 2 * KEYS + 8)
+APART = range(BULK_KEYS[-1] + 2, BULK_KEYS[-1] + 2 + 2 * KEYS)
 MEMORY = Path("/dev/shm")  # noqa: S108 - a disk that costs nothing, to see what the disk costs
 
 
@@ -55,14 +60,20 @@ def _postgresql() -> dict[str, object]:
     with bulk.server() as running, running.database("bench") as url, _prepared(url) as database:
         by_key = _by_key(database)
         of_two = _by_two(database)
-        rows, seconds = _in_bulk(database)
-        copied = _copied(url.replace("+psycopg", ""))
+        of_processes = _by_two_processes(database)
+        bulks, statements = _in_bulk(database)
+        copied = {into: _copied(url.replace("+psycopg", ""), table) for into, table in COPIED_INTO.items()}
+    stored, plain = statistics.median(bulks), copied["copy_rows_per_s"]
     return {
         **by_key,
         "keys_per_s_on_two_connections": of_two,
-        "bulk_rows_per_s": round(rows / seconds),
-        "copy_rows_per_s": copied,
-        "of_plain_copy": round(rows / seconds / copied, 3),
+        "keys_per_s_of_two_processes": of_processes,
+        "bulk_rows_per_s": round(stored),
+        "bulk_statements_rows_per_s": statements,
+        **copied,
+        "of_plain_copy": round(stored / plain, 3),
+        "statements_of_plain_copy": round(statements / plain, 3),
+        "copy_into_events_of_plain_copy": round(copied["copy_into_events_rows_per_s"] / plain, 3),
     }
 
 
@@ -71,7 +82,7 @@ def _prepared(url: str) -> Iterator[Database]:
     """A workspace and a connection for each key."""
     migrations.upgrade(url)
     database = open_database(url, role="worker")
-    numbers = range(1, 2 * KEYS + 3)
+    numbers = range(1, APART[-1] + 1)
     with database.engine.begin() as connection:
         connection.execute(
             insert(table_of(Workspace)), [{"id": n, "name": str(n), "created_at": bulk.NOW} for n in numbers]
@@ -102,7 +113,7 @@ def _by_key(database: Database) -> dict[str, Any]:
         runs = [_store(database, number, fetched, DAY, DAY + clock.DAY) for number in range(1, KEYS + 1)]
     finally:
         rollup.recompute = recompute
-    counted, of_rollup = runs[20:], spent[20:]
+    counted, of_rollup = runs[WARM:], spent[WARM:]
     return {
         "ms_a_key": of_runs([seconds * 1_000 for seconds in counted]),
         "floor_ms_a_key": _floor_ms(database, KEYS + 2, fetched),
@@ -127,14 +138,46 @@ def _by_two(database: Database) -> int:
         return round(len(claims) / (time.perf_counter() - began))
 
 
+def _by_two_processes(database: Database) -> int:
+    """The same of two processes, as a company's workers are. Both begin at once; the slower one counts."""
+    address = database.engine.url.render_as_string(hide_password=False)
+    context = multiprocessing.get_context("spawn")
+    ready, told = context.Barrier(3), context.Queue()
+    begun = [context.Process(target=_stored_apart, args=(address, part, ready, told)) for part in (0, 1)]
+    for process in begun:
+        process.start()
+    ready.wait()
+    began = time.perf_counter()
+    stored = sum(told.get() for _ in begun)
+    took = time.perf_counter() - began
+    for process in begun:
+        process.join()
+    return int(stored / took)
+
+
+def _stored_apart(address: str, part: int, ready: Any, told: Any) -> None:
+    """Store one part of the keys, after a few that do not count."""
+    database, fetched = open_database(address, role="worker"), _fetched()
+    claims = [_claimed(database, number, DAY, DAY + clock.DAY) for number in APART[part::2]]
+    for claimed in claims[:WARM]:
+        _store_claimed(database, claimed, fetched)
+    ready.wait()
+    for claimed in claims[WARM:]:
+        _store_claimed(database, claimed, fetched)
+    told.put(len(claims) - WARM)
+    database.engine.dispose()
+
+
 class _TakenBackError(Exception):
     """Ends a transaction without a trace."""
 
 
-def _floor_ms(database: Database, number: int, fetched: Fetched) -> dict[str, float]:
+def _floor_ms(
+    database: Database, number: int, fetched: Fetched, start: date = DAY, end: date = DAY + clock.DAY
+) -> dict[str, float]:
     """What the statements of one such transaction take through the bare driver, with nothing of ours between."""
     with floor.heard(database) as statements, suppress(_TakenBackError):
-        claimed = _claimed(database, number, DAY, DAY + clock.DAY)
+        claimed = _claimed(database, number, start, end)
         statements.clear()
         with database.workspace(number, write=True) as session:
             ingest.store(session, claimed, fetched, endpoint=COMPLETIONS, provider="openai", now=bulk.NOW)
@@ -167,8 +210,8 @@ def _claimed(database: Database, number: int, start: date, end: date) -> Claim:
         return ledger.claim(session, number, number, unit, owner="bench", now=bulk.NOW)
 
 
-def _in_bulk(database: Database) -> tuple[int, float]:
-    """A week of a large organisation in one transaction."""
+def _in_bulk(database: Database) -> tuple[list[float], int]:
+    """A week of a large organisation in one transaction, several times: rows a second, and those of its statements."""
     start = DAY - BULK_DAYS * clock.DAY
     series = [bulk.dimensions(number) for number in range(BULK_SERIES)]
     usage = tuple(
@@ -176,12 +219,16 @@ def _in_bulk(database: Database) -> tuple[int, float]:
         for hour in range(24 * BULK_DAYS)
         for of in series
     )
-    return len(usage), _store(database, KEYS + 1, Fetched(usage=Buckets.of(usage)), start, DAY)
+    fetched = Fetched(usage=Buckets.of(usage))
+    runs = [_store(database, number, fetched, start, DAY) for number in BULK_KEYS]
+    statements = _floor_ms(database, BULK_KEYS[-1] + 1, fetched, start, DAY)["median"]
+    return [len(usage) / seconds for seconds in runs], round(len(usage) / statements * 1_000)
 
 
 def _raw_rows(count: int) -> list[tuple[int, ...]]:
+    """As wide as an event; how it was priced, in the last columns, are small numbers."""
     width = len(MEASURES) + 7
-    return [tuple(1_000 + n * 7 + column for column in range(width)) for n in range(count)]
+    return [tuple(1_000 + n * 7 + column if column < width - 3 else 1 for column in range(width)) for n in range(count)]
 
 
 def _raw_insert(file: Path) -> int:
@@ -197,13 +244,27 @@ def _raw_insert(file: Path) -> int:
     return round(len(rows) / took)
 
 
-def _copied(url: str) -> int:
+COPIED_INTO = {
+    "copy_rows_per_s": f"({', '.join(f'c{n} bigint' for n in range(len(MEASURES) + 7))})",
+    "copy_into_events_rows_per_s": "(like usage_events including all)",
+}
+"""Rows go into a table of numbers alone, and into one that is as the events' own, with its primary key."""
+
+
+def _copied(url: str, table: str) -> int:
     rows = _raw_rows(24 * BULK_DAYS * BULK_SERIES)
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
-        cursor.execute(f"create table raw ({', '.join(f'c{n} bigint' for n in range(len(rows[0])))})".encode())
-        began = time.perf_counter()
-        with cursor.copy("copy raw from stdin") as copy:
-            for row in rows:
-                copy.write_row(row)
-        connection.commit()
-        return round(len(rows) / (time.perf_counter() - began))
+        times = [_copied_s(connection, cursor, table, rows) for _ in BULK_KEYS]
+    return round(len(rows) / statistics.median(times))
+
+
+def _copied_s(connection: Any, cursor: Any, table: str, rows: list[tuple[int, ...]]) -> float:
+    cursor.execute(f"create table raw {table}".encode())
+    began = time.perf_counter()
+    with cursor.copy("copy raw from stdin") as copy:
+        for row in rows:
+            copy.write_row(row)
+    connection.commit()
+    took = time.perf_counter() - began
+    cursor.execute("drop table raw")
+    return took
