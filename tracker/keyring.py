@@ -158,7 +158,7 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _read_private(path: Path) -> bytes:
     with _refusing_os_errors(path, "read"), open(path, "rb", opener=_without_waiting) as file:
-        if problem := _privacy_problem(os.fstat(file.fileno()), os.geteuid()):
+        if problem := _privacy_problem(os.fstat(file.fileno()), os.geteuid(), credential=_is_credential(path)):
             raise BadConfiguration(f"The key ring {path} {problem}.")
         return file.read(_MAX_FILE_BYTES)
 
@@ -168,10 +168,20 @@ def _without_waiting(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NONBLOCK)
 
 
-def _privacy_problem(status: os.stat_result, our_uid: int) -> str | None:
+def _is_credential(path: Path) -> bool:
+    """Whether systemd handed the file to this service alone, in a folder that nobody else enters.
+
+    From version 254 on it lets the service in by an access list, whose mask `stat` shows as the group's bits: 0440
+    (github.com/systemd/systemd/issues/29435, read on 2026-11-28).
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and path.parent == Path(folder)
+
+
+def _privacy_problem(status: os.stat_result, our_uid: int, *, credential: bool = False) -> str | None:
     if not stat.S_ISREG(status.st_mode):
         return "is not a regular file"
-    if status.st_mode & 0o077:
+    if status.st_mode & (0o037 if credential else 0o077):
         return "can be read by others than its owner. Set its mode to 0400, and think of its keys as read"
     if our_uid not in {0, status.st_uid} and status.st_uid != 0:
         return "belongs to another user. Give it to the user who runs this process"

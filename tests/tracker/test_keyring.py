@@ -165,6 +165,27 @@ def test_a_ring_of_its_owner_alone_is_read(tmp_path: Path, mode: int) -> None:
     assert KeyRing.load(_file(tmp_path, json.dumps(GOOD), mode=mode)).active == "k1"
 
 
+@pytest.mark.parametrize(("mode", "is_read"), [(0o440, True), (0o400, True), (0o444, False), (0o460, False)])
+def test_a_ring_that_systemd_hands_over_may_show_its_access_list_as_the_groups_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_read: bool
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    path = _file(tmp_path, json.dumps(GOOD), mode=mode)
+
+    if is_read:
+        assert KeyRing.load(path).active == "k1"
+    else:
+        assert "by others than its owner" in _refusal(path)
+
+
+def test_a_folder_of_credentials_says_nothing_of_a_ring_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "credentials"))
+
+    assert "by others than its owner" in _refusal(_file(tmp_path, json.dumps(GOOD), mode=0o440))
+
+
 def test_a_missing_ring_stops_the_start(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in _refusal(tmp_path / "ring.json")
 
