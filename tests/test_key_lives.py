@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,8 +14,8 @@ from sqlalchemy import select, update
 from jobs.__main__ import once
 from jobs.worker import Worker
 from tests.installation import NOW, TOMORROW, YEAR_AGO, Installation, assert_equal_until, installed, stored
-from tracker import access, clock, connections, opened, points, product, queries, rotation
-from tracker.errors import KeyUnreadable
+from tracker import access, checking, clock, connections, opened, points, product, queries, rotation
+from tracker.errors import KeyUnreadable, RingBehind
 from tracker.models import Coverage, KeyStatus, ProviderKey, User, table_of
 from tracker.overview import days
 from tracker.reconcile import Connection
@@ -257,6 +259,38 @@ def test_a_worker_goes_on_with_its_keys_while_they_are_rotated(fortnight: Instal
 
     assert connections.find(fortnight.product, fortnight.workspace_id, 1).status == KeyStatus.VALID
     assert_equal_until(fortnight, NOW)
+
+
+def test_a_worker_whose_ring_is_a_copy_of_before_a_rotation_gives_up_no_key(
+    fortnight: Installation, tmp_path: Path
+) -> None:
+    """As a service's is, or another machine's: the keys wait until it is given the ring of today."""
+    ring, copy = fortnight.product.settings.keyring_file, tmp_path / "copy.json"
+    shutil.copy(ring, copy)
+    with worker_with(copy, fortnight) as worker:
+        rotation.rotate(fortnight.product)
+
+        assert once(worker) == 1
+        with pytest.raises(RingBehind, match=r"lacks k2, .* rotated"):
+            checking.check(worker.product, Connection(fortnight.workspace_id, 1), wait=clock_stands_still)
+    assert connections.find(fortnight.product, fortnight.workspace_id, 1).status == KeyStatus.VALID
+    assert stored(fortnight) == {}
+
+    copy.unlink()
+    shutil.copy(ring, copy)
+    fortnight.later(NOW + timedelta(minutes=2))
+    with worker_with(copy, fortnight) as worker:
+        assert once(worker) == 0
+    assert_equal_until(fortnight, NOW)
+
+
+@contextmanager
+def worker_with(ring: Path, installation: Installation) -> Iterator[Worker]:
+    ready = product.start({**installation.environ, "TRACKER_KEYRING_FILE": str(ring)}, role="worker")
+    worker = Worker(ready)
+    yield worker
+    worker.stop()
+    ready.close()
 
 
 @pytest.mark.parametrize("connected", [False, True])

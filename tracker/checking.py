@@ -11,7 +11,7 @@ from sqlmodel import Session
 from tracker import connections, coverage, duplicates, organisations
 from tracker.clock import utc_now
 from tracker.db import is_unable, plain
-from tracker.errors import KeyUnreadable, LeaseLost, NoRoom, NotFound, ProviderError, ScopeMissing
+from tracker.errors import KeyUnreadable, LeaseLost, NoRoom, NotFound, ProviderError, RingBehind, ScopeMissing
 from tracker.models import KeyStatus
 from tracker.opened import ERASED, Opened, Wait, open_key, present, set_unreadable, still_its_key
 from tracker.points import reached
@@ -41,12 +41,12 @@ def postpone(product: Product, connection: Connection, error: Exception) -> None
 
 def is_ours(error: Exception) -> bool:
     """Whether this installation could not do its part for now: nothing is wrong with the key or the unit."""
-    return isinstance(error, NoRoom) or is_unable(error)
+    return isinstance(error, NoRoom | RingBehind) or is_unable(error)
 
 
 def reason_of(error: Exception) -> str:
     """What to tell of an error that nobody foresaw."""
-    if isinstance(error, NoRoom):
+    if isinstance(error, NoRoom | RingBehind):
         return str(error)
     if is_unable(error):
         return "What was read could not be stored, because the database failed. It is read again within minutes."

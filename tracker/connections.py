@@ -20,14 +20,14 @@ from tracker.asking import Pasted
 from tracker.audit import OPERATOR, Action, Actor
 from tracker.clock import utc_now
 from tracker.db import upsert
-from tracker.errors import BadInput, Conflict, NotFound, VaultError
-from tracker.models import SEALED, KeyStatus, Name, ProviderKey, table_of
+from tracker.errors import BadInput, Conflict, NotFound, RingBehind, VaultError
+from tracker.models import SEALED, KekCanary, KeyStatus, Name, ProviderKey, table_of
 from tracker.pauses import Whose
 from tracker.product import Product
 from tracker.providers import provider as provider_named
 from tracker.providers.base import KnownName, Permission, Verdict
 from tracker.redact import SecretKey
-from tracker.vault import Binding, Sealed
+from tracker.vault import Binding, Sealed, UnknownKek
 
 MAX_LABEL = 80
 USABLE = (KeyStatus.UNCHECKED, KeyStatus.VALID)
@@ -165,7 +165,8 @@ def clean_label(text: str) -> str:
 def opened(product: Product, session: Session, row: AnyKept) -> SecretKey:
     """The stored key in the clear, for the worker's call only.
 
-    NotFound when it was deleted or nobody is left for whom it may be opened; VaultError when it cannot be opened.
+    NotFound when it was deleted or nobody is left for whom it may be opened; VaultError when it cannot be opened,
+    RingBehind when others still can.
     """
     if row.deleted_at or not access.has_enabled_member(session, row.workspace_id):
         raise NotFound(
@@ -176,7 +177,18 @@ def opened(product: Product, session: Session, row: AnyKept) -> SecretKey:
         raise VaultError(
             f"The key {row.label!r} was stored for {row.origin}, but calls now go to {origin}. Replace the key.",
         )
-    return vault.open_key(product.ring_with(row.kek_id), binding(row), sealed_of(row))
+    try:
+        return vault.open_key(product.ring_with(row.kek_id), binding(row), sealed_of(row))
+    except UnknownKek as error:
+        if session.get(KekCanary, error.kek_id) is None:
+            raise
+        raise RingBehind(RING_BEHIND.format(path=product.settings.keyring_file, kek_id=error.kek_id)) from None
+
+
+RING_BEHIND = (
+    "The key ring {path} of this process lacks {kek_id}, to which keys were rotated elsewhere. Put the ring of today "
+    "there and start this process anew; until then these keys wait, and nothing is lost."
+)
 
 
 def settle(session: Session, row: ProviderKey, verdict: Verdict, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ TrackerError
   VaultError            a sealed key cannot be opened: go on with the others
     KeyUnreadable       it is one of a provider: mark it unreadable, unless another took its place
   LeaseLost            another worker owns this unit now: throw the result away
+  RingBehind            this process's key ring is older than the keys in use: our fault; try again soon
   NoRoom                this machine cannot keep what was read for now: our fault; try again soon
   TenancyError          a statement left its workspace: a defect, never shown as data
   ProviderError         a provider call did not give an answer we may use
@@ -68,6 +69,10 @@ class KeyUnreadable(VaultError):
 
 class LeaseLost(TrackerError):
     """Another worker has taken this unit of work over."""
+
+
+class RingBehind(TrackerError):
+    """The key ring of this process lacks a key that others seal with by now."""
 
 
 class NoRoom(TrackerError):

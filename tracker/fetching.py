@@ -29,6 +29,7 @@ from tracker.errors import (
     ProviderDown,
     ProviderError,
     RateLimited,
+    RingBehind,
     ScopeMissing,
 )
 from tracker.ingest import Stored
@@ -89,6 +90,9 @@ def work(product: Product, connection: Connection, unit: Unit, *, owner: str, wa
         return Done(Outcome.PAUSED, reason=str(error))
     except KeyUnreadable as error:
         set_unreadable(product, connection, error)
+        return Done(Outcome.FAILED, reason=str(error))
+    except RingBehind as error:
+        checking.postpone(product, connection, error)
         return Done(Outcome.FAILED, reason=str(error))
     reached("claim committed")
     opened.calls.claimed = claimed
