@@ -236,7 +236,7 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
             column_config=line_columns(split, change, bars.measure, lines),
             alt=f"{days}, one row a {NOUNS[split]}, {tables.order(bars.measure)}.",
         )
-        words = "List price where no price of yours applies. $ per M tokens is of those tokens that have a price."
+        words = "List price where no price of yours applies. $ per M tokens is of what is priced by tokens."
         st.caption(text.dollars(f"{words} {tables.in_full(cut)}".strip()))
         plain.draw(lines, prices, what=split.value, change=change, why=whys)
 

@@ -82,6 +82,12 @@ def every(session: Session, workspace_id: int) -> OwnPrices:
     return OwnPrices(tuple(_price(dict(zip(SAID, row, strict=True))) for row in found))
 
 
+def any_by_unit(session: Session, workspace_id: int) -> bool:
+    """Whether a price by the unit was ever agreed: without one, all that has a price is priced by tokens."""
+    units = set(own_prices.UNIT_RATES.values())
+    return any(units & each.rates.keys() for each in every(session, workspace_id).prices)
+
+
 EVERY = (
     select(*(PRICES.c[name] for name in SAID))
     .where(PRICES.c.workspace_id == bindparam("of_workspace"))

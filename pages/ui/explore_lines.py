@@ -102,7 +102,7 @@ def _downloads(seen: Explored) -> None:
 
 
 def _lines_caption(seen: Explored, lines: Sequence[Line] = ()) -> str:
-    said = "Estimates at the prices in force; $ per M tokens is of those tokens that have a price."
+    said = "Estimates at the prices in force; $ per M tokens is of what is priced by tokens."
     if any(not line.is_used for line in lines):
         said += " What is only billed comes last: no usage of that name is stored for these days."
     if seen.view.is_local:

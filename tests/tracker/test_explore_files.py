@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from pyarrow import parquet as pq
 
-from tests.tracker.builders import DAY, record, store, two_workspaces
-from tracker import export, parquet
+from tests.tracker.builders import DAY, owned, record, store, two_workspaces
+from tracker import clock, export, parquet, workspace_prices
+from tracker.audit import OPERATOR
 from tracker.db import Database
 from tracker.errors import BadInput
 from tracker.explore import files, lacking, reading
 from tracker.explore.span import span_of
 from tracker.explore.view import By, Grain, Preset, View
-from tracker.usage import BilledCost
+from tracker.own_prices import OwnPrice
+from tracker.usage import BilledCost, Dimensions, Measures, UsageRecord
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
@@ -87,6 +89,44 @@ def test_the_table_as_a_file_has_its_lines_in_their_order_with_its_sums(database
         assert row["requests"] == sum(each["requests"] or 0 for each in of_name) or not row["requests"]
         assert (row["estimated_cost_usd"] or 0) == sum(each["estimated_cost_usd"] or 0 for each in of_name)
         assert (row["unpriced_rows"] or 0) == sum(each["unpriced_rows"] or 0 for each in of_name)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        VIEW,
+        View(**{**vars(VIEW), "by": By.PROJECT}),
+        View(**{**vars(VIEW), "grain": Grain.HOUR}),
+        View(**{**vars(VIEW), "zone": "America/New_York"}),
+        View(**{**vars(VIEW), "only": {By.TYPE: ("completions", "web_search_calls")}}),
+    ],
+)
+def test_an_agreed_price_of_calls_leaves_that_of_a_million_tokens_as_it_was(database: Database, view: View) -> None:
+    """On screen and in both files, by whatever the lines are and wherever they are read from."""
+    before = per_million(database, view)
+    agreed = OwnPrice(0, "openai", "*", DAY, rates={"web_search_calls": Decimal("0.5")})
+    with owned(database).workspace(1, write=True) as session:
+        workspace_prices.add(session, 1, agreed, by=OPERATOR)
+    for_project = Dimensions("web_search_calls", 3_600, model="gpt-5.4", project_id="p1")
+    calls = [UsageRecord(clock.day_start(DAY) + timedelta(hours=6), for_project, Measures(requests=40))]
+    store(database, *calls, endpoint="web_search_calls", now=NOW)
+
+    assert sum(row["estimated_cost_usd"] or 0 for row in told(database, "table.parquet", view)[1]) > 20
+    assert per_million(database, view) == before
+
+
+def per_million(database: Database, view: View) -> dict[str, Decimal | None]:
+    """What is told of each name, which is the same in the three places."""
+    product: Any = SimpleNamespace(database=database)
+    seen = reading.read(product, 1, view, reading.read_facets(product, 1), now=NOW)
+    found = {line.name: line.per_million for line in seen.lines()}
+    rounded = {name: None if usd is None else round(usd, 9) for name, usd in found.items()}
+    for form in ("csv", "parquet"):
+        rows = told(database, f"table.{form}", view)[1]
+        assert {row["name"]: export.cell(row["usd_per_million_tokens"]) for row in rows} == {
+            name: export.cell(usd) for name, usd in rounded.items()
+        }
+    return found
 
 
 def test_the_table_says_of_which_days_its_bill_is_and_where_its_prices_are_from(database: Database) -> None:

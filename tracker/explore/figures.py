@@ -17,7 +17,10 @@ from tracker.queries import MEASURES
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Counts, and the estimate in USD. What begins with `unpriced_` is in no estimate."""
+    """Counts, and the estimate in USD. What begins with `unpriced_` is in no estimate.
+
+    `by_unit` is the part of the estimate that was priced by the unit, and not by tokens.
+    """
 
     requests: int | None = None
     input_tokens: int | None = None
@@ -28,6 +31,7 @@ class Figures:
     unpriced_requests: int = 0
     unpriced_rows: int = 0
     unpriced_tokens: int = 0
+    by_unit: Decimal | None = None
 
     @property
     def tokens(self) -> int | None:
@@ -67,4 +71,5 @@ def added(parts: Iterable[Figures]) -> Figures:
         unpriced_requests=sum(each.unpriced_requests for each in every),
         unpriced_rows=sum(each.unpriced_rows for each in every),
         unpriced_tokens=sum(each.unpriced_tokens for each in every),
+        by_unit=money(each.by_unit for each in every),
     )

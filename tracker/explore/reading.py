@@ -170,6 +170,7 @@ class Explored:
             input_tokens=sums.input_tokens,
             cached_tokens=sums.input_cached_tokens,
             slot=self.slots.get(str(cell.value)),
+            by_unit=sums.by_unit,
         )
 
     def bars(self) -> Bars:

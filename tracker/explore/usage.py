@@ -1,8 +1,8 @@
 """What was used in a span, by its bars and by one dimension. SQL, workspace first.
 
-Whole UTC days are read from the rollups: of connections and models, or of the series; everything else from the events,
-which are summed by series before anything is joined: a join for each event costs three times as much (SQLite, a
-million events, 2026-11).
+Whole UTC days are read from the rollups: of connections and models, or of the series, which alone tell what is priced
+by the unit, where that was agreed; everything else from the events, which are summed by series before anything is
+joined: a join for each event costs three times as much (SQLite, a million events, 2026-11).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, case, false, func, null, select, type_coerce
 from sqlmodel import Session
 
-from tracker import clock
+from tracker import clock, workspace_prices
 from tracker.columns import UtcDay
 from tracker.explore.figures import Cell, Figures
 from tracker.explore.span import Span
 from tracker.explore.view import By, Chosen, Grain
 from tracker.models import NONE_MODEL, DailyUsage, SeriesDay, UsageEvent, UsageSeries, table_of
+from tracker.own_prices import UNITS
 from tracker.queries import MEASURES, SUMS, UNPRICED
 from tracker.rollup import UNPRICED_REQUESTS, UNPRICED_ROWS, UNPRICED_TOKENS
 
@@ -27,6 +28,8 @@ EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
 DAILY, SERIES_DAYS = table_of(DailyUsage), table_of(SeriesDay)
 
 ROLLED_UP = frozenset({By.PROVIDER, By.KEY, By.MODEL})
+
+BY_UNIT = SERIES.c.usage_type.in_(UNITS)
 
 Only = Mapping[By, Sequence[Chosen]]
 
@@ -41,7 +44,8 @@ EVENT_SUMS: Mapping[str, ColumnElement[Any]] = {
 
 def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only) -> list[Cell]:
     """The span by its days or hours and by a dimension, of the rows that `only` lets through; unordered."""
-    from_days = _rollup if {by, *only} <= ROLLED_UP else _series_days
+    units = workspace_prices.any_by_unit(session, workspace_id)
+    from_days = _rollup if {by, *only} <= ROLLED_UP and not units else _series_days
     if span.zone == "UTC" and grain is Grain.DAY:
         statement = from_days(workspace_id, span, by, grain, only)
     else:
@@ -50,7 +54,7 @@ def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Gra
 
 
 def _figures(sums: Sequence[Any]) -> Figures:
-    *counts, estimate, requests, rows, given, made = sums
+    *counts, estimate, requests, rows, given, made, by_unit = sums
     known = {name: None if n is None else int(n) for name, n in zip(MEASURES, counts, strict=True)}
     return Figures(
         **known,
@@ -58,6 +62,7 @@ def _figures(sums: Sequence[Any]) -> Figures:
         unpriced_requests=int(requests or 0),
         unpriced_rows=int(rows or 0),
         unpriced_tokens=int(given or 0) + int(made or 0),
+        by_unit=by_unit,
     )
 
 
@@ -65,7 +70,7 @@ def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) ->
     dimension = rolled_up(by)
     sums = (func.sum(DAILY.c[name]) for name in SUMS)
     return (
-        select(DAILY.c.day, dimension, *sums)
+        select(DAILY.c.day, dimension, *sums, null())
         .where(
             DAILY.c.workspace_id == workspace_id,
             DAILY.c.day >= span.first,
@@ -84,7 +89,12 @@ def rolled_up(by: By) -> ColumnElement[Any]:
 def _series_days(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
     dimension = SERIES.c[by.column]
     return (
-        select(SERIES_DAYS.c.day, dimension, *(func.sum(SERIES_DAYS.c[name]) for name in SUMS))
+        select(
+            SERIES_DAYS.c.day,
+            dimension,
+            *(func.sum(SERIES_DAYS.c[name]) for name in SUMS),
+            func.sum(SERIES_DAYS.c.estimated_cost).filter(BY_UNIT),
+        )
         .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
         .where(*of_series_days(workspace_id, span, only))
         .group_by(SERIES_DAYS.c.day, dimension)
@@ -118,8 +128,9 @@ def _events(workspace_id: int, span: Span, by: By, grain: Grain, only: Only, *, 
     series = by_series.series_id if hourly else by_series.of % PLACES
     dimension = SERIES.c[by.column]
     sums = (func.sum(by_series[name]) if name in told else null() for name in SUMS)
+    by_unit = func.sum(by_series.estimated_cost).filter(BY_UNIT) if "estimated_cost" in told else null()
     return (
-        select(at, dimension, *sums)
+        select(at, dimension, *sums, by_unit)
         .join(SERIES, series == SERIES.c.id)
         .where(SERIES.c.workspace_id == workspace_id)
         .group_by(at, dimension)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session
 
-from tracker import budgets, clock, colours, passports, queries, set_aside, storage
+from tracker import budgets, clock, passports, queries, set_aside, storage
 from tracker import unpriced as unpriced_part
 from tracker.models import DailyUsage, ProviderKey, Worker, table_of
 from tracker.overview import bills, days, events, history, holes, onboarding, splits
@@ -28,7 +28,6 @@ from tracker.overview.figures import (
     Change,
     Measure,
     Sums,
-    cells_of,
     change,
     comparable,
     differences,
@@ -222,14 +221,13 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
     cycle = Cycle(clock.day_of(now))
     keys = days.read_keys(session, workspace_id)
     ledgers = days.read_ledgers(session, workspace_id, cycle.horizon, cycle.end)
-    rows = queries.usage(session, workspace_id, queries.Question(cycle.horizon, cycle.end, ("day", "model")))
+    rows, cells = _by_model(session, workspace_id, cycle)
     progress = days.progress(session, workspace_id, keys.awaited, now=now)
     connections = connections_of(keys, passports.every(session, workspace_id), ledgers, cycle.finished)
     used, read_at = _is_used(session, workspace_id, keys), days.last_read(session, workspace_id)
     failure, aside = _troubles(session, workspace_id, zip(keys.every, connections, strict=True), cycle)
     marks = days.marks_with_history(ledgers, keys.in_figures, clock.days(cycle.horizon, cycle.end), now=now)
     past = history.read(session, workspace_id, keys.in_figures, cycle, marks)
-    cells = tuple(cells_of(rows, slots=colours.kept(session, workspace_id, "model")))
     reach, before = _reaches(session, workspace_id, ledgers, keys, cycle)
     of_keys = _by_key(session, workspace_id, cycle) if reach.limits or before.limits else rows
     month = sums(cells, set(cycle.days), all_read=all(marks[day] is not DayMark.MISSING for day in cycle.days))
@@ -262,6 +260,12 @@ def _stored(session: Session, workspace_id: int, now: datetime) -> Overview:
         cells=cells,
         events=tuple(events.last_events(session, workspace_id)),
     )
+
+
+def _by_model(session: Session, workspace_id: int, cycle: Cycle) -> tuple[list[queries.UsageRow], tuple[Cell, ...]]:
+    asked = queries.Question(cycle.horizon, cycle.end, ("day", "model"))
+    rows = queries.usage(session, workspace_id, asked)
+    return rows, tuple(splits.cells_of_rows(session, workspace_id, rows, asked))
 
 
 def _reaches(session: Session, workspace_id: int, ledgers: Ledgers, keys: Keys, cycle: Cycle) -> tuple[Reach, Reach]:

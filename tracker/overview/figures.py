@@ -16,7 +16,7 @@ import msgspec
 
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
-from tracker.queries import UsageRow
+from tracker.queries import UsageRow, Value
 
 NO_MODEL = "(no model)"
 
@@ -33,7 +33,8 @@ Amount = Decimal | int
 class Cell(msgspec.Struct, frozen=True):
     """What one model, project or API key did on one UTC day. `tokens` is input (with its cached part) and output.
 
-    `slot` is the colour it was given, None where it has none yet.
+    `slot` is the colour it was given, None where it has none yet. `by_unit` is the part of `spend` that was priced by
+    the unit, as calls of tools are: nothing of that is told in tokens.
     """
 
     day: date
@@ -47,6 +48,7 @@ class Cell(msgspec.Struct, frozen=True):
     cached_tokens: int | None = None
     slot: int | None = None
     unpriced_tokens: int = 0
+    by_unit: Decimal | None = None
 
     def amount(self, measure: Measure) -> Amount | None:
         return {Measure.SPEND: self.spend, Measure.TOKENS: self.tokens, Measure.REQUESTS: self.requests}[measure]
@@ -96,9 +98,19 @@ class Change:
         return next((mover for mover in self.movers if mover.difference * whole > 0), None)
 
 
-def cells_of(rows: Iterable[UsageRow], by: str = "model", slots: Mapping[str, int] | None = None) -> list[Cell]:
-    """The usage of rows that were asked for by day and `by`; rows that hold only a bill are left out."""
-    return [_cell(row, by, slots or {}) for row in rows if row.unpriced_rows or _is_used(row)]
+def cells_of(
+    rows: Iterable[UsageRow],
+    by: str = "model",
+    slots: Mapping[str, int] | None = None,
+    *,
+    by_unit: Iterable[UsageRow] = (),
+) -> list[Cell]:
+    """The usage of rows that were asked for by day and `by`; rows that hold only a bill are left out.
+
+    `by_unit` are rows of the part of it that is priced by the unit, asked for in the same way.
+    """
+    units = {_place(row, by): row.estimated_cost for row in by_unit}
+    return [_cell(row, by, slots or {}, units) for row in rows if row.unpriced_rows or _is_used(row)]
 
 
 UNKNOWN = (None,) * 4
@@ -108,7 +120,14 @@ def _is_used(row: UsageRow) -> bool:
     return (row.requests, row.input_tokens, row.output_tokens, row.estimated_cost) != UNKNOWN
 
 
-def _cell(row: UsageRow, by: str, slots: Mapping[str, int]) -> Cell:
+Place = tuple[Value, Value]
+
+
+def _place(row: UsageRow, by: str) -> Place:
+    return row.dimensions["day"], row.dimensions[by]
+
+
+def _cell(row: UsageRow, by: str, slots: Mapping[str, int], units: Mapping[Place, Decimal | None]) -> Cell:
     day, model = row.dimensions["day"], row.dimensions[by]
     assert isinstance(day, date)
     return Cell(
@@ -123,6 +142,7 @@ def _cell(row: UsageRow, by: str, slots: Mapping[str, int]) -> Cell:
         input_tokens=row.input_tokens,
         cached_tokens=row.input_cached_tokens,
         slot=slots.get(str(model)),
+        by_unit=units.get(_place(row, by)),
     )
 
 

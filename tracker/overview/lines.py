@@ -17,8 +17,8 @@ class Line:
     """Sums of one name over the days; None where nothing is known. Percentages have one decimal.
 
     `share` is of what is known of the measure in all lines, `by_day` the measure of each day for a small line,
-    `per_million` USD a million of the tokens that have a price, `cached` the part of the input that came from the
-    cache, `change` USD.
+    `per_million` what is priced by tokens, in USD a million of those that have a price, `cached` the part of the input
+    that came from the cache, `change` USD.
     """
 
     name: str
@@ -77,6 +77,7 @@ def _line(
     """`share` is told when all lines are there."""
     spends = [cell.spend for cell in cells if cell.spend is not None]
     estimate = sum(spends, Decimal()) if spends else None
+    of_tokens = (estimate or Decimal()) - sum((cell.by_unit or 0 for cell in cells), Decimal())
     tokens, requests = _sum([cell.tokens for cell in cells]), _sum([cell.requests for cell in cells])
     priced = (tokens or 0) - sum(cell.unpriced_tokens for cell in cells)
     given, cached = _sum([cell.input_tokens for cell in cells]), _sum([cell.cached_tokens for cell in cells])
@@ -88,7 +89,7 @@ def _line(
         change=None if changes is None or estimate is None else changes.get(name, Decimal()),
         tokens=tokens,
         requests=requests,
-        per_million=estimate * MILLION / priced if estimate is not None and priced > 0 else None,
+        per_million=of_tokens * MILLION / priced if estimate is not None and priced > 0 else None,
         cached=_percent(cached, given or 0),
         unpriced_rows=sum(cell.unpriced_rows for cell in cells),
         by_day=tuple(by_day.get(day, 0) for day in days),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from enum import StrEnum
 
-from msgspec.structs import replace
+from msgspec import structs
 from sqlmodel import Session
 
-from tracker import clock, colours, queries
+from tracker import clock, colours, queries, workspace_prices
 from tracker.overview import classes
 from tracker.overview.events import display_names
 from tracker.overview.figures import NO_MODEL, Cell, cells_of
-from tracker.queries import Question
+from tracker.own_prices import UNITS
+from tracker.queries import Question, UsageRow
 
 
 class Split(StrEnum):
@@ -35,11 +37,26 @@ def cells(session: Session, workspace_id: int, split: Split, days: Sequence[date
     if split is Split.CLASS:
         return classes.cells(session, workspace_id, days)
     dimension, kind = DIMENSIONS[split]
-    rows = queries.usage(session, workspace_id, Question(days[0], days[-1] + clock.DAY, ("day", dimension)))
+    asked = Question(days[0], days[-1] + clock.DAY, ("day", dimension))
+    rows = queries.usage(session, workspace_id, asked)
     names = {ref: name for (_, of, ref), name in display_names(session, workspace_id).items() if of == kind and name}
     labels = {**labelled(names), NO_MODEL: NOBODY[split]}
+    found = cells_of_rows(session, workspace_id, rows, asked)
+    return [structs.replace(cell, model=labels.get(cell.model, cell.model)) for cell in found]
+
+
+def cells_of_rows(session: Session, workspace_id: int, rows: Iterable[UsageRow], asked: Question) -> list[Cell]:
+    """What was asked for by the day and one dimension, each with its colour and what of it is priced by the unit."""
+    dimension = asked.by[1]
     slots = colours.kept(session, workspace_id, dimension)
-    return [replace(cell, model=labels.get(cell.model, cell.model)) for cell in cells_of(rows, dimension, slots)]
+    return cells_of(rows, dimension, slots, by_unit=_by_unit(session, workspace_id, asked))
+
+
+def _by_unit(session: Session, workspace_id: int, asked: Question) -> list[UsageRow]:
+    """The part of what is asked for that is priced by the unit."""
+    if not workspace_prices.any_by_unit(session, workspace_id):
+        return []
+    return queries.usage(session, workspace_id, replace(asked, only={**asked.only, "usage_type": tuple(UNITS)}))
 
 
 def labelled(names: dict[str, str]) -> dict[str, str]:

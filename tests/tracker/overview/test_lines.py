@@ -5,16 +5,23 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.installation import NOW, installed
-from tracker import overview
+from tests.tracker.builders import DAY, record, store, two_workspaces
+from tracker import clock, overview, workspace_prices
+from tracker.audit import OPERATOR
+from tracker.memory import Memory
 from tracker.overview import Measure, Period, Split
 from tracker.overview.figures import Cell
 from tracker.overview.lines import lines
 from tracker.overview.splits import labelled
+from tracker.own_prices import OwnPrice
 from tracker.sandbox import World
+from tracker.usage import Dimensions, Measures, UsageRecord
 
 FIRST, SECOND = date(2026, 11, 1), date(2026, 11, 2)
 
@@ -43,6 +50,21 @@ def test_a_line_has_share_unit_price_and_cache_of_what_is_known() -> None:
     assert (second.per_million, second.change, second.unpriced_rows) == (Decimal(25_000), Decimal(0), 1)
     assert (only_fees.name, only_fees.per_million) == ("search", None)
     assert (third.name, third.estimate, third.share, third.change, third.tokens) == ("c", None, None, None, None)
+
+
+def test_what_is_priced_by_the_unit_makes_no_token_dearer() -> None:
+    cells = [
+        Cell(FIRST, "a", Decimal(3), 1_000_000, 2, by_unit=Decimal(1)),
+        Cell(SECOND, "a", Decimal("0.5"), None, None, by_unit=Decimal("0.5")),
+        Cell(FIRST, "search", Decimal("0.25"), None, 9, by_unit=Decimal("0.25")),
+        Cell(FIRST, "half", Decimal("0.25"), 70, 9, 1, 1, unpriced_tokens=70, by_unit=Decimal("0.25")),
+    ]
+
+    assert {line.name: (line.estimate, line.per_million) for line in lines(cells, [FIRST, SECOND])} == {
+        "a": (Decimal("3.5"), Decimal(2)),
+        "search": (Decimal("0.25"), None),
+        "half": (Decimal("0.25"), None),
+    }
 
 
 @pytest.mark.parametrize(
@@ -88,3 +110,20 @@ def test_every_way_to_divide_the_days_comes_to_the_same_sum(migrated_url: str, t
     assert '=1+1 Search & "Ranking"' in names and not any(name.startswith("proj_") for name in names)
     changes = [line.change for line in seen.lines(seen.cells, Period.MONTH) if line.change is not None]
     assert sum(changes) == seen.change.difference
+
+
+@pytest.mark.parametrize("split", [Split.MODEL, Split.PROJECT])
+def test_the_dashboard_tells_a_million_tokens_without_an_agreed_price_of_calls(migrated_url: str, split: Split) -> None:
+    agreed = OwnPrice(0, "openai", "*", DAY, rates={"web_search_calls": Decimal("0.5")})
+    calls = Dimensions("web_search_calls", 3_600, model="gpt-5.4", project_id="p1")
+    with two_workspaces(migrated_url, role="owner") as database:
+        product: Any = SimpleNamespace(database=database, memory=Memory())
+        with database.workspace(1, write=True) as session:
+            workspace_prices.add(session, 1, agreed, by=OPERATOR)
+        store(database, record(3, project_id="p1"))
+        store(database, UsageRecord(clock.day_start(DAY), calls, Measures(requests=40)), endpoint="web_search_calls")
+        seen = overview.read(product, 1, now=NOW)
+        (line,) = seen.lines(overview.cells_by(product, 1, seen, split), Period.MONTH)
+
+    assert (line.estimate, line.tokens) == (Decimal("20.00265"), 1_010)
+    assert line.per_million == Decimal("0.00265") * 1_000_000 / 1_010
