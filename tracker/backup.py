@@ -62,23 +62,28 @@ def make(url: str, file: Path, *, replace: bool) -> Manifest:
         schema = migrations.found(database.engine)
         if schema is None:
             raise BadInput("The database is empty: there is nothing to back up.")
-        kek_ids, tables = _copied(source, file) if source else _written(database.engine, file, schema)
-    kind = SQLITE if source else POSTGRESQL
-    manifest = Manifest(f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", kind, schema, _sha256(file), kek_ids, tables)
+        with storage.private(file) as part:
+            kek_ids, tables = _copied(source, part, file) if source else _written(database.engine, part, schema)
+            kind = SQLITE if source else POSTGRESQL
+            manifest = Manifest(f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", kind, schema, _sha256(part), kek_ids, tables)
+            manifest_of(file).unlink(missing_ok=True)  # a file without one can be restored, with another's it cannot
     _write(manifest_of(file), json.dumps(asdict(manifest), indent=1))
     return manifest
 
 
-def _copied(source: Path, file: Path) -> Held:
-    storage.copy(source, file)
-    if complaint := storage.damage(file):
-        raise BadInput(f"The copy is damaged ({complaint}), and so is what it was made of. Keep older back-ups.")
-    with _owners(f"sqlite:///{file}") as kept, kept.engine.connect() as connection:
+def _copied(source: Path, part: Path, file: Path) -> Held:
+    storage.copy_into(part, source)
+    if complaint := storage.damage(part):
+        raise BadInput(
+            f"The copy is damaged ({complaint}), and so is what it was made of. What was at {file} stays. "
+            "Stop every process and restore the newest back-up that is whole."
+        )
+    with _owners(f"sqlite:///{part}") as kept, kept.engine.connect() as connection:
         return _held(connection)
 
 
-def _written(engine: Engine, file: Path, schema: str) -> Held:
-    with whole.snapshot(engine) as connection, storage.private(file) as part:
+def _written(engine: Engine, part: Path, schema: str) -> Held:
+    with whole.snapshot(engine) as connection:
         whole.write(connection, part, schema)
         return _held(connection)
 

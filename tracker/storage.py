@@ -106,11 +106,13 @@ def network_share(path: Path, mounts: Iterable[str]) -> str | None:
 
 def copy(source: Path, target: Path) -> None:
     """A whole copy of a SQLite file that others may be using."""
-    with (
-        private(target) as part,
-        closing(sqlite3.connect(source, timeout=10)) as old,
-        closing(sqlite3.connect(part)) as new,
-    ):
+    with private(target) as part:
+        copy_into(part, source)
+
+
+def copy_into(empty: Path, source: Path) -> None:
+    """The same into a file that is there, and empty."""
+    with closing(sqlite3.connect(source, timeout=10)) as old, closing(sqlite3.connect(empty)) as new:
         old.backup(new)
         new.execute("PRAGMA journal_mode=delete")
 
@@ -121,7 +123,11 @@ def private(target: Path) -> Iterator[Path]:
     part = target.with_name(f"{target.name}.part")
     part.unlink(missing_ok=True)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
-    yield part
+    try:
+        yield part
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     with part.open("rb") as written:
         os.fsync(written.fileno())
     part.replace(target)
