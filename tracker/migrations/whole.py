@@ -24,10 +24,23 @@ from sqlalchemy.exc import DBAPIError
 from tracker import migrations
 from tracker.errors import BadInput
 from tracker.migrations.queue import SCHEMA as QUEUE
+from tracker.models import EXEMPT, TENANT_TABLES
 
 INDEX, STEP = "index.json", "alembic_version"
-SEQUENCES = "select sequencename, last_value from pg_sequences where schemaname = 'public' and last_value is not null"
-FORCED = "select relname from pg_class where relnamespace = 'public'::regnamespace and relforcerowsecurity"
+OURS = sorted((TENANT_TABLES | EXEMPT) - {STEP})
+"""Every table that a step ever made. Others in the same schema are another program's: neither kept nor replaced."""
+
+SEQUENCES = """
+select s.sequencename, s.last_value
+from pg_sequences s
+join pg_depend d on d.objid = format('%I.%I', s.schemaname, s.sequencename)::regclass and d.deptype in ('a', 'i')
+join pg_class t on t.oid = d.refobjid
+where s.schemaname = 'public' and t.relname = any(:ours)
+"""
+FORCED = (
+    "select relname from pg_class "
+    "where relnamespace = 'public'::regnamespace and relforcerowsecurity and relname = any(:ours)"
+)
 NUMBERED = "select setval(cast(:name as regclass), :value)"
 NOT_WHOLE = (
     *(BadZipFile, KeyError, ValueError),
@@ -52,7 +65,7 @@ def see_all(connection: Connection) -> None:
 def write(connection: Connection, file: Path, schema: str) -> None:
     """All rows that the connection's transaction sees, into that file."""
     columns = {name: _columns(connection, name) for name in _tables(connection)}
-    sequences = {str(name): int(value) for name, value in connection.execute(text(SEQUENCES))}
+    sequences = {name: value for name, value in _sequences(connection).items() if value is not None}
     try:
         _write(connection, file, {"schema": schema, "columns": columns, "sequences": sequences})
     except errors.InsufficientPrivilege as error:
@@ -89,6 +102,11 @@ def _told(error: psycopg.Error | DBAPIError) -> Exception:
         return BadInput("This account may not do that in PostgreSQL. Set TRACKER_DATABASE_URL to the owner's address.")
     if isinstance(cause, errors.LockNotAvailable):
         return BadInput("Others are using the database. Stop the worker and the dashboard, then restore.")
+    if isinstance(cause, errors.DependentObjectsStillExist):
+        return BadInput(
+            f"Another program's part of the database leans on our tables: {cause.diag.message_detail} "
+            "Take it away first, or restore into a database of its own."
+        )
     return error
 
 
@@ -100,16 +118,23 @@ def _fill(connection: Connection, kept: ZipFile) -> None:
     command.upgrade(migrations.config("", connection), index["schema"])
     with _unforced(connection):
         for name, columns in index["columns"].items():
+            if name not in OURS:  # as older versions wrote another program's
+                continue
             with kept.open(name) as member, _copy(connection, name, columns, "from stdin") as rows:
                 shutil.copyfileobj(member, rows)
-    for name, value in index["sequences"].items():
-        connection.execute(text(NUMBERED), {"name": name, "value": value})
+    for name in _sequences(connection).keys() & index["sequences"].keys():
+        connection.execute(text(NUMBERED), {"name": name, "value": index["sequences"][name]})
 
 
 def _tables(connection: Connection) -> list[str]:
-    """Those with rows of ours, the ones that others refer to first."""
-    names = [str(name) for name, _ in inspect(connection).get_sorted_table_and_fkc_names() if name]
-    return [name for name in names if name != STEP]
+    """Ours that are there, the ones that others refer to first."""
+    names = (str(name) for name, _ in inspect(connection).get_sorted_table_and_fkc_names() if name)
+    return [name for name in names if name in OURS]
+
+
+def _sequences(connection: Connection) -> dict[str, int | None]:
+    """The last number given by each sequence of our tables, None where it gave none."""
+    return {str(name): value for name, value in connection.execute(text(SEQUENCES), {"ours": OURS})}
 
 
 def _columns(connection: Connection, table: str) -> list[str]:
@@ -125,15 +150,16 @@ def _copy(connection: Connection, table: str, columns: Sequence[str], way: str) 
 
 
 def _clear(connection: Connection) -> None:
+    """All at once: they lean on each other, and what another program leans on them is not to be dropped with them."""
     _run(connection, SQL("drop schema if exists {} cascade").format(Identifier(QUEUE)))
-    for name in (*_tables(connection), STEP):
-        _run(connection, SQL("drop table if exists {} cascade").format(Identifier(name)))
+    names = SQL(", ").join(map(Identifier, (*_tables(connection), STEP)))
+    _run(connection, SQL("drop table if exists {}").format(names))
 
 
 @contextmanager
 def _unforced(connection: Connection) -> Iterator[None]:
     """COPY into a table whose policies bind its owner is refused by the server."""
-    forced = list(connection.execute(text(FORCED)).scalars())
+    forced = list(connection.execute(text(FORCED), {"ours": OURS}).scalars())
     for name in forced:
         _run(connection, SQL("alter table {} no force row level security").format(Identifier(name)))
     yield
