@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.ui.failures import show_failure
-from pages.web import social
+from pages.web import sending, social
 from pages.web.headers import Guard
 from pages.web.routes import ROUTES
 from pages.web.running import the_product
@@ -32,6 +32,7 @@ app = st.App(
     "pages/main.py",
     routes=ROUTES,
     middleware=[Middleware(Guard, settings=settings)],
+    lifespan=sending.at_once,
     secrets=social.secrets_of(settings),
     on_script_error=show_failure,
 )
