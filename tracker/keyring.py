@@ -6,7 +6,6 @@ from database backups: whoever has both has the provider keys. No message and no
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+from tracker import storage
 from tracker.errors import BadConfiguration
 
 KEY_BYTES = 32
@@ -91,7 +91,7 @@ class KeyRing:
         Its id is none of the ring's and none of those `used` elsewhere.
         """
         path = path.resolve()
-        with _refusing_os_errors(path, "replaced"), _locked(path.parent):
+        with _refusing_os_errors(path, "replaced"), storage.locked(path.parent):
             ring = cls.load(path)
             kek_id = next_id(ring.keys, used)
             ring = replace(ring, active=kek_id, keys={**ring.keys, kek_id: secrets.token_bytes(KEY_BYTES)})
@@ -210,17 +210,6 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One change of the ring at a time; a second waits. The lock goes with the process."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
     finally:
         os.close(descriptor)
 

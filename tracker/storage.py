@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import sqlite3
@@ -131,6 +132,17 @@ def private(target: Path) -> Iterator[Path]:
     with part.open("rb") as written:
         os.fsync(written.fileno())
     part.replace(target)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One process at a time changes what lies in the folder; a second waits. The lock goes with the process."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def move_aside(path: Path, suffix: str) -> Path | None:
