@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
@@ -14,7 +15,8 @@ from alembic import command
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from tracker import migrations, storage
+from tests.installation import NOW
+from tracker import clock, migrations, points, storage
 from tracker.db import TRANSACTION_TRIES, open_database
 from tracker.errors import BadConfiguration
 from tracker.models import EXEMPT, TENANT_TABLES
@@ -47,6 +49,32 @@ def test_the_schema_is_that_of_the_models(migrated_url: str) -> None:
     command.check(config)
 
     assert tables(migrated_url) == TENANT_TABLES | EXEMPT
+
+
+def test_the_copy_of_before_is_not_replaced_by_a_second_migrator(tmp_path: Path) -> None:
+    """One has seen that the file is behind when the other comes and, unless it waits, migrates it."""
+    url, others, waits = f"sqlite:///{tmp_path}/tracker.db", list[threading.Thread](), threading.Event()
+    migrations.upgrade(url)
+    command.downgrade(migrations.config(url), "0018")
+    clock.start_at(NOW)
+
+    def let_another_come(label: str) -> None:
+        if label == "turn to migrate asked for" and others:
+            waits.set()
+        if label == "file found to be behind" and not others:
+            others.append(threading.Thread(target=migrations.upgrade, args=(url,)))
+            others[0].start()
+            assert waits.wait(30)
+            others[0].join(1)  # time enough, were it not kept waiting
+
+    with points.watch(let_another_come):
+        migrations.upgrade(url)
+        others[0].join(30)
+
+    with closing(sqlite3.connect(tmp_path / "tracker.db.before-migration")) as kept:
+        assert kept.execute("select version_num from alembic_version").fetchall() == [("0018",)]
+    with closing(sqlite3.connect(tmp_path / "tracker.db")) as now:
+        assert now.execute("select version_num from alembic_version").fetchall() == [(migrations.steps()[0],)]
 
 
 def test_steps_can_be_taken_back_and_again(database_url: str) -> None:

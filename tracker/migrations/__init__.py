@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -24,13 +27,23 @@ LOCK = 4_851_207_733
 
 def upgrade(url: str) -> None:
     """Bring the database at `url` to this version's schema. Safe to run by several processes at once."""
-    with_copy(url)
-    reached("file copied before its migration")
-    command.upgrade(config(url), "head")
+    with _in_turn(storage.file_of(url)):
+        with_copy(url)
+        reached("file copied before its migration")
+        command.upgrade(config(url), "head")
     reached("migration committed")
     engine = open_database(url, role="owner").engine
     queue.upgrade(engine, lock=LOCK)
     engine.dispose()
+
+
+@contextmanager
+def _in_turn(file: Path | None) -> Iterator[None]:
+    """One migrator of a SQLite file at a time, or the second would copy what the first has just made."""
+    reached("turn to migrate asked for")
+    may = file is not None and os.access(file.parent, os.R_OK)  # where not, opening the database says so
+    with storage.locked(file.parent) if file and may else nullcontext():
+        yield
 
 
 def check(engine: Engine) -> None:
@@ -75,8 +88,11 @@ def with_copy(url: str) -> None:
     path = Path(str(engine.url.database))
     if not path.exists() or path.stat().st_size == 0:
         return
-    if found(engine) == steps()[0]:
+    before = found(engine)
+    engine.dispose()
+    if before == steps()[0]:
         return
+    reached("file found to be behind")
     storage.copy(path, path.with_name(path.name + ".before-migration"))
 
 
