@@ -26,7 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from jobs import health
 from jobs.worker import Worker
-from tracker import mail, metrics, product, reconcile
+from tracker import mail, metrics, migrations, product, reconcile
 from tracker.clock import utc_now
 from tracker.db import is_unable
 from tracker.errors import BadConfiguration, TrackerError
@@ -118,21 +118,36 @@ def forever(worker: Worker | QueueWorker) -> int:
         clock.every(LIFE_S).seconds.do(_guarded("close_runs", worker.close_runs))
         threading.Thread(target=_keep_time, args=(_upkeep(clock, worker), worker), name="upkeep", daemon=True).start()
         asyncio.run(run(worker))
-        return 0
+        return _code(worker)
     clock.every(WAKE_S).seconds.do(_guarded("wake", worker.wake))
     _upkeep(clock, worker)
     while not worker.stopping.is_set():
         clock.run_pending()
         _guarded("pump", lambda: worker.pump(POLL_S))()
-    return 0
+    return _code(worker)
+
+
+def _code(worker: Worker | QueueWorker) -> int:
+    return CONFIGURATION_EXIT if worker.outdated else 0
 
 
 def _upkeep(clock: Scheduler, worker: Worker | QueueWorker) -> Scheduler:
     """The clock with what every worker does now and then; done once at once."""
     clock.every(LIFE_S).seconds.do(_guarded("sign_of_life", worker.sign_of_life))
+    clock.every(LIFE_S).seconds.do(_guarded("check_schema", lambda: _check_schema(worker)))
     clock.every(LOOK_EVERYWHERE_MIN).minutes.do(_guarded("look_everywhere", lambda: _look_everywhere(worker)))
     clock.run_all()
     return clock
+
+
+def _check_schema(worker: Worker | QueueWorker) -> None:
+    """End a worker that was forgotten at an upgrade: what the newer schema wants more of, it would not store."""
+    try:
+        migrations.check(worker.product.database.engine)
+    except BadConfiguration as error:
+        log.error("the worker ends: %s", error)  # noqa: TRY400 - the sentence is all there is to tell
+        worker.outdated = True
+        worker.stopping.set()
 
 
 def _keep_time(clock: Scheduler, worker: QueueWorker) -> None:

@@ -56,13 +56,17 @@ QUIET_S = 10
 
 @dataclass
 class QueueWorker:
-    """One process's worker of this engine; `name` owns its leases, `taken` counts the jobs it took."""
+    """One process's worker of this engine; `name` owns its leases, `taken` counts the jobs it took.
+
+    `outdated` once the schema is another version's.
+    """
 
     product: Product
     threads: int = THREADS
     name: str = field(default_factory=lambda: f"q-{secrets.token_hex(6)}")
     started_at: datetime = field(default_factory=utc_now)
     stopping: threading.Event = field(default_factory=threading.Event)
+    outdated: bool = False
     taken: int = 0
     _busy: int = 0
     _runs: dict[Connection, tuple[Run, float]] = field(default_factory=dict)

@@ -55,13 +55,14 @@ class Task:
 
 @dataclass
 class Worker:
-    """One process's worker; `name` owns its leases."""
+    """One process's worker; `name` owns its leases. `outdated` once the schema is another version's."""
 
     product: Product
     threads: int = THREADS
     name: str = field(default_factory=lambda: f"w-{secrets.token_hex(6)}")
     started_at: datetime = field(default_factory=utc_now)
     stopping: threading.Event = field(default_factory=threading.Event)
+    outdated: bool = False
     _turns: Turns = field(default_factory=Turns)
     _busy: dict[Future[Done], Task] = field(default_factory=dict)
     _runs: dict[Connection, Run] = field(default_factory=dict)
