@@ -4,7 +4,7 @@ The ledger stays the truth. A job only names a unit; whoever takes it asks the l
 a job that is lost, doubled or late changes nothing, and workers of both engines may run at once. No unit's job has a
 queueing lock and no job of a dead worker is put back: either would wedge a key for good (a retry that meets a second
 job of the same queueing lock stays `doing` under a live worker). Its job is dropped instead, and deferred again from
-the ledger.
+the ledger; so is one that a live worker has done and could not end (`jobs/queued.py`).
 """
 
 from __future__ import annotations

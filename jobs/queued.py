@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from procrastinate import BaseRetryStrategy, RetryDecision, exceptions, jobs
+from procrastinate.connector import BaseConnector
 from procrastinate.manager import JobManager
 from sqlalchemy.exc import DBAPIError
 
 from tracker.db import is_retryable
 from tracker.reconcile import Connection, Plan
+
+log = logging.getLogger(__name__)
 
 DEPTH = 16
 """Jobs of one connection that wait at most: what is due is looked at again before they are done.
@@ -76,13 +81,49 @@ def items_of(connection: Connection, plan: Plan) -> list[Item]:
 
 
 class Jobs(JobManager):
-    """Procrastinate's, for many workers: two that reach for jobs of one connection at once are told of it by an error.
+    """Procrastinate's, for many workers, and for connections that end.
 
-    The one that came second has no job for now, and goes on; unheeded, the error would end its worker.
+    A job of ours whose last statement fails would stay `doing` for as long as its worker lives, and its lock would
+    keep every other job of the key from being taken: it is dropped before another is reached for.
     """
 
+    def __init__(self, connector: BaseConnector) -> None:
+        super().__init__(connector)
+        self._unended: list[int] = []
+
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> jobs.Job | None:
+        """Of two workers that reach for jobs of one connection at once, the second has none for now, and goes on.
+
+        It is told so by an error, which, unheeded, would end it.
+        """
+        await self._drop_unended(worker_id)
         try:
             return await super().fetch_job(queues, worker_id)
         except exceptions.UniqueViolation:
             return None
+
+    async def finish_job(self, job: jobs.Job, status: jobs.Status, delete_job: bool) -> None:  # noqa: FBT001 Procrastinate's
+        with self._noting(job):
+            await super().finish_job(job, status, delete_job)
+
+    async def retry_job(self, job: jobs.Job, *args: Any, **more: Any) -> None:
+        with self._noting(job):
+            await super().retry_job(job, *args, **more)
+
+    @contextmanager
+    def _noting(self, job: jobs.Job) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            if job.id is not None:
+                self._unended.append(job.id)
+            raise
+
+    async def _drop_unended(self, worker_id: int) -> None:
+        """What fails here ends the worker, which begins anew; its jobs are then those of a worker that is gone."""
+        while self._unended:
+            # Asked first: it may be that only the answer was lost.
+            for job in await self.list_jobs_async(id=self._unended[-1], status="doing", worker_id=worker_id):
+                log.warning("job %s could not be ended and is dropped", job.id)
+                await super().finish_job(job, jobs.Status.FAILED, delete_job=True)
+            self._unended.pop()

@@ -207,6 +207,34 @@ def test_the_jobs_of_a_worker_that_is_gone_are_dropped_and_done_by_another(short
     assert_equal_until(short, NOW)
 
 
+END_FAILS_ONCE = """
+create sequence ended;
+create function end_fails_once() returns trigger language plpgsql security definer as $$ begin
+    if old.task_name = 'unit' and nextval('procrastinate.ended') = 1 then
+        perform pg_terminate_backend(pg_backend_pid());
+    end if;
+    return old;
+end $$;
+create trigger end_fails_once before delete on procrastinate_jobs for each row execute function end_fails_once();
+"""
+
+
+def test_a_job_that_could_not_be_ended_is_dropped_before_its_worker_takes_another(
+    installation: Installation,
+) -> None:
+    tell_queue(installation, END_FAILS_ONCE)
+    seen = len(installation.server.requests)
+    process = installation.process("jobs", *PROCRASTINATE)
+
+    until(process, lambda: len(installation.server.requests) >= seen + 12)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 0
+    assert b"could not be ended and is dropped" in told
+    assert b"the queue does not answer" not in told  # the same worker all along
+
+
 def test_of_two_workers_that_reach_for_one_connection_at_once_the_second_has_no_job(installation: Installation) -> None:
     """One is taking a job; before it is done, a job that comes first is deferred, and the other reaches for that."""
     worker = worker_of(installation)
