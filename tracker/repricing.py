@@ -154,19 +154,16 @@ def apply(database: Database, workspace_id: int, start: date, end: date, *, by: 
 
     Stopped half-way, the days done are whole and can be undone; applied again, it goes on with the rest.
     """
-    number: int | None = None
+    begun_at = clock.utc_now()
     for day in _checked_days(start, end):
         # Looked at without a lock first: most days do not change, and the worker need not wait for those.
         if _would_change(database, workspace_id, day):
-            number = database.retrying(
-                lambda day=day, number=number: _apply_day(  # type: ignore[misc]
-                    database, workspace_id, day, (start, end), number=number, by=by
-                )
+            database.retrying(
+                lambda day=day: _apply_day(database, workspace_id, day, (start, end), begun_at, by)  # type: ignore[misc]
             )
-    if number is None:
-        return None
     with database.workspace(workspace_id) as session:
-        return find(session, workspace_id, number)
+        number = _begun(session, workspace_id, (start, end), begun_at)
+        return None if number is None else find(session, workspace_id, number)
 
 
 def _would_change(database: Database, workspace_id: int, day: date) -> bool:
@@ -176,23 +173,23 @@ def _would_change(database: Database, workspace_id: int, day: date) -> bool:
 
 
 def _apply_day(
-    database: Database, workspace_id: int, day: date, period: tuple[date, date], *, number: int | None, by: Actor
-) -> int | None:
-    """One day in one transaction; the number of the repricing, made with the first day that changes."""
+    database: Database, workspace_id: int, day: date, period: tuple[date, date], begun_at: datetime, by: Actor
+) -> None:
+    """One day in one transaction; the repricing is made with the first day that changes."""
     with database.workspace(workspace_id, write=True) as session:
         _lock(session, workspace_id)
         prices = workspace_prices.every(session, workspace_id)
         changes = [each for each in _looked_at(session, workspace_id, day, prices) if _differs(each)]
         if not changes:
-            return number
+            return
+        number = _begun(session, workspace_id, period, begun_at)
         if number is None:
-            number = _begin(session, workspace_id, period, by)
+            number = _begin(session, workspace_id, period, begun_at, by)
         _write(session, workspace_id, number, changes)
         _recompute(session, workspace_id, [change.row for change in changes])
         of_it = (REPRICINGS.c.workspace_id == workspace_id, REPRICINGS.c.id == number)
         more = {"rows": REPRICINGS.c.rows + len(changes), "days": REPRICINGS.c.days + 1}
         session.execute(update(REPRICINGS).where(*of_it).values(more))
-    return number
 
 
 def _lock(session: Session, workspace_id: int) -> None:
@@ -201,9 +198,15 @@ def _lock(session: Session, workspace_id: int) -> None:
     session.execute(of_all.with_for_update()).all()
 
 
-def _begin(session: Session, workspace_id: int, period: tuple[date, date], by: Actor) -> int:
+def _begun(session: Session, workspace_id: int, period: tuple[date, date], begun_at: datetime) -> int | None:
+    """The number of the repricing begun at that instant: only the database knows it when a commit's answer is lost."""
+    this_one = (REPRICINGS.c.start == period[0], REPRICINGS.c.end == period[1], REPRICINGS.c.created_at == begun_at)
+    return session.execute(select(REPRICINGS.c.id).where(REPRICINGS.c.workspace_id == workspace_id, *this_one)).scalar()
+
+
+def _begin(session: Session, workspace_id: int, period: tuple[date, date], begun_at: datetime, by: Actor) -> int:
     start, end = period
-    row = {"start": start, "end": end, "rows": 0, "days": 0, "created_by": by.user_id, "created_at": clock.utc_now()}
+    row = {"start": start, "end": end, "rows": 0, "days": 0, "created_by": by.user_id, "created_at": begun_at}
     statement = insert(REPRICINGS).values(workspace_id=workspace_id, **row).returning(REPRICINGS.c.id)
     number = int(session.execute(statement).scalar_one())
     reached("repricing begun")
