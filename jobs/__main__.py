@@ -207,7 +207,7 @@ def _ping_until_stopped(worker: Worker | QueueWorker) -> None:
 
 
 def _deliver(worker: Worker | QueueWorker) -> None:
-    mail.deliver(worker.product.database, worker.product.settings, now=utc_now())
+    mail.deliver(worker.product.database, worker.product.settings)
 
 
 def _plans(worker: Worker | QueueWorker) -> list[Plan]:

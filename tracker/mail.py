@@ -22,6 +22,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session
 
 from tracker import tickets
+from tracker.clock import utc_now
 from tracker.config import Settings
 from tracker.db import Database
 from tracker.models import Mail, User, table_of
@@ -36,6 +37,9 @@ FOLDER = "mail"
 SENDER = "LLM API Usage Tracker <no-reply@localhost>"
 TIMEOUT_S = 20
 FIRST_RETRY, MOST_TRIES = timedelta(seconds=30), 8
+HELD = timedelta(minutes=10)
+"""A message in hand is nobody else's for so long: a dozen answers of a server, each as late as may be, take four."""
+
 MOST_WAITING = 3
 """Messages of one kind that may wait for one person: asking again and again sends no flood."""
 
@@ -99,35 +103,39 @@ def ask(session: Session, user_id: int, kind: Kind, *, now: datetime) -> None:
         session.add(Mail(user_id=user_id, kind=kind, asked_at=now, retry_at=now))
 
 
-def deliver(database: Database, settings: Settings, *, now: datetime) -> int:
-    """Send what is due, one after the other; how many were sent. A failure is tried again at a growing distance."""
+def deliver(database: Database, settings: Settings, *, now: Callable[[], datetime] = utc_now) -> int:
+    """Send what is due, one after the other; how many were sent. A failure is tried again at a growing distance.
+
+    Each sending may take long, so each asks what time it is.
+    """
     with database.exempt() as session:
-        due = session.execute(select(MAILS.c.id).where(MAILS.c.retry_at <= now).order_by(MAILS.c.id).limit(20))
+        due = session.execute(select(MAILS.c.id).where(MAILS.c.retry_at <= now()).order_by(MAILS.c.id).limit(20))
         numbers = list(due.scalars())
     return sum(_send(database, settings, number, now) for number in numbers)
 
 
-def _send(database: Database, settings: Settings, number: int, now: datetime) -> bool:
+def _send(database: Database, settings: Settings, number: int, now: Callable[[], datetime]) -> bool:
     """Send one, unless another worker has just taken it."""
+    begun_at = now()
     with database.exempt(write=True) as session:
         taken = session.execute(
             update(MAILS)
-            .where(MAILS.c.id == number, MAILS.c.retry_at <= now)
-            .values(attempts=MAILS.c.attempts + 1, retry_at=now + FIRST_RETRY)
+            .where(MAILS.c.id == number, MAILS.c.retry_at <= begun_at)
+            .values(attempts=MAILS.c.attempts + 1, retry_at=begun_at + HELD)
             .returning(MAILS.c.user_id, MAILS.c.kind, MAILS.c.attempts)
         ).first()
     if taken is None:
         return False
     reached("message taken")
     try:
-        way_out(settings)(_message(database, settings, taken.user_id, Kind(taken.kind), now))
+        way_out(settings)(_message(database, settings, taken.user_id, Kind(taken.kind), begun_at))
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one message or the server holds up no other
         log.warning("message %d could not be sent, try %d: %s", number, taken.attempts, type(error).__name__)
-        _postpone(database, number, taken.attempts, now)
+        _postpone(database, number, taken.attempts, now())
         return False
     reached("message sent")
     with database.exempt(write=True) as session:
-        session.execute(update(MAILS).where(MAILS.c.id == number).values(sent_at=now, retry_at=None))
+        session.execute(update(MAILS).where(MAILS.c.id == number).values(sent_at=now(), retry_at=None))
     return True
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.installation import EMAIL, installed
-from tracker import access, clock, connections, mail
+from tracker import access, connections, mail
 from tracker.product import Product
 from tracker.sandbox import World
 
 
 def letters(ready: Product) -> list[str]:
-    mail.deliver(ready.database, ready.settings, now=clock.utc_now())
+    mail.deliver(ready.database, ready.settings)
     return [file.read_text(encoding="utf-8") for file in mail.folder(ready.settings).glob("*.eml")]
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from tests import smtp_server
 from tests.installation import EMAIL, PASSWORD
-from tracker import access, audit, mail, product, recovery, sessions, sign_in
+from tracker import access, audit, mail, points, product, recovery, sessions, sign_in
 from tracker.audit import Action
 from tracker.config import Settings
 from tracker.db import Database
@@ -49,7 +49,7 @@ def ready(migrated_url: str, tmp_path: Path) -> Iterator[Product]:
 
 def deliver(database: Database, settings: Settings, *, now: datetime) -> int:
     """As the worker does."""
-    return mail.deliver(replace(database, role="worker"), settings, now=now)
+    return mail.deliver(replace(database, role="worker"), settings, now=lambda: now)
 
 
 def letters(ready: Product, *, now: datetime = NOW) -> list[email.message.EmailMessage]:
@@ -215,6 +215,25 @@ def test_a_message_leaves_by_smtp_and_is_tried_again_while_the_server_refuses(
 
     (text,) = server.texts
     assert "From: tracker@acme.example\r\nTo: ada@acme.example\r\n" in text
+
+
+def test_no_message_is_sent_twice_however_slow_the_server(ready: Product) -> None:
+    """Each takes four minutes, and another worker comes by while the last is being sent."""
+    for _ in range(3):
+        recovery.ask_reset(ready.database, EMAIL, now=NOW)
+    taken = list[datetime]()
+
+    def take_long(label: str) -> None:
+        if label == "message taken":
+            taken.append(NOW + (len(taken) + 1) * timedelta(minutes=4))
+            if len(taken) == 3:
+                assert deliver(ready.database, ready.settings, now=taken[-1]) == 0
+
+    with points.watch(take_long):
+        worker = replace(ready.database, role="worker")
+        sent = mail.deliver(worker, ready.settings, now=lambda: taken[-1] if taken else NOW)
+
+    assert sent == len(taken) == len(letters(ready, now=NOW + timedelta(days=1))) == 3
 
 
 def test_a_message_that_cannot_be_made_holds_up_no_other(ready: Product, caplog: pytest.LogCaptureFixture) -> None:
