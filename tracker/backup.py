@@ -121,12 +121,13 @@ def _put(file: Path, target: Path, manifest: Manifest | None) -> None:
     if complaint := storage.damage(file):
         raise BadInput(f"{file} is damaged ({complaint}). Choose an older back-up.")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target = target.resolve()
     fresh = target.with_name(f"{target.name}.restored")
+    storage.drop_side_files(fresh)  # of a restore that was killed
     storage.copy(file, fresh)
     with _owners(f"sqlite:///{fresh}") as database, database.engine.connect() as connection:
         _compare(connection, manifest)
-    storage.move_aside(target, ASIDE)
-    fresh.replace(target)
+    storage.put_in_place(fresh, target, ASIDE)
 
 
 def counts(connection: Connection) -> dict[str, list[int]]:

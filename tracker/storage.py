@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -145,14 +146,46 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def move_aside(path: Path, suffix: str) -> Path | None:
-    """Put a database file out of the way, with what SQLite keeps beside it; where it lies now, None without one."""
+def put_in_place(fresh: Path, path: Path, suffix: str) -> None:
+    """Put a whole new file where a database lies, in one step: killed at any moment, the one is there or the other.
+
+    The old one is beside it then, under that suffix, and is given up only after what SQLite keeps beside it: a new file
+    beside an old journal would be "rolled back" into damage. The old one does without: whoever looked whether it is
+    whole has ended what a killed process left in there.
+    """
+    _own(fresh, of=path)
     aside = path.with_name(path.name + suffix)
-    for side in SIDE_FILES:
-        Path(f"{aside}{side}").unlink(missing_ok=True)
-        if Path(f"{path}{side}").exists():
-            Path(f"{path}{side}").replace(f"{aside}{side}")
-    return path.replace(aside) if path.exists() else None
+    for end in ("", *SIDE_FILES):
+        Path(f"{aside}{end}").unlink(missing_ok=True)
+    for end in (*SIDE_FILES, ""):
+        _keep(Path(f"{path}{end}"), Path(f"{aside}{end}"))
+    drop_side_files(path)
+    fresh.replace(path)
+
+
+def drop_side_files(path: Path) -> None:
+    """Remove what SQLite keeps beside a file that is replaced or made anew."""
+    for end in SIDE_FILES:
+        Path(f"{path}{end}").unlink(missing_ok=True)
+
+
+def _own(fresh: Path, *, of: Path) -> None:
+    """Give a new file to the owner of the one it replaces, or of its folder: root may run the command for another."""
+    owner = (of if of.exists() else of.parent).stat()
+    if owner.st_uid != os.geteuid():
+        os.chown(fresh, owner.st_uid, owner.st_gid)
+
+
+def _keep(path: Path, aside: Path) -> None:
+    """The file, if there is one, under another name, too; where the file system has no links, a copy."""
+    if not path.exists():
+        return
+    try:
+        aside.hardlink_to(path)
+    except OSError:
+        with private(aside) as part:
+            shutil.copyfile(path, part)
+            _own(part, of=path)
 
 
 def _unescaped(place: str) -> str:
