@@ -194,12 +194,12 @@ def _marked(seen: Overview, bars: Bars) -> str:
 
 
 def _day_table(seen: Overview, bars: Bars) -> None:
-    frame = tables.day_frame(bars, seen.marks, today=seen.cycle.today)
+    table = tables.day_table(bars, seen.marks, today=seen.cycle.today)
     form = "dollar" if bars.measure is Measure.SPEND else "localized"
-    columns = {name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]}
+    columns = {name: st.column_config.NumberColumn(format=form) for name in table.column_names[2:]}
     toolbars.room()
     st.dataframe(
-        frame,
+        table,
         hide_index=True,
         height="content",
         row_height=34,
@@ -222,13 +222,13 @@ def _lines(seen: Overview, lines: list[Line], bars: Bars, split: Split, found: M
         colours = {line.name: slots[bars.swatches[line.name]] for line in lines}
         prices = {line.name: tables.price_source(line, found.get(line.name), today=seen.cycle.today) for line in lines}
         whys = why(min(bars.totals), max(bars.totals)) if split is Split.MODEL else None
-        frame = tables.lines_frame(
+        table = tables.lines_table(
             lines, colours, prices, what=split.value, change=change, measure=bars.measure, why=whys
         )
         cut = tables.cut((line.name for line in lines), width=NAME_PX)
         toolbars.room()
         st.dataframe(
-            frame if any(line.change is not None for line in lines) else frame.drop(columns=change),
+            table if any(line.change is not None for line in lines) else table.drop_columns(change),
             hide_index=True,
             height="content",
             row_height=tables.row_px(cut),

@@ -230,18 +230,18 @@ def _on(seen: Explored) -> str:
 
 def _column_table(seen: Explored, bars: Bars, unit: str) -> None:
     names = {column: explore_charts.when(column, seen) for column in seen.columns}
-    frame = tables.column_frame(bars, names, unit.capitalize(), lambda column: explore_charts.state(seen, column))
+    table = tables.column_table(bars, names, unit.capitalize(), lambda column: explore_charts.state(seen, column))
     form = "dollar" if bars.measure is Measure.SPEND else "localized"
     toolbars.room()
     st.dataframe(
-        frame,
+        table,
         hide_index=True,
-        height=360 if len(frame) > 10 else "content",
+        height=360 if len(table) > 10 else "content",
         row_height=34,
         placeholder=text.UNKNOWN,
         column_config={
             unit.capitalize(): st.column_config.TextColumn(pinned=True),
-            **{name: st.column_config.NumberColumn(format=form) for name in frame.columns[2:]},
+            **{name: st.column_config.NumberColumn(format=form) for name in table.column_names[2:]},
         },
         alt=f"{pictures.MEASURES[bars.measure]}, one row a {unit}, one column a {NOUNS[seen.view.by]}.",
     )
@@ -261,7 +261,7 @@ def _rows_block(ctx: Context, seen: Explored, bars: Bars, chosen: Picked | None)
             return
         toolbars.room()
         st.dataframe(
-            tables.events_frame(found.events, zone=seen.view.zone),
+            tables.events_table(found.events, zone=seen.view.zone),
             hide_index=True,
             height=356 if len(found.events) > 9 else "content",
             row_height=34,

@@ -45,17 +45,17 @@ def draw(seen: Explored, bars: Bars, lines: list[Line], found: Mapping[str, Sour
             line.name: tables.price_source(line, found.get(line.name), today=seen.span.days[-1]) for line in lines
         }
         measure = seen.view.measure
-        frame = tables.lines_frame(lines, colours, prices, what=what, change=change, measure=measure, why=_why(seen))
+        table = tables.lines_table(lines, colours, prices, what=what, change=change, measure=measure, why=_why(seen))
         billed = [tables.number(seen.billed_by_name().get(line.name)) for line in lines]
-        frame = frame.rename(columns={tables.EACH: f"Each {seen.view.bars.value}"})
-        before = tables.WHY if tables.WHY in frame else "Estimate"
-        frame.insert(list(frame.columns).index(before) + 1, BILLED, billed)
+        table = table.rename_columns({tables.EACH: f"Each {seen.view.bars.value}"})
+        before = tables.WHY if tables.WHY in table.column_names else "Estimate"
+        table = table.add_column(table.column_names.index(before) + 1, BILLED, [billed])
         hidden = [change] if all(line.change is None for line in lines) else []
         toolbars.room()
         st.dataframe(
-            frame.drop(columns=[*hidden, *([BILLED] if seen.billed_days is None else [])]),
+            table.drop_columns([*hidden, *([BILLED] if seen.billed_days is None else [])]),
             hide_index=True,
-            height=420 if len(frame) > 11 else "content",
+            height=420 if len(table) > 11 else "content",
             row_height=34,
             placeholder=text.UNKNOWN,
             column_config=line_columns(what, change, seen.view.bars.value, measure, billed_label(seen), lines),

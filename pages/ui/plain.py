@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
-from pages.ui import tables, text
+from pages.ui import arrow, tables, text
 from tracker.overview.lines import Line
 
 T = TypeVar("T")
@@ -28,14 +28,14 @@ def draw(
     billed: tuple[str, Mapping[str, Decimal]] | None = None,
     why: Callable[[Line], str | None] | None = None,
 ) -> None:
-    """Behind a heading that can be opened; as `frame`."""
+    """Behind a heading that can be opened; as `table`."""
     with st.expander(TITLE, icon=":material/subject:"):
-        st.table(frame(lines[:MOST], prices, what=what, change=change, billed=billed, why=why), hide_index=True)
+        st.table(table(lines[:MOST], prices, what=what, change=change, billed=billed, why=why), hide_index=True)
         if len(lines) > MOST:
             st.caption(f"The first {MOST} of {len(lines):,}; a file of these days holds all.")
 
 
-def frame(
+def table(
     lines: Sequence[Line],
     prices: Mapping[str, str],
     *,
@@ -43,16 +43,17 @@ def frame(
     change: str,
     billed: tuple[str, Mapping[str, Decimal]] | None = None,
     why: Callable[[Line], str | None] | None = None,
-) -> pd.DataFrame:
+) -> pa.Table:
     """One row a line, each cell Markdown: what is not known is called so. `billed` is a header and amounts by name."""
-    return pd.DataFrame(
+    has_changed = any(line.change is not None for line in lines)
+    return arrow.of_rows(
         [
             {
                 what: text.quoted(line.name),
                 "Estimate": _told(line.estimate, text.fine_money),
                 **({billed[0]: _told(billed[1].get(line.name), text.fine_money)} if billed else {}),
                 tables.SHARE: _told(line.share, lambda share: f"{share:,.1f} %"),
-                **({change: _told(line.change, text.fine_change)} if line.change is not None else {}),
+                **({change: _told(line.change, text.fine_change)} if has_changed else {}),
                 "Tokens": _told(line.tokens, lambda count: f"{count:,}"),
                 "Requests": _told(line.requests, lambda count: f"{count:,}"),
                 "$ per M tokens": _told(line.per_million, text.fine_money),
@@ -62,7 +63,7 @@ def frame(
             }
             for line in lines
         ]
-    ).fillna("unknown")
+    )
 
 
 def _explain(address: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Tables as pandas frames. Pure: values in, frame out; amounts become floats only here and in charts.
+"""Tables as columns. Pure: values in, table out; amounts become floats only here and in charts.
 
 A cell that a spreadsheet would take for a formula is made harmless, because a table on screen can be copied.
 """
@@ -11,12 +11,11 @@ from decimal import Decimal
 from functools import lru_cache
 from urllib.parse import quote
 
-import pandas as pd
 import pyarrow as pa
 import streamlit as st
 from streamlit.elements.lib.column_types import ColumnConfig
 
-from pages.ui import arithmetic, text
+from pages.ui import arithmetic, arrow, text
 from tracker.overview import provenance
 from tracker.overview.days import DayMark
 from tracker.overview.events import Event
@@ -71,7 +70,7 @@ def in_full(cut_texts: Sequence[str]) -> str:
     return f"In full: {' · '.join(map(text.quoted, cut_texts))}" if 0 < len(cut_texts) <= FEW else ""
 
 
-def lines_frame(
+def lines_table(
     lines: Sequence[Line],
     colours: Mapping[str, str],
     prices: Mapping[str, str],
@@ -80,13 +79,13 @@ def lines_frame(
     change: str,
     measure: Measure = Measure.SPEND,
     why: Callable[[Line], str | None] | None = None,
-) -> pd.DataFrame:
+) -> pa.Table:
     """The chart's names as rows: the measure with its share of all, what each costs, unit price and price source.
 
     `why` is where the arithmetic of a line stands; without it there is no such column.
     """
     digits = places(line.change for line in lines)
-    frame = pd.DataFrame(
+    table = arrow.of_rows(
         [
             {
                 "": swatch(colours.get(line.name, "")),
@@ -104,8 +103,8 @@ def lines_frame(
             }
             for line in lines
         ]
-    ).astype({"Requests": "Int64"})
-    return frame if measure is Measure.SPEND else frame[_beside(list(frame.columns), MEASURED[measure])]
+    )
+    return table if measure is Measure.SPEND else table.select(_beside(table.column_names, MEASURED[measure]))
 
 
 def places(amounts: Iterable[Decimal | None]) -> int:
@@ -130,10 +129,10 @@ def changes(lines: Sequence[Line]) -> str:
     return f"%+.{places(line.change for line in lines)}f"
 
 
-def _beside(columns: list[str], measured: str) -> list[str]:
+def _beside(names: list[str], measured: str) -> list[str]:
     """The columns with what was measured first, and its share after it."""
     moved = [measured, SHARE]
-    return [*columns[:2], *moved, *(name for name in columns[2:] if name not in moved)]
+    return [*names[:2], *moved, *(name for name in names[2:] if name not in moved)]
 
 
 def order(measure: Measure) -> str:
@@ -148,10 +147,10 @@ def swatch(colour: str) -> str:
     return f"data:image/svg+xml,{quote(picture)}" if colour else ""
 
 
-def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.DataFrame:
+def day_table(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pa.Table:
     """The chart's twin: one row a UTC day, a column for its state, the total and each model in the chart's order."""
     amounts = {(segment.day, segment.name): segment.amount for segment in bars.segments}
-    return pd.DataFrame(
+    return arrow.of_rows(
         [
             {
                 "Day": f"{day:%a} {text.day(day, today=today)}",
@@ -164,10 +163,10 @@ def day_frame(bars: Bars, marks: Mapping[date, DayMark], *, today: date) -> pd.D
     )
 
 
-def column_frame(bars: Bars, names: Mapping[date, str], unit: str, state: Callable[[date], str]) -> pd.DataFrame:
+def column_table(bars: Bars, names: Mapping[date, str], unit: str, state: Callable[[date], str]) -> pa.Table:
     """The twin of a chart: one row a bar, in the order of `names`, which say what day, week or other `unit` it is."""
     amounts = {(segment.day, segment.name): segment.amount for segment in bars.segments}
-    return pd.DataFrame(
+    return arrow.of_rows(
         [
             {
                 unit: told,
@@ -180,9 +179,13 @@ def column_frame(bars: Bars, names: Mapping[date, str], unit: str, state: Callab
     )
 
 
-def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
-    """One row an event, in the order given; `Estimate` in US dollars, None where it is unpriced or not told."""
-    return pd.DataFrame(
+@lru_cache(maxsize=64)
+def events_table(events: tuple[Event, ...], zone: str = "UTC") -> pa.Table:
+    """One row an event, in the order given; `Estimate` in US dollars, None where it is unpriced or not told.
+
+    Kept for who looks at the same events next: mostly they are the same.
+    """
+    return arrow.of_rows(
         [
             {
                 hour_column(zone): event.at,
@@ -200,13 +203,7 @@ def events_frame(events: Sequence[Event], zone: str = "UTC") -> pd.DataFrame:
             }
             for event in events
         ]
-    ).astype(dict.fromkeys(("Requests", "Tokens in", "cached", "Tokens out"), "Int64"))
-
-
-@lru_cache(maxsize=64)
-def events_table(events: tuple[Event, ...], zone: str = "UTC") -> pa.Table:
-    """The same as it goes to the browser, kept for who looks at the same events next: mostly they are the same."""
-    return pa.Table.from_pandas(events_frame(events, zone))
+    )
 
 
 def hour_column(zone: str) -> str:
@@ -221,7 +218,7 @@ def event_places(events: Iterable[Event]) -> int:
 
 
 def event_columns(zone: str = "UTC", events: Iterable[Event] = ()) -> dict[str, ColumnConfig]:
-    """How the columns of `events_frame` are drawn."""
+    """How the columns of `events_table` are drawn."""
     words, number = st.column_config.TextColumn, st.column_config.NumberColumn
     counts = {"Requests": 70, "Tokens in": 76, "cached": 62, "Tokens out": 78}
     return {
@@ -261,10 +258,10 @@ def price_source(line: Line, source: Source | None, *, today: date) -> str:
     )
 
 
-def mix_frame(mix: Mapping[str, int]) -> pd.DataFrame:
+def mix_table(mix: Mapping[str, int]) -> pa.Table:
     """Tokens by kind, and the share of each in percent."""
     whole = sum(mix.values())
-    return pd.DataFrame(
+    return arrow.of_rows(
         [{"Kind": kind.capitalize(), "Tokens": count, "Share": 100 * count / whole} for kind, count in mix.items()]
     )
 

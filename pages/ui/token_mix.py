@@ -21,7 +21,7 @@ def draw(mix: Mapping[str, int], caching: Caching) -> None:
         if mix:
             toolbars.room()
             st.dataframe(
-                tables.mix_frame(mix),
+                tables.mix_table(mix),
                 hide_index=True,
                 height="content",
                 row_height=34,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import altair as alt
-import msgspec
 import pytest
 
 from pages import dashboard, explore
@@ -27,10 +26,7 @@ from tracker.explore.view import View
 from tracker.overview import Split, stacks
 from tracker.overview.cycle import Cycle
 from tracker.overview.days import DayMark
-from tracker.overview.events import Event
 from tracker.overview.figures import Cell, Measure
-from tracker.overview.lines import lines
-from tracker.usage import CostBasis
 
 TODAY = date(2026, 11, 23)
 WEEK = Cycle(TODAY).week
@@ -76,12 +72,12 @@ def test_a_foreign_name_stays_data() -> None:
 
 def test_the_table_holds_what_the_chart_holds() -> None:
     bars = stacks.bars(CELLS, WEEK, Measure.SPEND)
-    frame = tables.day_frame(bars, MARKS, today=TODAY)
+    table = tables.day_table(bars, MARKS, today=TODAY)
 
-    assert list(frame["State"]) == ["final", "provisional", *["not read"] * 4, "not over"]
-    assert frame["Total"][0] == 12.75 and frame["gpt-5.4"][0] == 12.5
-    assert frame["Total"][1:].isna().all()
-    assert [name for name in frame.columns if HOSTILE in name] == [f"\N{WORD JOINER}{HOSTILE}"]
+    told = table.to_pydict()
+    assert told["State"] == ["final", "provisional", *["not read"] * 4, "not over"]
+    assert told["Total"] == [12.75, *[None] * 6] and told["gpt-5.4"][0] == 12.5
+    assert [name for name in told if HOSTILE in name] == [f"\N{WORD JOINER}{HOSTILE}"]
 
 
 def test_a_week_without_anything_still_has_its_days_and_no_amounts() -> None:
@@ -324,25 +320,3 @@ def test_rows_are_counted_in_words_that_fit_their_number(shown: int, count: int,
 def test_every_way_to_another_page_leads_to_one() -> None:
     assert {way.path for way in Way} <= {page.path for page in PAGES}
     assert (Way.BUDGET.path, Way.BUDGET.query) == ("settings", {"tab": "Budget"})
-
-
-def test_a_models_row_and_an_event_lead_to_their_arithmetic() -> None:
-    day = date(2026, 11, 2)
-    (line,) = lines([Cell(day, "a&b=c", Decimal(1), 10, 1)], [day])
-    at = datetime(2026, 11, 2, 23, tzinfo=UTC)
-    event = Event(at, None, "images", None, None, None, None, None, None, None, CostBasis.UNPRICED)
-
-    found = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="", why=dashboard.why(day, day))
-
-    assert found[tables.WHY][0] == "/prices?view=Why+this+number%3F&day=2026-11-02&day=2026-11-02&model=a%26b%3Dc"
-    (unknown,) = lines([Cell(day, "b", None, None, 1)], [day])
-    frame = tables.lines_frame([unknown], {}, {"b": "unpriced"}, what="Model", change="")
-    assert (frame[tables.EACH][0], list(found[tables.EACH][0])) == (None, [1.0])  # a flat line would be a zero
-    by_tokens = tables.lines_frame([line], {}, {"a&b=c": ""}, what="Model", change="vs", measure=Measure.TOKENS)
-    assert list(by_tokens.columns)[:5] == ["", "Model", "Tokens (M)", "Share", "Estimate"]
-    assert tables.WHY not in tables.lines_frame([line], {}, {"a&b=c": ""}, what="Project", change="")
-    assert tables.events_frame([event], "America/New_York").columns[0] in tables.event_columns("America/New_York")
-    costs = [msgspec.structs.replace(event, estimate=Decimal(usd)) for usd in ("0.25", "0", "0.0000031")]
-    assert [tables.event_places(costs[:n]) for n in range(4)] == [4, 4, 4, 6]
-    assert tables.hour_column("America/New_York") == "Hour (local)"
-    assert tables.events_frame([event])[tables.WHY][0].endswith("day=2026-11-02&model=%28no+model%29")
