@@ -61,7 +61,7 @@ def test_the_copy_of_before_is_not_replaced_by_a_second_migrator(tmp_path: Path)
     def let_another_come(label: str) -> None:
         if label == "turn to migrate asked for" and others:
             waits.set()
-        if label == "file found to be behind" and not others:
+        if label == "schema looked at" and not others:
             others.append(threading.Thread(target=migrations.upgrade, args=(url,)))
             others[0].start()
             assert waits.wait(30)

@@ -82,18 +82,19 @@ def steps() -> tuple[str, ...]:
 
 def with_copy(url: str) -> None:
     """Keep a copy of an existing SQLite file beside it before its schema changes (`<file>.before-migration`)."""
+    file = storage.file_of(url)
+    behind = file is not None and file.exists() and file.stat().st_size > 0 and _is_behind(url)
+    reached("schema looked at")
+    if file and behind:
+        storage.copy(file, file.with_name(file.name + ".before-migration"))
+
+
+def _is_behind(url: str) -> bool:
     engine = open_database(url, role="owner").engine
-    if engine.dialect.name != "sqlite" or engine.url.database in {None, "", ":memory:"}:
-        return
-    path = Path(str(engine.url.database))
-    if not path.exists() or path.stat().st_size == 0:
-        return
-    before = found(engine)
-    engine.dispose()
-    if before == steps()[0]:
-        return
-    reached("file found to be behind")
-    storage.copy(path, path.with_name(path.name + ".before-migration"))
+    try:
+        return found(engine) != steps()[0]
+    finally:
+        engine.dispose()
 
 
 def config(url: str, connection: Connection | None = None) -> Config:
