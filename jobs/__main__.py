@@ -34,7 +34,7 @@ from tracker.migrations import queue
 from tracker.ping import Ping
 from tracker.points import reached
 from tracker.product import Product
-from tracker.reconcile import Plan
+from tracker.reconcile import Connection, Plan
 from tracker.redact import fields, setup_logging
 
 if TYPE_CHECKING:
@@ -170,28 +170,29 @@ def _once(worker: Worker | QueueWorker) -> int:
     worker.sign_of_life()
     reached("sign of life given")
     _guarded("mail", lambda: _deliver(worker))()
-    _look_everywhere(worker)
+    held = _look_everywhere(worker)
     reached("every connection due for a look")
     if not isinstance(worker, Worker):
         from jobs.queue import run_once  # noqa: PLC0415 - see _worker
 
-        asyncio.run(run_once(worker, owes=lambda: _owes(worker), poll_s=POLL_S))
+        asyncio.run(run_once(worker, owes=lambda: _owes(worker, held), poll_s=POLL_S))
     else:
-        _to_the_end(worker)
+        _to_the_end(worker, held)
     _guarded("ping", Ping(worker.product).look)()
     return 1 if any(plan.owed for plan in _plans(worker)) else 0
 
 
-def _to_the_end(worker: Worker) -> None:
+def _to_the_end(worker: Worker, held: list[Connection]) -> None:
     while not worker.stopping.is_set():
         worker.wake()
         worker.pump(POLL_S)
-        if worker.rests or (worker.is_idle and not _owes(worker)):
+        if worker.rests or (worker.is_idle and not _owes(worker, held)):
             break
 
 
-def _owes(worker: Worker | QueueWorker) -> bool:
-    """Whether anything is left that this run may do, or wait for."""
+def _owes(worker: Worker | QueueWorker, held: list[Connection]) -> bool:
+    """Whether anything is left that this run may do, or wait for. Those that were `held` before get their look now."""
+    held[:] = reconcile.look_at(worker.product, held, now=utc_now())
     return any(plan.units or plan.leased or plan.needs_check for plan in _plans(worker))
 
 
@@ -215,8 +216,8 @@ def _plans(worker: Worker | QueueWorker) -> list[Plan]:
     return [reconcile.plan(worker.product, each, now=now) for each in reconcile.all_connections(worker.product)]
 
 
-def _look_everywhere(worker: Worker | QueueWorker) -> None:
-    reconcile.look_everywhere(worker.product, now=utc_now())
+def _look_everywhere(worker: Worker | QueueWorker) -> list[Connection]:
+    return reconcile.look_everywhere(worker.product, now=utc_now())
 
 
 def _guarded(name: str, job: Callable[[], object]) -> Callable[[], None]:

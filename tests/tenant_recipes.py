@@ -85,7 +85,8 @@ OF_NO_TENANT = {
     ),
     "product": {"plant_canaries": "writes what belongs to the key ring"},
     "reconcile": dict.fromkeys(
-        ("all_connections", "due_connections", "look_everywhere"), "the worker's own: ids of every tenant, nothing else"
+        ("all_connections", "due_connections", "look_at", "look_everywhere"),
+        "the worker's own: ids of every tenant, nothing else",
     ),
     "replacing": {"replace": "works under a claim, as above"},
     "restatements": {"settles_after": "works under a claim, as above"},

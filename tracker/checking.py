@@ -6,11 +6,12 @@ from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import bindparam, update
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from tracker import connections, coverage, duplicates, organisations
 from tracker.clock import utc_now
-from tracker.db import is_unable, plain
+from tracker.db import is_held, is_unable, plain
 from tracker.errors import KeyUnreadable, LeaseLost, NoRoom, NotFound, ProviderError, RingBehind, ScopeMissing
 from tracker.models import KeyStatus
 from tracker.opened import ERASED, Opened, Wait, open_key, present, set_unreadable, still_its_key
@@ -26,8 +27,17 @@ NAMES_AGAIN = timedelta(hours=1)
 def postpone(product: Product, connection: Connection, error: Exception) -> None:
     """Leave a connection alone for a while after its check or its names raised what nobody foresaw.
 
-    What the database failed is not counted against the key, and is tried again soon.
+    What the database failed is not counted against the key, and is tried again soon. A row that another holds is left
+    to it after the wait for a lock, which put the connection off already.
     """
+    try:
+        _postpone(product, connection, error)
+    except DBAPIError as failed:
+        if not is_held(failed):
+            raise
+
+
+def _postpone(product: Product, connection: Connection, error: Exception) -> None:
     with product.database.workspace(connection.workspace_id, write=True) as session:
         row = present(session, connection)
         if is_ours(error):

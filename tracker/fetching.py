@@ -136,10 +136,10 @@ def put_aside(product: Product, connection: Connection, unit: Unit, *, owner: st
     reason, now = checking.reason_of(error), utc_now()
     try:
         with product.database.workspace(connection.workspace_id, write=True) as session:
-            row = present(session, connection, lock=True)
-            if checking.is_ours(error):
+            if checking.is_ours(error):  # also that the connection's row was waited for in vain: not once more
                 ledger.put_off(session, claimed, reason, now=now)
             else:
+                row = present(session, connection, lock=True)
                 ledger.fail(session, claimed, reason, now=now)
                 row.failures += 1
                 _pause_after(row, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -64,7 +64,8 @@ class Plan:
     """What a connection owes now: a check of its key first, or units in order and names; and when to look again.
 
     A key that was never asked what it may do is asked (`passport_new`) before anything is read with it.
-    `leased` = another worker holds some of what is due, or waits out a limit of its organisation.
+    `leased` = another worker holds some of what is due, or waits out a limit of its organisation. The names are left to
+    that one: it may hold the connection's row, too.
     `owed` = something is due, be it leased or waiting for a retry.
     `uncovered` is the oldest finished day that was not read since it ended, `read_at` the last committed reading.
     """
@@ -132,11 +133,12 @@ def _reading(row: Standing, ledgers: Ledgers, *, now: datetime, fetch_hour: int)
     provider, period = provider_named(row.provider), _period(row, now)
     looks = [_look(each, ledgers.get(each.name, NOTHING_READ), period, now, fetch_hour) for each in provider.endpoints]
     units = [unit for look in looks for unit in look.units]
+    leased = any(look.leased for look in looks)
     names = [endpoint.name for endpoint in provider.endpoints]
     return Plan(
         units=tuple(coverage.in_order(units, endpoints=names, now=now)),
-        names_due=row.names_readable is not False and not are_names_fresh(row, now),
-        leased=any(look.leased for look in looks),
+        names_due=not leased and row.names_readable is not False and not are_names_fresh(row, now),
+        leased=leased,
         owed=any(look.owed for look in looks),
         next_due_at=min(look.next_due_at for look in looks if look.next_due_at),
         uncovered=min((look.uncovered for look in looks if look.uncovered), default=None),
@@ -178,7 +180,10 @@ def are_names_fresh(row: Standing | ProviderKey, now: datetime) -> bool:
 
 
 def set_next_due(product: Product, connection: Connection, found: Plan, *, seen: datetime) -> None:
-    """Note what was found and when to look at the connection again, unless somebody asked for a look since `seen`."""
+    """Note what was found and when to look at the connection again, unless somebody asked for a look since `seen`.
+
+    Nobody waits for a row that somebody holds, as for storing a long day: its connection stays due for a look.
+    """
     told = {
         "seen": seen,
         "next_look": found.next_due_at,
@@ -194,7 +199,7 @@ def _noting(*, owed: bool) -> Update:
     seen = bindparam("seen", type_=UtcDateTime)
     return (
         update(KEYS)
-        .where(*OF_KEY, KEYS.c.next_due_at <= seen)
+        .where(*OF_KEY, IS_FREE, KEYS.c.next_due_at <= seen)
         .values(
             next_due_at=bindparam("next_look"),
             uncovered_day=bindparam("uncovered"),
@@ -204,11 +209,22 @@ def _noting(*, owed: bool) -> Update:
     )
 
 
-def look_everywhere(product: Product, *, now: datetime) -> None:
-    """Let every connection be looked at now: the ledger, not the note of when, is the truth."""
-    for connection in all_connections(product):
-        with product.database.workspace(connection.workspace_id, write=True) as session:
-            plain.run(session, LOOK_NOW, {**named(connection), "now": now})
+def look_everywhere(product: Product, *, now: datetime) -> list[Connection]:
+    """Let every connection be looked at now: the ledger, not the note of when, is the truth.
+
+    Nobody waits for a row that somebody holds: those connections are told, to be looked at later.
+    """
+    return look_at(product, all_connections(product), now=now)
+
+
+def look_at(product: Product, connections: Iterable[Connection], *, now: datetime) -> list[Connection]:
+    """The same of these connections alone."""
+    return [each for each in connections if not _is_looked_at(product, each, now)]
+
+
+def _is_looked_at(product: Product, connection: Connection, now: datetime) -> bool:
+    with product.database.workspace(connection.workspace_id, write=True) as session:
+        return plain.run(session, LOOK_NOW, {**named(connection), "now": now}) > 0
 
 
 def standing_of(session: Session, connection: Connection) -> Standing | None:
@@ -231,7 +247,11 @@ ROW_LOCKED = ROW.with_for_update(key_share=True)
 
 OF_KEY = (KEYS.c.workspace_id == bindparam("of_workspace"), KEYS.c.id == bindparam("of_key"))
 STANDING = select(*(KEYS.c[each.name] for each in fields(Standing))).where(*OF_KEY)
-LOOK_NOW = update(KEYS).where(*OF_KEY).values(next_due_at=bindparam("now"))
+FREE = select(KEYS.c.id).where(*OF_KEY).with_for_update(key_share=True, skip_locked=True)
+IS_FREE = KEYS.c.id == FREE.correlate(None).scalar_subquery()
+"""That nobody else holds the row. On SQLite this asks nothing: who writes there has waited for everybody else."""
+
+LOOK_NOW = update(KEYS).where(*OF_KEY, IS_FREE).values(next_due_at=bindparam("now"))
 
 
 def named(connection: Connection) -> dict[str, object]:

@@ -58,14 +58,12 @@ CLOSED = (
 TRANSACTION_TRIES = 6
 POOL_WAIT_S = 10
 LATELY = timedelta(minutes=2)
-READ_ONLY, DISK_FULL = "25006", "53100"
+READ_ONLY, DISK_FULL, HELD = "25006", "53100", "55P03"
 
 # Serialization failure, deadlock, a lock waited for too long, and a connection or server that went away: the whole
 # transaction may be repeated.
 # Source: postgresql.org/docs/18/errcodes-appendix.html, read 2026-11.
-RETRYABLE_SQLSTATES = frozenset(
-    {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"}
-)
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", HELD, "57P01", "57P02", "57P03", "08000", "08003", "08006", "25P03"})
 
 
 class Refusal(StrEnum):
@@ -204,6 +202,11 @@ def is_retryable(error: DBAPIError) -> bool:
     if error.connection_invalidated or getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES:
         return True
     return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
+
+
+def is_held(error: DBAPIError) -> bool:
+    """Whether what somebody else holds on PostgreSQL was waited for in vain."""
+    return getattr(error.orig, "sqlstate", None) == HELD
 
 
 def refusal_of(error: Exception) -> Refusal | None:
