@@ -17,13 +17,19 @@ let last = 0;
 export default function ({ data, setTriggerValue }) {
   if (!data || data.number <= last) { return; }
   last = data.number;
-  fetch(data.address, {
+  const go = (left) => fetch(data.address, {
     method: "POST",
     credentials: "same-origin",
     headers: { "Content-Type": "application/json", "X-Requested-With": "tracker" },
     body: JSON.stringify({ ticket: data.ticket }),
-  }).then((answer) => setTriggerValue("answered", answer.status), () => setTriggerValue("answered", 0));
+  }).then((answer) => done(answer.status, left), () => done(0, left));
+  const done = (status, left) => (status === 0 || status >= 500) && left > 0
+    ? setTimeout(go, 1000, left - 1) : setTriggerValue("answered", status);
+  go(5);
 }
+"""
+"""While the server cannot do its part, as when the database is busy, it is asked again: without the cookie, whoever
+signed in would be a stranger at the next reload. A ticket whose answer alone was lost is refused, as if used twice.
 """
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from pages.registry import PAGES
 from tests.installation import EMAIL, PASSWORD
@@ -24,6 +24,30 @@ def test_a_reload_stays_signed_in_and_no_script_sees_the_cookie(own_site: Site, 
     assert "sid" not in str(page.evaluate("document.cookie"))
     kept = {cookie["name"]: cookie for cookie in page.context.cookies()}
     assert kept["sid"]["httpOnly"] and kept["sid"]["sameSite"] == "Lax"
+
+
+@pytest.mark.parametrize("trouble", ["no answer", "busy"])
+def test_a_cookie_that_could_not_be_given_at_once_is_asked_for_again(own_site: Site, page: Page, trouble: str) -> None:
+    """As while the database is busy with a new key's year."""
+    asked: list[object] = []
+
+    def twice_in_vain(route: Route) -> None:
+        asked.append(route.request)
+        if len(asked) > 2:
+            route.continue_()
+        elif trouble == "busy":
+            route.fulfill(status=503)
+        else:
+            route.abort()
+
+    page.route("**/auth/session", twice_in_vain)
+    page.goto(own_site.base_url)
+    with page.expect_response(lambda answer: answer.status == 204):
+        steps.sign_in(page)
+    page.reload()
+
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    assert len(asked) == 3
 
 
 def test_a_password_is_masked_and_may_be_pasted(own_site: Site, context: BrowserContext) -> None:
