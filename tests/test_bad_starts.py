@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+from tests.conftest import fresh_name
 from tests.drill import PATIENCE_S
+from tests.postgres import PostgresServer, swap_database
 from tests.quick import Process
 from tests.site import free_port
 from tracker import product
@@ -31,6 +35,10 @@ def closed(address: str, why: str) -> str:
     )
 
 
+REFUSED = (
+    "The database at {where} refuses this account: {why}. Set TRACKER_DATABASE_URL to the owner's address; that of a "
+    "dashboard or a worker may be of a login in its own role."
+)
 RING = "The key ring {{here}}/file/ring.json {}. See to it, or correct TRACKER_KEYRING_FILE."
 NO_FILE = "unable to open database file"
 NO_SERVER = 'connection failed: connection to server at "127.0.0.1", port 1 failed: Connection refused'
@@ -125,6 +133,56 @@ def test_a_dashboard_and_a_worker_say_the_same(here: Path) -> None:
     processes = [started(here, words, **{name: text}) for words in (WORKER, dashboard)]
 
     assert [refusal(process) for process in processes] == [sentence, sentence]
+
+
+@pytest.fixture(scope="module")
+def account(postgres_server: PostgresServer, migrated_template: str) -> Iterator[tuple[PostgresServer, str, str]]:
+    """An empty database, and who may sign in to it and nothing else; the roles that a migration makes are there."""
+    assert migrated_template
+    name, role = fresh_name(), fresh_name()
+    with postgres_server.database(name):
+        postgres_server.execute(f"create role {role} login")
+        inside = PostgresServer(swap_database(postgres_server.admin_url, name))
+        inside.execute("revoke create on schema public from public")
+        yield inside, name, role
+
+
+WIDER = {
+    "permission denied for schema public": "select 1",
+    "permission denied to create role": "grant create on schema public to {role}",
+    "permission denied for database {name}": (
+        "alter role {role} createrole;grant tracker_web, tracker_worker, tracker_operator to {role} with admin option"
+    ),
+}
+"""What an account is refused when it may do this, too."""
+
+
+def test_an_account_without_the_rights_to_migrate_is_told_so(
+    account: tuple[PostgresServer, str, str], here: Path
+) -> None:
+    server, name, role = account
+    url = str(make_url(server.url(name)).set(username=role).render_as_string())
+
+    told = []
+    for grant in WIDER.values():
+        server.execute(grant.format(role=role))
+        told.append(refusal(started(here, MIGRATE, DATABASE_URL=url)))
+
+    where = make_url(url).set(query={}).render_as_string()
+    assert told == [REFUSED.format(where=where, why=why.format(name=name)) for why in WIDER]
+
+
+def test_a_worker_without_rights_on_the_tables_is_told_so(
+    postgres_server: PostgresServer, migrated_template: str, here: Path
+) -> None:
+    name, role = fresh_name(), fresh_name()
+    with postgres_server.database(name, template=migrated_template) as owners:
+        postgres_server.execute(f"create role {role} login")
+        url = make_url(owners).set(username=role)
+        told = refusal(started(here, WORKER, DATABASE_URL=url.render_as_string()))
+
+    why = "permission denied for table alembic_version"
+    assert told == REFUSED.format(where=url.set(query={}).render_as_string(), why=why)
 
 
 @pytest.mark.parametrize(

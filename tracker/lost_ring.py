@@ -23,6 +23,7 @@ from tracker.audit import OPERATOR, Action
 from tracker.clock import utc_now
 from tracker.config import Settings
 from tracker.db import Database
+from tracker.db.addresses import NO_RIGHT
 from tracker.errors import BadConfiguration, BadInput, Conflict
 from tracker.keyring import KeyRing, next_id
 from tracker.models import KekCanary, KeyStatus, ProviderKey, SecondFactor, table_of
@@ -36,7 +37,6 @@ REASON = (
 )
 MIGRATE = "python -m tracker migrate"
 MOVE = "If the right one is gone for good, move this file away and run this again."
-NO_RIGHT = "42501"  # postgresql.org/docs/18/errcodes-appendix.html, read 2026-11
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from sqlmodel import Session
 from tracker import clock, migrations, storage, vault
 from tracker.config import Settings, load
 from tracker.db import Database, ProcessRole, check_reachable, open_database, sentence_for
+from tracker.db.addresses import refused
 from tracker.errors import BadConfiguration, Conflict, TrackerError
 from tracker.keyring import KeyRing
 from tracker.memory import Memory
@@ -109,8 +110,10 @@ def _told_in_words(database: Database) -> Iterator[None]:
     with _disposed_on_error(database):
         try:
             yield
-        except (SQLAlchemyError, OSError, ValueError) as error:
+        except (SQLAlchemyError, OSError, ValueError, database.engine.dialect.loaded_dbapi.Error) as error:
             check_reachable(database)
+            if sentence := refused(database.engine.url, error):
+                raise BadConfiguration(sentence) from None
             storage.check(str(database.engine.url))
             if sentence := sentence_for(error):
                 raise TrackerError(sentence) from error
