@@ -24,6 +24,7 @@ CONFIGURATION_EXIT = 78  # EX_CONFIG of sysexits.h
 setup_logging(logging.INFO)
 try:
     settings = the_product().settings
+    told = social.secrets_of(settings)
 except BadConfiguration as error:
     sys.stderr.write(f"{error}\n")
     sys.exit(CONFIGURATION_EXIT)
@@ -33,6 +34,6 @@ app = st.App(
     routes=ROUTES,
     middleware=[Middleware(Guard, settings=settings)],
     lifespan=sending.at_once,
-    secrets=social.secrets_of(settings),
+    secrets=told,
     on_script_error=show_failure,
 )

@@ -135,6 +135,21 @@ def test_a_dashboard_and_a_worker_say_the_same(here: Path) -> None:
     assert [refusal(process) for process in processes] == [sentence, sentence]
 
 
+def test_a_dashboard_that_can_keep_no_secret_of_its_sign_in_does_not_start(here: Path) -> None:
+    openid = {f"OIDC_{name}": "https://id.example/" for name in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "NAME")}
+    whole = {"DATABASE_URL": "sqlite:///{here}/whole/tracker.db", "KEYRING_FILE": "{here}/whole/keyring.json"}
+    dashboard = (*DASHBOARD, "--server.port", str(free_port()))
+
+    told = refusal(
+        started(here, dashboard, **openid, **whole, DATA_DIR="{here}/file", PUBLIC_URL="https://usage.example")
+    )
+
+    assert told == (
+        f"The secret that signs in by OpenID cannot be kept at {here}/file/cookie-secret: Not a directory. "
+        "Set TRACKER_DATA_DIR to a folder that this account may write."
+    )
+
+
 @pytest.fixture(scope="module")
 def account(postgres_server: PostgresServer, migrated_template: str) -> Iterator[tuple[PostgresServer, str, str]]:
     """An empty database, and who may sign in to it and nothing else; the roles that a migration makes are there."""

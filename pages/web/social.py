@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tracker.config import Settings
+from tracker.errors import BadConfiguration
 from tracker.oidc import CALLBACK, Oidc
 
 IN, AGAIN = "in", "again"
@@ -25,6 +26,10 @@ IN, AGAIN = "in", "again"
 COOKIES = ("_streamlit_user", "_streamlit_user_tokens")
 LIVES_S = 120
 SECRET_FILE, SECRET_BYTES = "cookie-secret", 32
+UNKEPT = (
+    "The secret that signs in by OpenID cannot be kept at {path}: {why}. Set TRACKER_DATA_DIR to a folder that this "
+    "account may write."
+)
 
 _LIFE = re.compile(rb"(?i)(max-age=)([0-9]+)")
 
@@ -43,7 +48,17 @@ def secrets_of(settings: Settings) -> dict[str, Any]:
 
 
 def cookie_secret(path: Path) -> str:
-    """The secret that signs Streamlit's cookies: made once, random, for all web processes of the installation."""
+    """The secret that signs Streamlit's cookies: made once, random, for all web processes of the installation.
+
+    BadConfiguration where it cannot be made or read.
+    """
+    try:
+        return _kept_secret(path)
+    except OSError as error:
+        raise BadConfiguration(UNKEPT.format(path=path, why=error.strerror)) from None
+
+
+def _kept_secret(path: Path) -> str:
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     draft.touch(mode=0o600, exist_ok=False)
     draft.write_text(secrets.token_urlsafe(SECRET_BYTES), encoding="ascii")
