@@ -142,8 +142,7 @@ def cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        told = WITHIN.sub(r"\1'", value)
-        return "'" + told if told.startswith(FORMULA) else told
+        return harmless(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -151,6 +150,12 @@ def cell(value: object) -> str:
     if isinstance(value, Decimal):
         return usd_text(value) or ""
     return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def harmless(foreign: str, guard: str = "'") -> str:
+    """Text with a guard in front of all that a spreadsheet would take for a formula."""
+    told = WITHIN.sub(rf"\1{guard}", foreign)
+    return guard + told if told.startswith(FORMULA) else told
 
 
 def _usage_statement(workspace_id: int) -> Select[Any]:

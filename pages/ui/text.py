@@ -176,10 +176,10 @@ def dollars(text: str) -> str:
 def in_cell(foreign: str | None) -> str:
     """Text from outside for a cell of a table on screen, read as it is; nothing for none.
 
-    What a spreadsheet would take for a formula begins with a word joiner, which is not seen, and keeps it a text
-    also where the table is copied or downloaded from the screen.
+    What a spreadsheet would take for a formula begins with a word joiner, which is not seen, by the rule of the files:
+    it stays a text also where the table is copied or downloaded from the screen.
     """
-    return "" if foreign is None else f"\N{WORD JOINER}{foreign}" if foreign.startswith(export.FORMULA) else foreign
+    return "" if foreign is None else export.harmless(foreign, guard="\N{WORD JOINER}")
 
 
 def quoted(foreign: str) -> str:

@@ -165,6 +165,9 @@ def test_our_own_amounts_make_no_formula() -> None:
         ("a=b", "a=b"),
         ("=1+1", "\N{WORD JOINER}=1+1"),
         ("@cf/meta/llama", "\N{WORD JOINER}@cf/meta/llama"),
+        ("a;b=c;d-e", "a;b=c;d-e"),
+        ("x;=1+1", "x;\N{WORD JOINER}=1+1"),
+        ('=1;"+2', '\N{WORD JOINER}=1;\N{WORD JOINER}"+2'),
     ],
 )
 def test_a_cell_on_screen_shows_what_is_there_and_begins_no_formula(foreign: str | None, shown: str) -> None:
