@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, false, func, null, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, false, func, null, select, type_coerce
 from sqlmodel import Session
 
 from tracker import clock, workspace_prices
@@ -44,12 +44,20 @@ EVENT_SUMS: Mapping[str, ColumnElement[Any]] = {
 
 def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Grain, only: Only) -> list[Cell]:
     """The span by its days or hours and by a dimension, of the rows that `only` lets through; unordered."""
+    if grain is Grain.DAY and span.zone == "UTC":
+        table = _days_table(session, workspace_id, by, only)
+        return _cells(session, _days(table, workspace_id, span, by, only))
+    told = _told(session, workspace_id, span)
+    return _cells(session, _events(workspace_id, span, by, grain, only, told=told))
+
+
+def _days_table(session: Session, workspace_id: int, by: By, only: Only) -> Table:
+    """The smallest rollup that can tell it; what is priced by the unit is told by the series alone."""
     units = workspace_prices.any_by_unit(session, workspace_id)
-    from_days = _rollup if {by, *only} <= ROLLED_UP and not units else _series_days
-    if span.zone == "UTC" and grain is Grain.DAY:
-        statement = from_days(workspace_id, span, by, grain, only)
-    else:
-        statement = _events(workspace_id, span, by, grain, only, told=_told(session, workspace_id, span))
+    return DAILY if {by, *only} <= ROLLED_UP and not units else SERIES_DAYS
+
+
+def _cells(session: Session, statement: Select[Any]) -> list[Cell]:
     return [Cell(at, value, _figures(sums)) for at, value, *sums in session.execute(statement)]
 
 
@@ -66,7 +74,11 @@ def _figures(sums: Sequence[Any]) -> Figures:
     )
 
 
-def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
+def _days(table: Table, workspace_id: int, span: Span, by: By, only: Only) -> Select[Any]:
+    return (_rollup if table is DAILY else _series_days)(workspace_id, span, by, only)
+
+
+def _rollup(workspace_id: int, span: Span, by: By, only: Only) -> Select[Any]:
     dimension = rolled_up(by)
     sums = (func.sum(DAILY.c[name]) for name in SUMS)
     return (
@@ -75,7 +87,7 @@ def _rollup(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) ->
             DAILY.c.workspace_id == workspace_id,
             DAILY.c.day >= span.first,
             DAILY.c.day < span.end,
-            *(among(rolled_up(name), values) for name, values in only.items()),
+            *(among(rolled_up(name), chosen) for name, chosen in only.items()),
         )
         .group_by(DAILY.c.day, dimension)
     )
@@ -86,7 +98,7 @@ def rolled_up(by: By) -> ColumnElement[Any]:
     return func.nullif(DAILY.c.model, NONE_MODEL) if by is By.MODEL else DAILY.c[by.column]
 
 
-def _series_days(workspace_id: int, span: Span, by: By, _grain: Grain, only: Only) -> Select[Any]:
+def _series_days(workspace_id: int, span: Span, by: By, only: Only) -> Select[Any]:
     dimension = SERIES.c[by.column]
     return (
         select(
@@ -103,10 +115,8 @@ def _series_days(workspace_id: int, span: Span, by: By, _grain: Grain, only: Onl
 
 def _told(session: Session, workspace_id: int, span: Span) -> frozenset[str]:
     """The sums to which anything adds in the UTC days that the span touches; the others need not be added up."""
-    days = (SERIES_DAYS.c.day >= clock.day_of(span.start_at), SERIES_DAYS.c.day <= clock.day_of(span.end_at))
-    most = select(*(func.max(SERIES_DAYS.c[name]) for name in SUMS)).where(
-        SERIES_DAYS.c.workspace_id == workspace_id, *days
-    )
+    days = (DAILY.c.day >= clock.day_of(span.start_at), DAILY.c.day <= clock.day_of(span.end_at))
+    most = select(*(func.max(DAILY.c[name]) for name in SUMS)).where(DAILY.c.workspace_id == workspace_id, *days)
     found = zip(SUMS, session.execute(most).one(), strict=True)
     return frozenset(name for name, value in found if value is not None and (value or name not in UNPRICED))
 
@@ -147,7 +157,12 @@ def of_series_days(workspace_id: int, span: Span, only: Only) -> Iterable[Column
     yield SERIES_DAYS.c.day >= span.first
     yield SERIES_DAYS.c.day < span.end
     yield SERIES.c.workspace_id == workspace_id
-    yield from (among(SERIES.c[by.column], values) for by, values in only.items())
+    yield from let_through(only)
+
+
+def let_through(only: Only) -> Iterable[ColumnElement[bool]]:
+    """Series of these values."""
+    return (among(SERIES.c[by.column], chosen) for by, chosen in only.items())
 
 
 def within(workspace_id: int, start: datetime, end: datetime) -> Iterable[ColumnElement[bool]]:
@@ -161,18 +176,16 @@ def of_series(workspace_id: int, only: Only) -> Iterable[ColumnElement[bool]]:
     """Events of the series that `only` lets through."""
     if not only:
         return
-    let_through = select(SERIES.c.id).where(
-        SERIES.c.workspace_id == workspace_id, *(among(SERIES.c[by.column], values) for by, values in only.items())
-    )
+    series = select(SERIES.c.id).where(SERIES.c.workspace_id == workspace_id, *let_through(only))
     # The sum keeps SQLite from looking for each series anew in every hour: going through the hours once is faster.
-    yield (EVENTS.c.series_id + 0).in_(let_through)
+    yield (EVENTS.c.series_id + 0).in_(series)
 
 
-def among(column: ColumnElement[Any], values: Sequence[Chosen]) -> ColumnElement[bool]:
+def among(of: ColumnElement[Any], chosen: Sequence[Chosen]) -> ColumnElement[bool]:
     """Whether a column has one of the values, None among them."""
-    known = [value for value in values if value is not None]
-    matches = column.in_(known) if known else false()
-    return matches if len(known) == len(values) else (matches | column.is_(None))
+    known = [value for value in chosen if value is not None]
+    matches = of.in_(known) if known else false()
+    return matches if len(known) == len(chosen) else (matches | of.is_(None))
 
 
 def day_in(span: Span) -> ColumnElement[date]:
