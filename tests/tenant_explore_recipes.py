@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.installation import NOW
 from tests.tenant_attempts import NEXT, Attempt, Recipe, within
@@ -15,6 +16,7 @@ from tracker.explore.view import By, Grain, Preset, View
 from tracker.overview import days
 
 SPAN = Span(DAY, NEXT, "UTC")
+WEEKS = Span(DAY - timedelta(days=10), DAY + timedelta(days=10), "Asia/Kolkata")
 
 VIEW = View(Preset.CUSTOM, DAY, DAY, by=By.PROJECT)
 
@@ -90,6 +92,9 @@ RECIPES: dict[str, Recipe] = {
     ),
     "explore.usage.cells of events": within(
         lambda s, w, _: usage.cells(s, w, SPAN, By.PROJECT, grain=Grain.HOUR, only={}),
+    ),
+    "explore.usage.cells of days of another zone": within(
+        lambda s, w, _: usage.cells(s, w, WEEKS, By.PROJECT, grain=Grain.DAY, only={}),
     ),
     "explore.usage.cells of one connection": within(
         lambda s, w, a: usage.cells(s, w, SPAN, By.API_KEY, grain=Grain.DAY, only={By.KEY: (a.victim.key_id,)}),

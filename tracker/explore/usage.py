@@ -1,22 +1,39 @@
 """What was used in a span, by its bars and by one dimension. SQL, workspace first.
 
 Whole UTC days are read from the rollups: of connections and models, or of the series, which alone tell what is priced
-by the unit, where that was agreed; everything else from the events, which are summed by series before anything is
-joined: a join for each event costs three times as much (SQLite, a million events, 2026-11).
+by the unit, where that was agreed; days of another zone are made of these and of the events at their edges (`shifted`).
+Everything else is read from the events, which are summed by series before anything is joined: a join for each event
+costs three times as much (SQLite, a million events, 2026-11).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, case, false, func, null, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    case,
+    column,
+    false,
+    func,
+    null,
+    select,
+    type_coerce,
+    union_all,
+    values,
+)
 from sqlmodel import Session
 
 from tracker import clock, workspace_prices
 from tracker.columns import UtcDay
 from tracker.explore.figures import Cell, Figures
+from tracker.explore.shifted import Edge, Place, Shift, Told, parts_of, runs, settled_days, shift_of
 from tracker.explore.span import Span
 from tracker.explore.view import By, Chosen, Grain
 from tracker.models import NONE_MODEL, DailyUsage, SeriesDay, UsageEvent, UsageSeries, table_of
@@ -36,6 +53,12 @@ Only = Mapping[By, Sequence[Chosen]]
 PLACES = 2**40
 """More than there will be series: a day × this + a series is one number for both."""
 
+NO_SERIES = -1
+"""Of an edge without events."""
+
+SHORT = timedelta(days=7)
+"""Days of another zone are read from their events up to here: that takes as long, or less (both databases, 2026-11)."""
+
 EVENT_SUMS: Mapping[str, ColumnElement[Any]] = {
     **{name: func.sum(EVENTS.c[name]) for name in (*MEASURES, "estimated_cost")},
     **dict(zip(UNPRICED, (UNPRICED_REQUESTS, UNPRICED_ROWS, *UNPRICED_TOKENS), strict=True)),
@@ -47,6 +70,8 @@ def cells(session: Session, workspace_id: int, span: Span, by: By, *, grain: Gra
     if grain is Grain.DAY and span.zone == "UTC":
         table = _days_table(session, workspace_id, by, only)
         return _cells(session, _days(table, workspace_id, span, by, only))
+    if grain is Grain.DAY and span.end - span.first > SHORT:
+        return _shifted(session, workspace_id, span, by, only)
     told = _told(session, workspace_id, span)
     return _cells(session, _events(workspace_id, span, by, grain, only, told=told))
 
@@ -59,6 +84,33 @@ def _days_table(session: Session, workspace_id: int, by: By, only: Only) -> Tabl
 
 def _cells(session: Session, statement: Select[Any]) -> list[Cell]:
     return [Cell(at, value, _figures(sums)) for at, value, *sums in session.execute(statement)]
+
+
+def _shifted(session: Session, workspace_id: int, span: Span, by: By, only: Only) -> list[Cell]:
+    """Days of another zone: from UTC days and their edges, and what these leave in doubt from all of its events."""
+    shift, table = shift_of(span), _days_table(session, workspace_id, by, only)
+    whole: list[tuple[date, Chosen, Told]] = []
+    edges: list[tuple[int, Chosen, Told]] = []
+    for day, value, *sums, rows, edge in session.execute(_days_and_edges(table, workspace_id, span, shift, by, only)):
+        found = Told(tuple(sums), int(rows))
+        if edge is None:
+            whole.append((day, value, found))
+        else:
+            edges.append((edge, value, found))
+    known, doubtful = settled_days(parts_of(span, shift, whole, edges))
+    cells = [Cell(*place, _figures(sums)) for place, sums in known.items()]
+    return [*cells, *_read_again(session, workspace_id, span, by, only, doubtful)] if doubtful else cells
+
+
+def _read_again(
+    session: Session, workspace_id: int, span: Span, by: By, only: Only, places: Collection[Place]
+) -> Iterator[Cell]:
+    """These values of these days from their events."""
+    told = _told(session, workspace_id, span)
+    only = {**only, by: tuple({value for _, value in places})}
+    for first, end in runs(day for day, _ in places):
+        statement = _events(workspace_id, Span(first, end, span.zone), by, Grain.DAY, only, told=told)
+        yield from (cell for cell in _cells(session, statement) if (cell.at, cell.value) in places)
 
 
 def _figures(sums: Sequence[Any]) -> Figures:
@@ -110,6 +162,36 @@ def _series_days(workspace_id: int, span: Span, by: By, only: Only) -> Select[An
         .join_from(SERIES_DAYS, SERIES, SERIES_DAYS.c.series_id == SERIES.c.id)
         .where(*of_series_days(workspace_id, span, only))
         .group_by(SERIES_DAYS.c.day, dimension)
+    )
+
+
+def _days_and_edges(table: Table, workspace_id: int, span: Span, shift: Shift, by: By, only: Only) -> Executable:
+    """The UTC days that a span touches, with the edges of the shift by their numbers: all of one moment."""
+    first, end = span.utc_days
+    days = _days(table, workspace_id, Span(first, end, "UTC"), by, only).add_columns(func.sum(table.c.rows), null())
+    if not shift.edges:
+        return days
+    return union_all(days, _edges(table, workspace_id, shift.edges, by, only))
+
+
+def _edges(table: Table, workspace_id: int, edges: Sequence[Edge], by: By, only: Only) -> Select[Any]:
+    """The events of each edge, by its number.
+
+    An outer join, and one to no series, keep the databases to this order: left to itself, PostgreSQL takes each event
+    of the workspace and looks through the edges (half a second for a week, 2026-11).
+    """
+    names = ("number", "start", "end")
+    rows = [(number, each.start, each.end) for number, each in enumerate(edges)]
+    listed = values(*(column(name, BigInteger) for name in names), name="edges", literal_binds=True).data(rows)
+    edge, dimension = listed.cte("edges"), SERIES.c[by.column]
+    inside = (EVENTS.c.bucket_start >= edge.c.start) & (EVENTS.c.bucket_start < edge.c.end)
+    by_unit = null() if table is DAILY else EVENT_SUMS["estimated_cost"].filter(BY_UNIT)
+    return (
+        select(null(), dimension, *(EVENT_SUMS[name] for name in SUMS), by_unit, func.count(), edge.c.number)
+        .join_from(edge, EVENTS, (EVENTS.c.workspace_id == workspace_id) & inside, isouter=True)
+        .join(SERIES, func.coalesce(EVENTS.c.series_id, NO_SERIES) == SERIES.c.id)
+        .where(SERIES.c.workspace_id == workspace_id, *let_through(only))
+        .group_by(edge.c.number, dimension)
     )
 
 
