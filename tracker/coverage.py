@@ -30,6 +30,9 @@ SETTLED_AFTER_DAYS = (clock.DAY + WEEKLY_WINDOW - (WEEK - clock.DAY)).days
 LEASE = timedelta(minutes=5)
 """Longer than a unit takes; a unit that takes longer is refused by its fence, not stored twice."""
 
+LONGEST_LEASE = LEASE + clock.AHEAD
+"""The same, as it looks to a worker whose clock is behind the holder's."""
+
 RETRY_AFTER = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))
 """How long a unit waits after its first, second, … failed attempt; the last one repeats."""
 
@@ -88,8 +91,8 @@ ABSENT = LedgerDay()
 
 
 def is_leased(row: LedgerDay, now: datetime) -> bool:
-    """Whether somebody holds the day. A lease further ahead than its length was made by a wrong clock and is void."""
-    return row.lease_until is not None and now < row.lease_until <= now + LEASE
+    """Whether somebody holds the day. One that ends further ahead than LONGEST_LEASE was made by a wrong clock."""
+    return row.lease_until is not None and now < row.lease_until <= now + LONGEST_LEASE
 
 
 def believed(row: LedgerDay, now: datetime) -> LedgerDay:

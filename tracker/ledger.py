@@ -13,7 +13,7 @@ from sqlalchemy import Insert, and_, bindparam, func, or_, select, update
 from sqlmodel import Session
 
 from tracker.columns import UtcDateTime
-from tracker.coverage import LEASE, OURS_AFTER, LedgerDay, Unit, retry_in
+from tracker.coverage import LEASE, LONGEST_LEASE, OURS_AFTER, LedgerDay, Unit, retry_in
 from tracker.db import dialect_of, plain, upsert_for
 from tracker.errors import LeaseLost
 from tracker.models import Coverage, DayState, table_of
@@ -97,7 +97,7 @@ def claim(session: Session, workspace_id: int, provider_key_id: int, unit: Unit,
             "lease_until": now + LEASE,
             "fence": fence + 1,
             "at": now,
-            "at_most": now + LEASE,
+            "at_most": now + LONGEST_LEASE,
         }
         for day, fence in zip(unit.days, unit.fences, strict=True)
     ]

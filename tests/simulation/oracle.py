@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from tests.simulation.story import Story
 from tracker import clock, money, reconcile
-from tracker.coverage import LEASE
+from tracker.coverage import LONGEST_LEASE
 from tracker.models import BilledCostRow, Coverage, DailyUsage, UsageEvent, UsageSeries, table_of
 from tracker.product import Product
 from tracker.reconcile import Connection
@@ -101,7 +101,9 @@ def leased(session: Session, key: tuple[int, int]) -> list[Row]:
     """The days that somebody holds; a lease that ends later was made by a wrong clock, and is void."""
     now = clock.utc_now()
     of_key = (LEDGER.c.workspace_id == key[0], LEDGER.c.provider_key_id == key[1])
-    statement = select(LEDGER.c.endpoint, LEDGER.c.day).where(*of_key, LEDGER.c.lease_until.between(now, now + LEASE))
+    statement = select(LEDGER.c.endpoint, LEDGER.c.day).where(
+        *of_key, LEDGER.c.lease_until.between(now, now + LONGEST_LEASE)
+    )
     return [tuple(row) for row in session.execute(statement)]
 
 

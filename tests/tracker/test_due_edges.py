@@ -52,3 +52,10 @@ def test_a_retry_that_a_clock_a_year_ahead_wrote_down_is_not_waited_for_when_tha
     assert coverage.believed(written, NOW).retry_at is None
     assert coverage.believed(left_alone, NOW) == left_alone
     assert coverage.believed(replace(written, retry_at=NOW + timedelta(days=1)), NOW).retry_at is not None
+
+
+def test_a_lease_of_a_clock_that_is_as_far_ahead_as_one_may_be_holds_and_no_later_one() -> None:
+    latest = NOW + coverage.LEASE + clock.AHEAD
+
+    assert coverage.is_leased(LedgerDay(lease_until=latest), NOW)
+    assert not coverage.is_leased(LedgerDay(lease_until=latest + timedelta(seconds=1)), NOW)

@@ -93,6 +93,18 @@ def test_a_lease_made_by_a_clock_a_year_ahead_holds_nobody_up(database: Database
     assert claim(database, owner="right").unit.fences == (2,)
 
 
+def test_a_lease_made_by_a_clock_that_is_a_little_ahead_holds(database: Database) -> None:
+    mine, ahead = claim(database, owner="ahead", now=AFTER + clock.AHEAD), AFTER + clock.AHEAD
+
+    with pytest.raises(LeaseLost):
+        claim(database, owner="right")
+    with database.workspace(1, write=True) as session:
+        ledger.renew(session, mine, now=ahead)
+    with pytest.raises(LeaseLost):
+        claim(database, owner="right")
+    assert claim(database, owner="right", now=AFTER - SECOND).unit.fences == (2,)
+
+
 def test_a_lease_is_renewed_by_its_owner_only(database: Database) -> None:
     mine, later = claim(database), AFTER + LEASE - timedelta(seconds=1)
     with database.workspace(1, write=True) as session:
