@@ -29,7 +29,6 @@ from bench.payload import COMPLETIONS, DAY, HOURS, OF, ROWS
 from tracker import connections, db, opened, vault
 from tracker.db import Database, plain
 from tracker.keyring import KeyRing
-from tracker.money import to_nanos
 from tracker.product import Product
 from tracker.providers import openai_typed
 from tracker.ratecards import RateCard, rate_card
@@ -210,7 +209,7 @@ def priced(key_id: int, buckets: Sequence[Any]) -> list[tuple[Any, ...]]:
             if cached > tokens or audio or spoken:
                 raise ValueError("a part that is more than its whole, or audio, which this data has not")
             number = card.region_number(tokens, requests=requests)
-            cost = to_nanos(card.regions[number].cost(row, requests=requests))
+            cost = card.regions[number].charge.nanos(row)
             rows.append((bucket.start_time, series, *counts, cost, number + 1))
     return rows
 

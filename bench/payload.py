@@ -15,7 +15,7 @@ import msgspec
 from bench import bulk
 from bench.measure import spread
 from tracker import clock
-from tracker.pricing import price
+from tracker.pricing import in_nanos
 from tracker.providers import PROVIDERS, openai, openai_typed, strict_json
 from tracker.providers.base import Endpoint, Fetched
 from tracker.providers.http import Answer, Limits
@@ -146,7 +146,7 @@ def careful(body: bytes) -> list[object]:
 
 
 def priced(records: tuple[UsageRecord, ...]) -> list[object]:
-    return [price(record, provider="openai") for record in records]
+    return list(in_nanos(records, provider="openai"))
 
 
 def _us(work: Callable[[], object]) -> dict[str, float]:

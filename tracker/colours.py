@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -30,9 +29,9 @@ SLOTS = 9
 
 DIMENSIONS = ("model", "project_id", "api_key_id")
 
-Size = tuple[Decimal, int]
-NO_SIZE: Size = (Decimal(), 0)
-"""US dollars, then tokens: what has no price still has an order."""
+Size = tuple[int, int]
+NO_SIZE: Size = (0, 0)
+"""Nano-dollars, then tokens: what has no price still has an order."""
 
 
 class Given(NamedTuple):
@@ -65,8 +64,8 @@ class Sizes:
 
     of: dict[str, dict[str, Size]] = field(default_factory=lambda: {dimension: {} for dimension in DIMENSIONS})
 
-    def add(self, rows: Iterable[tuple[UsageRecord, Decimal | None]]) -> None:
-        """Rows and what they cost, None where that is not known."""
+    def add(self, rows: Iterable[tuple[UsageRecord, int | None]]) -> None:
+        """Rows and what they cost in nano-dollars, None where that is not known."""
         alike: dict[Dimensions, Size] = {}  # rows repeat hour by hour what they are about
         for record, cost in rows:
             spend, tokens = alike.get(record.dimensions, NO_SIZE)

@@ -179,9 +179,7 @@ class BasisCode(TypeDecorator[CostBasis]):
 
 
 def processed(values: Sequence[Any], process: Callable[[Any], Any]) -> tuple[Any, ...]:
-    """What a column makes of the values, each made once: hours repeat. Amounts do not, so none is looked up."""
-    if isinstance(next((value for value in values if value is not None), None), Decimal):
-        return tuple(map(process, values))
+    """What a column makes of the values, each made once: hours repeat."""
     made = {value: process(value) for value in set(values)}
     return tuple(map(made.__getitem__, values))
 

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
 
 from msgspec.structs import astuple
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import BigInteger, bindparam, delete, select, type_coerce
 from sqlmodel import Session
 
 from tracker.db import plain
 from tracker.ledger import Claim
 from tracker.models import UsageEvent, UsageSeries, table_of
-from tracker.pricing import Priced, PriceVersion
+from tracker.pricing import How, PriceVersion
 from tracker.usage import MEASURES, UsageRecord
 
 EVENTS, SERIES = table_of(UsageEvent), table_of(UsageSeries)
@@ -27,8 +26,9 @@ EventKey = tuple[datetime, int]
 Counts = tuple[int | None, ...]
 """What was used, in the order of MEASURES."""
 
+NANOS = type_coerce(EVENTS.c.estimated_cost, BigInteger)
 STORED = (
-    select(EVENTS.c.bucket_start, EVENTS.c.series_id, EVENTS.c.estimated_cost, *(EVENTS.c[name] for name in MEASURES))
+    select(EVENTS.c.bucket_start, EVENTS.c.series_id, NANOS, *(EVENTS.c[name] for name in MEASURES))
     .join_from(EVENTS, SERIES, EVENTS.c.series_id == SERIES.c.id)
     .where(
         EVENTS.c.workspace_id == bindparam("of_workspace"),
@@ -48,8 +48,8 @@ REMOVE = delete(EVENTS).where(
 
 def read(
     session: Session, claimed: Claim, start: datetime, end: datetime, *, days: Collection[date]
-) -> dict[EventKey, tuple[Counts, Decimal | None]]:
-    """Key → (counts, cost) of what is stored of a claimed endpoint for [start, end) in these days; no day, no look."""
+) -> dict[EventKey, tuple[Counts, int | None]]:
+    """Key → (counts, nano-dollars) of what is stored of a claimed endpoint for [start, end) in these days."""
     if not days:
         return {}
     of = {
@@ -72,20 +72,20 @@ def remove(session: Session, claimed: Claim, keys: Sequence[EventKey]) -> None:
 def insert(
     session: Session,
     claimed: Claim,
-    records: Mapping[EventKey, UsageRecord],
-    priced: Mapping[EventKey, Priced],
+    rows: Sequence[tuple[EventKey, UsageRecord]],
+    priced: Sequence[tuple[int | None, How]],
     versions: Mapping[PriceVersion, int],
 ) -> None:
-    """Add the rows (one at least), in the order of `priced`; `versions` are the ids of the rates that priced them."""
-    told = priced.values()
+    """Add the rows (one at least), each at its price; `versions` are the ids of the rates that priced them."""
+    nanos, hows = zip(*priced, strict=True)
     columns = [
-        [claimed.workspace_id] * len(priced),
-        *zip(*priced, strict=True),
-        *zip(*[astuple(records[key].measures) for key in priced], strict=True),
-        [p.cost for p in told],
-        [p.basis for p in told],
-        [versions[p.version] if p.version else None for p in told],
-        [p.own.id if p.own else None for p in told],
+        [claimed.workspace_id] * len(rows),
+        *zip(*[key for key, _ in rows], strict=True),
+        *zip(*[astuple(record.measures) for _, record in rows], strict=True),
+        nanos,
+        [how.basis for how in hows],
+        [versions[how.version] if how.version else None for how in hows],
+        [how.own.id if how.own else None for how in hows],
     ]
     plain.insert_columns(session, EVENTS, columns)
 

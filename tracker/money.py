@@ -28,6 +28,16 @@ def to_nanos(usd: Decimal) -> int:
     return nanos
 
 
+def nanos_of(steps: int, per_nano: int) -> int:
+    """The same of an amount told in whole steps, of which so many make a nano-dollar."""
+    nanos, rest = divmod(steps, per_nano) if per_nano > 1 else (steps, 0)
+    if rest:
+        nanos += 2 * rest + nanos % 2 > per_nano  # a half goes to the even number
+    if -MAX_NANOS <= nanos <= MAX_NANOS:
+        return nanos
+    return to_nanos(_EXACT.divide(steps, per_nano * NANOS_PER_USD))  # which refuses it
+
+
 def from_nanos(nanos: int) -> Decimal:
     """Dollars for whole nano-dollars, exact, without trailing zeros beyond the point."""
     return _EXACT.divide(Decimal(nanos), Decimal(NANOS_PER_USD))

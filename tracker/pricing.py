@@ -7,16 +7,19 @@ price as standard, long context is meant per request, batch and flex are recorde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 from tracker.own_prices import NO_PRICES, UNIT_RATES, UNITS, OwnPrice, OwnPrices
 from tracker.own_rates import agreed
-from tracker.ratecards import SOURCE, RateCard, Region, rate_card
+from tracker.ratecards import SOURCE, Charge, RateCard, Region, rate_card
 from tracker.usage import CostBasis, Dimensions, Measures, UsageRecord
 
 STANDARD, BATCH, FLEX, PRIORITY = "standard", "batch", "flex", "priority"
@@ -38,6 +41,9 @@ NO_CACHE_TOLD = "The provider told no cached part, so all input is priced as unc
 LONG_CONTEXT = "Long-context rates, by the average request of the hour."
 
 
+NOTHING = Charge.of({})
+
+
 class PriceVersion(msgspec.Struct, frozen=True, cache_hash=True):
     """The rates that priced a row: `model` as the list names it, `content_sha256` over the list's own words.
 
@@ -54,92 +60,114 @@ class PriceVersion(msgspec.Struct, frozen=True, cache_hash=True):
     note: str | None = None
 
 
-class Priced(msgspec.Struct, frozen=True, gc=False):
-    """An exact, unrounded cost in USD (None: unpriced), how it came about, and what to know about it.
+class How(msgspec.Struct, frozen=True):
+    """How a cost came about, and what to know about it: rows alike share it.
 
     `own` is the agreed price that was applied; `version` are the list's rates under it, None where the list has none.
     """
 
-    cost: Decimal | None
     basis: CostBasis
     version: PriceVersion | None = None
     note: str | None = None
     own: OwnPrice | None = None
 
 
+class Priced(How, frozen=True, kw_only=True):
+    """An exact, unrounded cost in USD (None: unpriced), and how it came about."""
+
+    cost: Decimal | None
+
+
+Decision = tuple[Charge | None, How]
+"""What a row's counts are charged (None: unpriced), and how that came about."""
+
+Terms = Callable[[Measures], Decision]
+"""What rows alike share: the counts of each decide the rest."""
+
+
 def price(record: UsageRecord, *, provider: str, prices: OwnPrices = NO_PRICES) -> Priced:
     """What the row costs by the prices agreed, else at list price, at the time its bucket began."""
-    rule = RULES.get(record.dimensions.usage_type)
-    return rule(record, provider, prices) if rule else _unpriced(f"no rates for {record.dimensions.usage_type}")
+    terms = _terms(record.dimensions, provider, record.bucket_start.date(), prices)
+    charge, how = terms(record.measures)
+    return Priced(*astuple(how), cost=None if charge is None else charge.cost(record.measures))
 
 
-def _unpriced(reason: str) -> Priced:
-    return Priced(None, CostBasis.UNPRICED, note=f"Unpriced: {reason}.")
+def in_nanos(
+    records: Iterable[UsageRecord], *, provider: str, prices: OwnPrices = NO_PRICES
+) -> Iterator[tuple[int | None, How]]:
+    """The same of many rows, each cost as a table holds it. Rows alike of a day look up their terms once."""
+    known: dict[date, dict[Dimensions, Terms]] = {}
+    for start, rows in groupby(records, attrgetter("bucket_start")):
+        day = start.date()
+        alike = known.setdefault(day, {})
+        for row in rows:
+            terms = alike.get(row.dimensions)
+            if terms is None:
+                terms = alike[row.dimensions] = _terms(row.dimensions, provider, day, prices)
+            charge, how = terms(row.measures)
+            yield None if charge is None else charge.nanos(row.measures), how
 
 
-def _free(_record: UsageRecord, _provider: str, _prices: OwnPrices) -> Priced:
-    return Priced(Decimal(), CostBasis.FREE)
-
-
-def _no_rates(record: UsageRecord, _provider: str, _prices: OwnPrices) -> Priced:
-    return _unpriced(f"the price list has no rates for {record.dimensions.usage_type}")
-
-
-def _by_unit(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
-    """The list has no rates of these families: only an agreed one prices them."""
-    unit, rate = UNITS[record.dimensions.usage_type], UNIT_RATES[record.dimensions.usage_type]
-    own = prices.for_unit(provider, record.dimensions.model or "", rate, record.bucket_start.date())
-    if own is None:
-        return _no_rates(record, provider, prices)
-    count = getattr(record.measures, unit)
-    if count is None:
-        return _unpriced(f"the row tells no number of {unit}")
-    return Priced(own.rates[rate] * count, CostBasis.ESTIMATED, own=own)
-
-
-def _by_tokens(record: UsageRecord, provider: str, prices: OwnPrices) -> Priced:
-    day = record.bucket_start.date()
-    if prices.prices:
-        found = _found(record.dimensions, provider, day, prices)
-    else:
-        found = _listed(record.dimensions, provider, day)
-    return (
-        _at_rates(found, record.measures) if isinstance(found, _Rates) else found
-    )  # a struct's own class is seen at once
-
-
-class _Rates(msgspec.Struct, frozen=True):
-    """What rows alike are priced at: a card, and the list's version and the note of each of its regions."""
-
-    card: RateCard
-    versions: tuple[PriceVersion | None, ...]
-    notes: tuple[str | None, ...]
-    own: OwnPrice | None
+def _terms(of: Dimensions, provider: str, day: date, prices: OwnPrices) -> Terms:
+    """The terms of a UTC day."""
+    return _found(of, provider, day, prices) if prices.prices else _listed(of, provider, day)
 
 
 @lru_cache(maxsize=16_384)
-def _listed(dimensions: Dimensions, provider: str, day: date) -> _Rates | Priced:
-    """As most workspaces agreed nothing, rows alike of a day share what was found."""
-    return _found(dimensions, provider, day, NO_PRICES)
+def _listed(of: Dimensions, provider: str, day: date) -> Terms:
+    """As most workspaces agreed nothing, what was found is remembered."""
+    return _found(of, provider, day, NO_PRICES)
 
 
-def _found(dimensions: Dimensions, provider: str, day: date, prices: OwnPrices) -> _Rates | Priced:
-    """The rates of a UTC day, or the price itself where no count matters."""
-    if dimensions.service_tier in COMPLIMENTARY_TIERS:
-        return Priced(Decimal(), CostBasis.COMPLIMENTARY)
-    if dimensions.model is None:
-        return _unpriced("the row names no model")
-    variant = tier_of(dimensions)
+def _found(of: Dimensions, provider: str, day: date, prices: OwnPrices) -> Terms:
+    rule = RULES.get(of.usage_type)
+    return rule(of, provider, day, prices) if rule else _settled(_unpriced(f"no rates for {of.usage_type}"))
+
+
+def _settled(decision: Decision) -> Terms:
+    """Terms by which no count matters."""
+    return lambda _: decision
+
+
+def _unpriced(reason: str) -> Decision:
+    return None, How(CostBasis.UNPRICED, note=f"Unpriced: {reason}.")
+
+
+def _free(_of: Dimensions, _provider: str, _day: date, _prices: OwnPrices) -> Terms:
+    return _settled((NOTHING, How(CostBasis.FREE)))
+
+
+def _no_rates(of: Dimensions, _provider: str, _day: date, _prices: OwnPrices) -> Terms:
+    return _settled(_unpriced(f"the price list has no rates for {of.usage_type}"))
+
+
+def _by_unit(of: Dimensions, provider: str, day: date, prices: OwnPrices) -> Terms:
+    """The list has no rates of these families: only an agreed one prices them."""
+    unit, rate = UNITS[of.usage_type], UNIT_RATES[of.usage_type]
+    own = prices.for_unit(provider, of.model or "", rate, day)
+    if own is None:
+        return _no_rates(of, provider, day, prices)
+    priced = Charge.of({unit: own.rates[rate]}), How(CostBasis.ESTIMATED, own=own)
+    untold = _unpriced(f"the row tells no number of {unit}")
+    return lambda measures: untold if getattr(measures, unit) is None else priced
+
+
+def _by_tokens(of: Dimensions, provider: str, day: date, prices: OwnPrices) -> Terms:
+    if of.service_tier in COMPLIMENTARY_TIERS:
+        return _settled((NOTHING, How(CostBasis.COMPLIMENTARY)))
+    if of.model is None:
+        return _settled(_unpriced("the row names no model"))
+    variant = tier_of(of)
     if variant is None:
-        return _unpriced(f"the tier {dimensions.service_tier} is not in the price list")
-    listed = rate_card(provider, dimensions.model, variant, day)
-    own = prices.for_tokens(provider, dimensions.model, variant, day)
-    card = agreed(listed, own, model=dimensions.model, variant=variant) if own else listed
+        return _settled(_unpriced(f"the tier {of.service_tier} is not in the price list"))
+    listed = rate_card(provider, of.model, variant, day)
+    own = prices.for_tokens(provider, of.model, variant, day)
+    card = agreed(listed, own, model=of.model, variant=variant) if own else listed
     if isinstance(card, str):
-        return _unpriced(card)
+        return _settled(_unpriced(card))
     numbers = range(len(card.regions))
-    versions = tuple(None if isinstance(listed, str) else _version(listed, provider, number) for number in numbers)
-    return _Rates(card, versions, tuple(_rate_note(card, region) for region in card.regions), own)
+    versions = [None if isinstance(listed, str) else _version(listed, provider, number) for number in numbers]
+    return _at_rates(card, versions, own)
 
 
 def tier_of(dimensions: Dimensions) -> str | None:
@@ -147,18 +175,27 @@ def tier_of(dimensions: Dimensions) -> str | None:
     return BATCH if dimensions.batch else TIERS.get(dimensions.service_tier)
 
 
-def _at_rates(rates: _Rates, measures: Measures) -> Priced:
-    requests, tokens, card = measures.requests, measures.input_tokens or 0, rates.card
-    if not requests and tokens > card.lowest_threshold:
-        return _unpriced("the row tells no number of requests, on which its long-context rates depend")
-    number = card.region_number(tokens, requests=requests or 1)
-    region, note = card.regions[number], rates.notes[number]
-    if not region.prices_all and (unpriced := region.unpriced(measures)):
-        return _unpriced(f"{card.model} has no rate for {unpriced}")
-    if measures.input_cached_tokens is None:
-        note = _words(note, cache_note(measures))
-    cost = region.cost(measures, requests=requests or 0)
-    return Priced(cost, CostBasis.ESTIMATED, rates.versions[number], note, rates.own)
+def _at_rates(card: RateCard, versions: Sequence[PriceVersion | None], own: OwnPrice | None) -> Terms:
+    """The terms of a card; `versions` are the list's of its regions."""
+    told: list[Decision] = [
+        (region.charge, How(CostBasis.ESTIMATED, version, _rate_note(card, region), own))
+        for region, version in zip(card.regions, versions, strict=True)
+    ]
+    untold = [(charge, replace(how, note=_words(how.note, NO_CACHE_TOLD))) for charge, how in told]
+    lowest = card.lowest_threshold
+
+    def terms(measures: Measures) -> Decision:
+        number, tokens = 0, measures.input_tokens or 0
+        if tokens > lowest:
+            if not measures.requests:
+                return _unpriced("the row tells no number of requests, on which its long-context rates depend")
+            number = card.region_number(tokens, requests=measures.requests)
+        region = card.regions[number]
+        if not region.prices_all and (unpriced := region.unpriced(measures)):
+            return _unpriced(f"{card.model} has no rate for {unpriced}")
+        return (untold if measures.input_cached_tokens is None and cache_note(measures) else told)[number]
+
+    return terms
 
 
 def _rate_note(card: RateCard, region: Region) -> str | None:
@@ -190,7 +227,7 @@ def _version(card: RateCard, provider: str, number: int) -> PriceVersion:
     return PriceVersion(SOURCE, provider, card.model, variant, *said)
 
 
-RULES: dict[str, Callable[[UsageRecord, str, OwnPrices], Priced]] = {
+RULES: dict[str, Callable[[Dimensions, str, date, OwnPrices], Terms]] = {
     "completions": _by_tokens,
     "embeddings": _by_tokens,
     "moderations": _free,

@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Context, Decimal
 from functools import cached_property, lru_cache
 from importlib.metadata import version
-from operator import attrgetter, mul
-from typing import Any
 
+import msgspec
 from genai_prices import Usage, calc_price
 from genai_prices.types import ModelInfo, ModelPrice, PriceVariant, StartDateConstraint, TieredPrices
 
 from tracker import clock
+from tracker.money import NANOS_PER_USD, nanos_of
 from tracker.usage import Measures
 
 SOURCE = f"genai-prices {version('genai-prices')}"
@@ -81,6 +81,9 @@ CONTEXTS = {
 _EXACT = Context(prec=60)
 """Wide enough for counts below 10¹⁴ at rates of 40 places."""
 
+NANO = -9
+"""The place of a nano-dollar."""
+
 
 def _places(rate: Decimal) -> int:
     exponent = rate.normalize(_EXACT).as_tuple().exponent
@@ -88,11 +91,36 @@ def _places(rate: Decimal) -> int:
     return exponent
 
 
-def _counts_of(names: tuple[str, ...]) -> Callable[[Measures], tuple[Any, ...]]:
-    """How to get these counts (None: not told); a getter of fewer than two gives no tuple."""
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda measures: tuple(getattr(measures, name) for name in names)
+class Charge(msgspec.Struct, frozen=True):
+    """What one of each count costs, in whole steps, of which `per_nano` make a nano-dollar.
+
+    Whole numbers are exact, and added several times as quickly as decimals. A count that was not told adds nothing.
+    """
+
+    rates: tuple[tuple[str, int], ...]
+    per_nano: int
+
+    @staticmethod
+    def of(usd: Mapping[str, Decimal]) -> Charge:
+        """The same in steps of the rates' last place."""
+        charged = {name: rate for name, rate in usd.items() if rate}
+        places = min((NANO, *map(_places, charged.values())))
+        steps = {name: int(rate.scaleb(-places, _EXACT)) for name, rate in charged.items()}
+        return Charge(tuple(steps.items()), 10 ** (NANO - places))
+
+    def cost(self, measures: Measures) -> Decimal:
+        """The exact cost in USD."""
+        return _EXACT.divide(self._steps(measures), self.per_nano * NANOS_PER_USD)
+
+    def nanos(self, measures: Measures) -> int:
+        """The same in whole nano-dollars, rounded half to even; ValueError when it is too much to be stored."""
+        return nanos_of(self._steps(measures), self.per_nano)
+
+    def _steps(self, measures: Measures) -> int:
+        steps = 0
+        for name, rate in self.rates:
+            steps += rate * (getattr(measures, name) or 0)
+        return steps
 
 
 @dataclass(frozen=True)
@@ -104,24 +132,10 @@ class Region:
     per_request: Decimal
     priced: frozenset[str]
 
-    def cost(self, measures: Measures, *, requests: int) -> Decimal:
-        """The exact cost; a count that was not told adds nothing.
-
-        Counted in whole steps of the rates' last place, because whole numbers are added several times as quickly.
-        """
-        counts_of, rates, per_request, step = self._steps
-        counts = counts_of(measures)
-        if None in counts:
-            counts = tuple(count or 0 for count in counts)
-        return _EXACT.multiply(step, sum(map(mul, counts, rates), per_request * requests))
-
     @cached_property
-    def _steps(self) -> tuple[Callable[[Measures], tuple[Any, ...]], tuple[int, ...], int, Decimal]:
-        """The counts of the classes that cost anything, their rates and a request's in steps, and a step in USD."""
-        charged = {name: rate for name, rate in zip(CLASSES, self.rates, strict=True) if rate}
-        step = Decimal(1).scaleb(min(_places(rate) for rate in (self.per_request, *charged.values())))
-        rates = tuple(int(rate / step) for rate in charged.values())
-        return _counts_of(tuple(charged)), rates, int(self.per_request / step), step
+    def charge(self) -> Charge:
+        """What a row's requests and tokens cost."""
+        return Charge.of({"requests": self.per_request, **dict(zip(CLASSES, self.rates, strict=True))})
 
     @cached_property
     def full_rates(self) -> dict[str, Decimal]:

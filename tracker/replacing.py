@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 
 from sqlmodel import Session
 
@@ -19,8 +20,9 @@ from tracker.changes import DayChange, Worth
 from tracker.db import expect_many
 from tracker.event_rows import EventKey, counts_of
 from tracker.ledger import Claim
+from tracker.money import known_from_nanos
 from tracker.points import reached
-from tracker.pricing import price
+from tracker.pricing import in_nanos
 from tracker.series import price_version_ids, series_ids
 from tracker.usage import UsageRecord
 
@@ -29,7 +31,8 @@ MANY = 500
 took 0.2 s in place of 0.03 for a day of 2,700 rows (2026-11).
 """
 
-Costs = Mapping[EventKey, Decimal | None]
+Costs = Mapping[EventKey, int | None]
+"""Nano-dollars; None is unknown."""
 
 
 @dataclass(frozen=True)
@@ -127,31 +130,31 @@ def _replace(
     old = event_rows.read(session, claimed, stretch.start, stretch.end, days=stretch.days_before)
     event_rows.remove(session, claimed, [key for key in old if key not in new or counts_of(new[key]) != old[key][0]])
     reached("old rows removed")
-    unpriced = {key: record for key, record in new.items() if key not in old or old[key][0] != counts_of(record)}
-    costs = _insert(session, claimed, unpriced, provider=provider, now=now)
+    changed = (row for row in new.items() if row[0] not in old or old[row[0]][0] != counts_of(row[1]))
+    costs = _insert(session, claimed, sorted(changed, key=itemgetter(0)), provider=provider, now=now)
     sizes.add((record, costs.get(key)) for key, record in new.items())
-    before = {key: cost for key, (_, cost) in old.items()}
-    return before, {key: cost for key, cost in before.items() if key in new and key not in costs} | costs
+    before = {key: nanos for key, (_, nanos) in old.items()}
+    return before, {key: nanos for key, nanos in before.items() if key in new and key not in costs} | costs
 
 
 def _insert(
     session: Session,
     claimed: Claim,
-    records: Mapping[EventKey, UsageRecord],
+    rows: Sequence[tuple[EventKey, UsageRecord]],
     *,
     provider: str,
     now: datetime,
-) -> dict[EventKey, Decimal | None]:
+) -> dict[EventKey, int | None]:
     """Price and insert; the cost of each row by its key."""
-    if not records:
+    if not rows:
         return {}
     prices = workspace_prices.every(session, claimed.workspace_id)
-    priced = {key: price(records[key], provider=provider, prices=prices) for key in sorted(records)}
-    versions = price_version_ids(session, {p.version for p in priced.values() if p.version}, now=now)
-    event_rows.insert(session, claimed, records, priced, versions)
+    priced = list(in_nanos((record for _, record in rows), provider=provider, prices=prices))
+    versions = price_version_ids(session, {how.version for _, how in priced if how.version}, now=now)
+    event_rows.insert(session, claimed, rows, priced, versions)
     reached("new rows inserted")
-    return {key: p.cost for key, p in priced.items()}
+    return {key: nanos for (key, _), (nanos, _) in zip(rows, priced, strict=True)}
 
 
 def _of_day(costs: Costs, day: date) -> Iterator[Decimal | None]:
-    return (cost for (start, _), cost in costs.items() if start.date() == day)
+    return (known_from_nanos(nanos) for (start, _), nanos in costs.items() if start.date() == day)

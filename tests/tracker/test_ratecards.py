@@ -103,7 +103,7 @@ def test_a_cost_is_the_exact_sum_of_what_each_class_costs(rates: tuple[str, ...]
             (Fraction(rate) * (count or 0) for rate, count in zip(rates, counts, strict=True)),
             Fraction(per_request) * 3,
         )
-        assert Fraction(region.cost(Measures(None, *counts), requests=3)) == exact
+        assert Fraction(region.charge.cost(Measures(3, *counts))) == exact
 
 
 def test_cards_of_other_content_are_other_cards() -> None:

@@ -13,10 +13,12 @@ import pytest
 from sqlalchemy import select
 
 from tests.installation import NOW, installed
-from tests.tracker.builders import AFTER, DAY, record, store, two_workspaces
-from tracker import calls, clock, restatements
+from tests.tracker.builders import AFTER, DAY, owned, record, store, two_workspaces
+from tracker import calls, clock, restatements, workspace_prices
+from tracker.audit import OPERATOR
 from tracker.db import Database
 from tracker.models import BilledCostRow, table_of
+from tracker.own_prices import OwnPrice
 from tracker.providers.base import COSTS
 from tracker.sandbox import World
 from tracker.usage import BilledCost
@@ -43,6 +45,22 @@ def test_a_restated_day_keeps_both_values_and_the_difference(database: Database)
     assert unpriced.after is None and unpriced.difference is None
     with database.workspace(2) as session:
         assert restatements.read(session, 2, DAY, DAY + clock.DAY) == []
+
+
+def test_a_restated_day_costs_what_is_stored_of_it(database: Database) -> None:
+    half_a_nano = OwnPrice(
+        0, "openai", "gpt-5.4", DAY, rates={"input_tokens": Decimal("0.0005"), "output_tokens": Decimal()}
+    )
+    with owned(database).workspace(1, write=True) as session:
+        workspace_prices.add(session, 1, half_a_nano, by=OPERATOR)
+    store(database, record(1, tokens=1_000))
+    store(database, *(record(hour, tokens=3) for hour in range(3)), now=AFTER + clock.DAY)
+    store(database, record(1, tokens=2_000), now=AFTER + 2 * clock.DAY)
+
+    with database.workspace(1) as session:
+        last, first = restatements.read(session, 1, DAY, DAY + clock.DAY)
+    assert (first.before, first.after) == (Decimal("0.0000005"), Decimal("0.000000006"))
+    assert (last.before, last.after) == (Decimal("0.000000006"), Decimal("0.000001"))
 
 
 SPELLINGS = [

@@ -19,7 +19,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import Session
 
 from tracker import tenancy
-from tracker.columns import array_text, processed
+from tracker.columns import NanoDollars, array_text, processed
 from tracker.errors import TenancyError
 from tracker.tenancy import ROW
 
@@ -203,12 +203,12 @@ def insert_columns(session: Any, table: Table, columns: Sequence[Sequence[Any]])
 
     The library's way through a dictionary a row takes three times as long. What its columns refuse is refused here too.
     A column that no row tells is left out; PostgreSQL takes each of the others as one array.
+    Amounts are told in nano-dollars.
     """
     columns = list(columns)
     of_workspace = list(table.c).index(table.c.workspace_id)
     if foreign := set(columns[of_workspace]) - {session.info.get("workspace_id")}:
         raise TenancyError(f"a row of {table.name} for workspace {foreign.pop()} in another's session")
-    # To ask an amount whether it is None takes the library of decimals as long as all the rest of its row.
     told = tuple(n for n, values in enumerate(columns) if values[0] is not None or values.count(None) < len(values))
     taken: Taken = session.taken()
     statement, processors = _inserting(table, taken.dialect, told)
@@ -233,6 +233,7 @@ def _inserting(
     source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 - our own names
     if dialect.name != "postgresql":
         source = f"VALUES ({', '.join('?' for _ in columns)})"
-    processors = ((n, every[n].type.dialect_impl(dialect).bind_processor(dialect)) for n in told)
+    others = (n for n in told if not isinstance(every[n].type, NanoDollars))
+    processors = ((n, every[n].type.dialect_impl(dialect).bind_processor(dialect)) for n in others)
     statement = f"INSERT INTO {table.name} ({names}) {source}"
     return statement, [(number, process) for number, process in processors if process]
