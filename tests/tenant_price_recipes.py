@@ -42,6 +42,7 @@ GONE = Done(1, DAY, NEXT, 1, 1, NOW, undone_at=NOW, restored=0, left_as_is=1)
 RECIPES = {
     "budgets.monthly": within(lambda s, w, _: budgets.monthly(s, w), "counts"),
     "budgets.set_monthly": within(lambda s, w, a: budgets.set_monthly(s, w, Decimal(7), by=a.caller.by), "changes"),
+    "workspace_prices.any_by_unit": within(lambda s, w, _: workspace_prices.any_by_unit(s, w), "nothing"),
     "workspace_prices.every": within(lambda s, w, _: workspace_prices.every(s, w)),
     "overview.provenance.sources": within(lambda s, w, _: provenance.sources(s, w, DAY, NEXT), "counts"),
     "overview.classes.cells": within(lambda s, w, _: classes.cells(s, w, [DAY]), "counts"),

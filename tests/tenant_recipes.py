@@ -112,6 +112,9 @@ OF_NO_TENANT = {
 """By module: why an operation needs no recipe."""
 
 
+BY_PROJECT = Question(DAY, NEXT, ("day", "project_id"))
+
+
 def _cells_by(a: Attempt) -> object:
     seen = overview.read(a.caller.product, a.caller.workspace_id, now=NOW)
     return overview.cells_by(a.caller.product, a.caller.workspace_id, seen, Split.PROJECT)
@@ -284,6 +287,9 @@ OVERVIEW = {
     "overview.cells_by": Recipe(_cells_by),
     "colours.kept": within(lambda s, w, _: colours.kept(s, w, "model")),
     "overview.splits.cells": within(lambda s, w, _: splits.cells(s, w, Split.PROJECT, [DAY])),
+    "overview.splits.cells_of_rows": within(
+        lambda s, w, _: splits.cells_of_rows(s, w, queries.usage(s, w, BY_PROJECT), BY_PROJECT)
+    ),
     "overview.events.display_names": within(lambda s, w, _: events.display_names(s, w)),
     "overview.history.read": within(lambda s, w, a: history.read(s, w, [a.row], Cycle(DAY), {}), "counts"),
     "overview.calendar.read": Recipe(
