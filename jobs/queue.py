@@ -16,11 +16,12 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from procrastinate import App, PsycopgConnector, jobs
+from procrastinate import App, PsycopgConnector, exceptions, jobs
 from sqlalchemy.exc import DBAPIError
 
 from jobs.queued import CHECK, NAMES, DatabaseRetry, Item, Jobs, items_of
@@ -249,7 +250,8 @@ async def drop_stalled(app: App, *, dead_after_s: float = DEAD_AFTER_S) -> int:
     stalled = list(await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=dead_after_s))
     for job in stalled:
         log.warning("job %s of a worker that is gone is dropped", job.id)
-        await app.job_manager.finish_job(job=job, status=jobs.Status.FAILED, delete_job=True)
+        with suppress(exceptions.ConnectorException):  # another saw it, too, and was first
+            await app.job_manager.finish_job(job=job, status=jobs.Status.FAILED, delete_job=True)
     return len(stalled)
 
 

@@ -205,5 +205,14 @@ def serve(binaries: Path, runner: Runner, settings: Sequence[str]) -> None:
         server.kill()
 
 
+def await_waiting(url: str, number: int) -> None:
+    """Until so many wait for what another holds on the server at that address."""
+    import psycopg  # noqa: PLC0415 - as above
+
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as onlooker:
+        while onlooker.execute("select from pg_locks where not granted").rowcount < number:
+            time.sleep(0.01)
+
+
 if __name__ == "__main__":
     keep(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +12,13 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
+from jobs import queue
 from jobs.__main__ import once
 from jobs.queue import QueueWorker
 from jobs.worker import Worker
 from tests.conftest import fresh_name
 from tests.installation import NOW, Installation, installed
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, await_waiting
 from tracker import access, checking, clock, connections, fetching, ledger, points, reconcile
 from tracker.clock import utc_now
 from tracker.coverage import OURS_AFTER
@@ -159,3 +161,26 @@ def test_a_key_that_cannot_be_put_off_for_its_row_is_held_ends_no_work(
     checking.postpone(installation.product, ADA, ValueError("a defect"))
 
     assert connections.find(installation.product, 1, 1).retry_at is None
+
+
+def test_of_two_that_drop_the_jobs_of_a_worker_that_is_gone_both_go_on(installation: Installation) -> None:
+    worker = QueueWorker(installation.as_("worker"))
+    reconcile.look_everywhere(installation.product, now=utc_now())
+    url = installation.environ["TRACKER_DATABASE_URL"].replace("+psycopg", "")
+
+    async def dropped_by_both() -> list[int]:
+        app = queue.app_of(worker)
+        async with app.open_async():
+            await queue.look(app, worker)
+            dead = await app.job_manager.register_worker()
+            assert await app.job_manager.fetch_job(queues=[queue.UNITS], worker_id=dead)
+            with psycopg.connect(url, options="-c search_path=procrastinate") as other:
+                other.execute("update procrastinate_workers set last_heartbeat = now() - interval '2 minutes'")
+                other.commit()
+                other.execute("select from procrastinate_jobs where status = 'doing' for update")
+                both = asyncio.gather(queue.drop_stalled(app), queue.drop_stalled(app))
+                await asyncio.to_thread(await_waiting, url, 2)
+            return list(await both)
+
+    assert asyncio.run(dropped_by_both()) == [1, 1]
+    worker.stop()
