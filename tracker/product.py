@@ -22,6 +22,7 @@ from tracker.errors import BadConfiguration, Conflict, TrackerError
 from tracker.keyring import KeyRing
 from tracker.memory import Memory
 from tracker.models import KekCanary, ProviderKey, SecondFactor, table_of
+from tracker.new_rows import insert_new
 from tracker.providers.http import ClientPool
 
 CANARIES, KEYS, FACTORS = table_of(KekCanary), table_of(ProviderKey), table_of(SecondFactor)
@@ -198,12 +199,13 @@ def _holds_sealed_keys(database: Database) -> bool:
 def plant_canaries(database: Database, ring: KeyRing, kek_ids: set[str]) -> None:
     if not kek_ids or database.role == "operator":  # who only reads
         return
+    rows = [{"kek_id": kek_id, "sealed": vault.seal_canary(ring, kek_id)} for kek_id in sorted(kek_ids)]
     with database.exempt(write=True) as session:
-        for kek_id in sorted(kek_ids):
-            _plant(session, ring, kek_id)
-
-
-def _plant(session: Session, ring: KeyRing, kek_id: str) -> None:
-    """Keep a canary of that key, unless there is one."""
-    if session.get(KekCanary, kek_id) is None:
-        session.add(KekCanary(kek_id=kek_id, sealed=vault.seal_canary(ring, kek_id)))
+        insert_new(session, CANARIES, rows)
+        planted = [session.get_one(KekCanary, kek_id).sealed for kek_id in sorted(kek_ids)]
+    for kek_id, sealed in zip(sorted(kek_ids), planted, strict=True):
+        if not vault.check_canary(ring, kek_id, sealed):  # another process was first, with a ring of its own
+            raise BadConfiguration(
+                f"Another process has just begun with another key ring, and holds another key {kek_id}. "
+                "Give both the same ring."
+            )
