@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_connection_holds_no_small_part_back(family: socket.AddressFamily) -> 
     with socket.socket(family) as listening, socket.socket(family) as browser:
         listening.listen()
 
-        asyncio.run(lived())
+        live()
 
         browser.connect(listening.getsockname())
         taken, _ = listening.accept()
@@ -43,7 +44,7 @@ def test_no_socket_is_left_open_and_those_of_other_kinds_are_left_alone() -> Non
     with socket.socket(socket.AF_UNIX), socket.socket(socket.AF_INET, socket.SOCK_DGRAM):
         before = open_files()
 
-        asyncio.run(lived())
+        live()
 
         assert open_files() == before
 
@@ -62,6 +63,12 @@ def test_the_app_is_served_so(own_site: Site) -> None:
 
 def open_files() -> list[str]:
     return sorted(each.name for each in sending.OPEN_FILES.iterdir())
+
+
+def live() -> None:
+    """Begin and end the server's life, in a thread of its own: in this one a browser's tests leave a loop running."""
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, lived()).result()
 
 
 async def lived() -> None:
